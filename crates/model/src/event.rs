@@ -1,0 +1,192 @@
+//! An event: one call of one tool; and how two reports of the same call become one.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::{MicroUsd, ToolId, Verdict};
+
+/// One call of one tool, checked: every text is within its limit and free of control characters.
+///
+/// Who made the call (org and member) is not part of it: that comes from the token of the upload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The agent's own id of the call (`toolu_…`, `call_…`). `None`: the server gives a fresh one.
+    pub uuid: Option<String>,
+    /// What was called.
+    pub tool: ToolId,
+    /// What inside the tool was called: the MCP tool name.
+    pub operation: Option<String>,
+    /// The agent's session.
+    pub session: Option<String>,
+    /// The project (repository) in which the agent worked.
+    pub project: Option<String>,
+    /// What the person had asked for. Off by default, at the client and at the server.
+    pub task_text: Option<String>,
+    /// How the call ended.
+    pub verdict: Verdict,
+    /// How long the call took, in ms.
+    pub duration_ms: Option<i64>,
+    /// What the call cost.
+    pub cost: Option<MicroUsd>,
+    /// The model that made the call.
+    pub model: Option<String>,
+    /// The agent program (`claude-code`, `codex`, …).
+    pub agent: Option<String>,
+    /// Its version.
+    pub agent_version: Option<String>,
+    /// The git branch that was checked out.
+    pub git_branch: Option<String>,
+    /// When the call was made.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// What a later report of a known event did to the stored one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// It knew more: the stored event was raised.
+    Upgraded,
+    /// It knew nothing new.
+    Duplicate,
+    /// It names another tool: the stored event stands.
+    Conflict,
+}
+
+impl Event {
+    /// An event that knows only what was called, when, and how it ended.
+    pub fn new(tool: ToolId, verdict: Verdict, occurred_at: DateTime<Utc>) -> Event {
+        Event {
+            uuid: None,
+            tool,
+            operation: None,
+            session: None,
+            project: None,
+            task_text: None,
+            verdict,
+            duration_ms: None,
+            cost: None,
+            model: None,
+            agent: None,
+            agent_version: None,
+            git_branch: None,
+            occurred_at,
+        }
+    }
+
+    /// Folds a later report of the same call into this one. Monotonic: the verdict only rises, what is null is
+    /// filled, cost takes the greater; everything else stands. The statement `event/upgrade.sql` of the store does
+    /// the same to a stored row.
+    pub fn merge(&mut self, later: &Event) -> Merge {
+        fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {
+            if known.is_none() && later.is_some() {
+                *known = later.cloned();
+                return true;
+            }
+            false
+        }
+
+        if self.tool != later.tool {
+            return Merge::Conflict;
+        }
+        let mut rose = false;
+        if later.verdict.rank() > self.verdict.rank() {
+            self.verdict = later.verdict;
+            rose = true;
+        }
+        if later.cost > self.cost {
+            self.cost = later.cost;
+            rose = true;
+        }
+        rose |= fill(&mut self.duration_ms, later.duration_ms.as_ref());
+        for (known, later) in [
+            (&mut self.operation, &later.operation),
+            (&mut self.session, &later.session),
+            (&mut self.project, &later.project),
+            (&mut self.task_text, &later.task_text),
+            (&mut self.model, &later.model),
+            (&mut self.agent, &later.agent),
+            (&mut self.agent_version, &later.agent_version),
+            (&mut self.git_branch, &later.git_branch),
+        ] {
+            rose |= fill(known, later.as_ref());
+        }
+        if rose { Merge::Upgraded } else { Merge::Duplicate }
+    }
+}
+
+/// Where an event came from, stored with it as its provenance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Read from an agent's session log.
+    Jsonl,
+    /// Received as OpenTelemetry.
+    Otlp,
+    /// Sent by a program of somebody's own.
+    #[default]
+    Api,
+}
+
+impl Source {
+    /// The word on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Jsonl => "jsonl",
+            Source::Otlp => "otlp",
+            Source::Api => "api",
+        }
+    }
+
+    /// Reads the word; `None` for any other.
+    pub fn parse(word: &str) -> Option<Source> {
+        [Source::Jsonl, Source::Otlp, Source::Api].into_iter().find(|source| source.as_str() == word)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+
+    fn event(verdict: Verdict) -> Event {
+        Event::new(ToolId::parse("mcp:linear").unwrap(), verdict, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_late_answer_upgrades_and_nothing_takes_it_back() {
+        let mut stored = event(Verdict::UNANSWERED);
+        let answered = Event { duration_ms: Some(5), ..event(Verdict::SUCCESS) };
+        assert_eq!(stored.merge(&answered), Merge::Upgraded);
+        assert_eq!(stored, answered);
+        assert_eq!(stored.merge(&event(Verdict::UNANSWERED)), Merge::Duplicate);
+        assert_eq!(stored.merge(&event(Verdict::because(Reason::Error))), Merge::Duplicate);
+        assert_eq!(stored, answered);
+    }
+
+    #[test]
+    fn nulls_are_filled_and_cost_takes_the_greater() {
+        let mut stored = Event { cost: Some(MicroUsd(5)), ..event(Verdict::SUCCESS) };
+        let later = Event {
+            cost: Some(MicroUsd(3)),
+            project: Some("api".into()),
+            ..event(Verdict::SUCCESS)
+        };
+        assert_eq!(stored.merge(&later), Merge::Upgraded);
+        assert_eq!((stored.cost, stored.project.as_deref()), (Some(MicroUsd(5)), Some("api")));
+        assert_eq!(stored.merge(&Event { cost: Some(MicroUsd(9)), ..later }), Merge::Upgraded);
+        assert_eq!(stored.cost, Some(MicroUsd(9)));
+    }
+
+    #[test]
+    fn another_tool_under_the_same_id_is_a_conflict_and_the_first_stands() {
+        let mut stored = event(Verdict::UNANSWERED);
+        let other = Event { tool: ToolId::parse("mcp:other").unwrap(), ..event(Verdict::SUCCESS) };
+        assert_eq!(stored.merge(&other), Merge::Conflict);
+        assert_eq!(stored, event(Verdict::UNANSWERED));
+    }
+}

@@ -1,0 +1,90 @@
+//! The inventory: which tools a session had loaded, and which are installed on a machine. The body of
+//! `PUT /v1/inventory`, and the denominator of dead weight.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ToolId;
+
+/// What one upload knows about loaded and installed tools. Sending it again changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Inventory {
+    /// What sessions had loaded, from their logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionInventory>,
+    /// What is installed on the machine that uploads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineInventory>,
+}
+
+/// The tools that one session had loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionInventory {
+    /// The agent's id of the session.
+    pub session_id: String,
+    /// The project in which the session ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The agent program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When the session first said what it had loaded.
+    pub observed_at: DateTime<Utc>,
+    /// The tools.
+    pub tools: Vec<LoadedTool>,
+}
+
+/// One tool in one session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadedTool {
+    /// The tool.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub tool_id: ToolId,
+    /// UTF-8 bytes of the text that brought the tool into the session's context, over all its records.
+    #[serde(default)]
+    pub context_bytes: i64,
+}
+
+/// What is installed on one machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MachineInventory {
+    /// A stable, opaque id of the machine, chosen by the client.
+    pub machine_id: String,
+    /// When the machine was looked at.
+    pub observed_at: DateTime<Utc>,
+    /// The tools. A tool that is no longer listed is no longer installed.
+    pub tools: Vec<InstalledTool>,
+}
+
+/// One tool on one machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InstalledTool {
+    /// The tool.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub tool_id: ToolId,
+    /// What the tool says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where it was declared: `user`, `project`, `plugin:<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// The answer to `PUT /v1/inventory`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InventoryReceipt {
+    /// Sessions in the request.
+    pub sessions: u64,
+    /// Loaded tools in the request, over all its sessions.
+    pub loaded: u64,
+    /// Installed tools in the request.
+    pub installed: u64,
+    /// Rows that the request changed: 0 when everything was known.
+    pub changed: u64,
+}

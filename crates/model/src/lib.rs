@@ -1,0 +1,28 @@
+//! What toolhub is about, without any I/O: tools, events, outcomes, the wire format v1 and its limits.
+//!
+//! Every other crate speaks in these types. Nothing here opens a file or a socket, knows the database, or reads the
+//! clock: where the present matters (an event from the future), `now` is a parameter.
+
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod event;
+pub mod ids;
+pub mod inventory;
+pub mod limits;
+pub mod money;
+pub mod outcome;
+pub mod problem;
+pub mod receipt;
+pub mod team;
+pub mod text;
+pub mod token;
+pub mod tool;
+pub mod wire;
+
+pub use event::{Event, Merge};
+pub use ids::{MemberId, OrgId};
+pub use money::MicroUsd;
+pub use outcome::{Outcome, Reason, Verdict};
+pub use receipt::{Receipt, Rejection};
+pub use tool::{Kind, ToolId};

@@ -1,0 +1,199 @@
+//! How a call ended. Outcomes form a lattice: what is known about a call only grows.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Outcome {
+    /// The tool did what was asked.
+    Success,
+    /// The tool failed: its fault, or the agent's in calling it.
+    Failure,
+    /// Somebody or something stopped the call: not a failure of the tool.
+    Abandoned,
+    /// Not known.
+    Unknown,
+}
+
+/// Why a call failed or was abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Reason {
+    /// Failure: the tool reported an error.
+    Error,
+    /// Failure: the agent sent input that the tool does not take.
+    InvalidInput,
+    /// Failure: no such tool.
+    UnknownTool,
+    /// Abandoned: the person refused the call.
+    Rejected,
+    /// Abandoned: the person interrupted the agent.
+    Interrupted,
+    /// Abandoned: a call made in parallel failed, so this one was cancelled.
+    Cancelled,
+    /// Abandoned: a policy or hook forbade the call.
+    Denied,
+    /// Abandoned: no answer is in the log yet. A later upload may know one.
+    Unanswered,
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+
+            /// The word on the wire and in the database.
+            pub fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<$type, UnknownWord> {
+                match word { $($word => Ok($type::$variant),)+ _ => Err(UnknownWord) }
+            }
+        }
+    };
+}
+
+/// A word that names no outcome or reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a word of the wire format")]
+pub struct UnknownWord;
+
+words!(Outcome {
+    Success => "success",
+    Failure => "failure",
+    Abandoned => "abandoned",
+    Unknown => "unknown",
+});
+
+words!(Reason {
+    Error => "error",
+    InvalidInput => "invalid_input",
+    UnknownTool => "unknown_tool",
+    Rejected => "rejected",
+    Interrupted => "interrupted",
+    Cancelled => "cancelled",
+    Denied => "denied",
+    Unanswered => "unanswered",
+});
+
+impl Reason {
+    /// The only outcome that this reason explains.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Reason::Error | Reason::InvalidInput | Reason::UnknownTool => Outcome::Failure,
+            Reason::Rejected
+            | Reason::Interrupted
+            | Reason::Cancelled
+            | Reason::Denied
+            | Reason::Unanswered => Outcome::Abandoned,
+        }
+    }
+}
+
+/// An outcome with its reason; only pairs that make sense exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Verdict {
+    outcome: Outcome,
+    reason: Option<Reason>,
+}
+
+impl Verdict {
+    /// A success.
+    pub const SUCCESS: Verdict = Verdict { outcome: Outcome::Success, reason: None };
+    /// Nothing is known.
+    pub const UNKNOWN: Verdict = Verdict { outcome: Outcome::Unknown, reason: None };
+    /// No answer yet.
+    pub const UNANSWERED: Verdict = Verdict::because(Reason::Unanswered);
+
+    /// The verdict that a reason implies.
+    pub const fn because(reason: Reason) -> Verdict {
+        let outcome = match reason {
+            Reason::Error | Reason::InvalidInput | Reason::UnknownTool => Outcome::Failure,
+            _ => Outcome::Abandoned,
+        };
+        Verdict { outcome, reason: Some(reason) }
+    }
+
+    /// Pairs an outcome with a reason. `None` when the reason explains another outcome (`success` with `error`).
+    pub fn new(outcome: Outcome, reason: Option<Reason>) -> Option<Verdict> {
+        match reason {
+            Some(reason) if reason.outcome() != outcome => None,
+            reason => Some(Verdict { outcome, reason }),
+        }
+    }
+
+    /// How the call ended.
+    pub fn outcome(self) -> Outcome {
+        self.outcome
+    }
+
+    /// Why, where it is known.
+    pub fn reason(self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// Where the verdict stands in the lattice: unknown (0), unanswered (1), decided (2). A stored verdict is
+    /// replaced only by one that stands higher.
+    pub fn rank(self) -> i16 {
+        match (self.outcome, self.reason) {
+            (Outcome::Unknown, _) => 0,
+            (Outcome::Abandoned, Some(Reason::Unanswered)) => 1,
+            _ => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_explains_one_outcome_only() {
+        for &reason in Reason::ALL {
+            for &outcome in Outcome::ALL {
+                assert_eq!(Verdict::new(outcome, Some(reason)).is_some(), reason.outcome() == outcome);
+            }
+            assert_eq!(Verdict::because(reason).outcome(), reason.outcome());
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_not_a_failure_of_the_tool() {
+        assert_eq!(Verdict::because(Reason::Rejected).outcome(), Outcome::Abandoned);
+        assert_eq!(Verdict::because(Reason::Denied).outcome(), Outcome::Abandoned);
+    }
+
+    #[test]
+    fn the_lattice_rises_from_unknown_over_unanswered_to_decided() {
+        assert!(Verdict::UNKNOWN.rank() < Verdict::UNANSWERED.rank());
+        assert!(Verdict::UNANSWERED.rank() < Verdict::because(Reason::Rejected).rank());
+        assert_eq!(Verdict::SUCCESS.rank(), Verdict::because(Reason::Error).rank());
+    }
+
+    #[test]
+    fn words_read_back() {
+        for &reason in Reason::ALL {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+        }
+        for &outcome in Outcome::ALL {
+            assert_eq!(outcome.as_str().parse(), Ok(outcome));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a name may hold: names come from logs and from other people's programs, and end in terminals, pages and CSV.
+
+use std::borrow::Cow;
+
+/// True for characters that change how the text around them is shown, or that PostgreSQL refuses: C0 and C1 controls
+/// (NUL, escape, line breaks), and the bidirectional overrides and isolates of Unicode (UAX #9, section 2).
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// The text with every unsafe character replaced by U+FFFD. Borrowed when nothing had to change.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_unsafe) {
+        Cow::Owned(text.chars().map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Like [`clean`], but line breaks and tabs stay: for prose such as task text.
+pub fn clean_prose(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| is_unsafe(c) && c != '\n' && c != '\t';
+    if text.chars().any(bad) {
+        Cow::Owned(text.chars().map(|c| if bad(c) { '\u{FFFD}' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The longest prefix of at most `bytes` bytes that ends between two characters.
+pub fn truncate_bytes(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut end = bytes;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_escapes_and_bidi_overrides_are_replaced_and_emoji_joiners_stay() {
+        assert_eq!(clean("a\u{0}b\u{1b}[31m\nc"), "a\u{FFFD}b\u{FFFD}[31m\u{FFFD}c");
+        assert_eq!(clean("\u{202E}gnp.exe"), "\u{FFFD}gnp.exe");
+        assert_eq!(clean("👩\u{200D}💻"), "👩\u{200D}💻");
+        assert!(matches!(clean("plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn prose_keeps_its_lines() {
+        assert_eq!(clean_prose("one\n\ttwo\u{7}"), "one\n\ttwo\u{FFFD}");
+    }
+
+    #[test]
+    fn truncation_never_splits_a_character() {
+        assert_eq!(truncate_bytes("aé", 2), "a");
+        assert_eq!(truncate_bytes("aé", 3), "aé");
+    }
+}

@@ -1,0 +1,121 @@
+//! The text of an API token: `thb_`, 30 base62 characters of randomness (178 bits), 6 base62 characters of CRC-32.
+//!
+//! The checksum lets a secret scanner recognise a token without asking us, and lets the server refuse a mistyped one
+//! without asking the database. Same layout as GitHub's tokens
+//! (<https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>).
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// What every token begins with.
+pub const PREFIX: &str = "thb_";
+
+const RANDOM_CHARS: usize = 30;
+const CHECKSUM_CHARS: usize = 6;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A token in plain text. Shown once, when it is made; its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+/// SHA-256 of a token: all that is stored. A fast hash is enough, because what it hides is random and not a password.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+/// The text is not one of our tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a toolhub token: it begins with `thb_`, has 40 characters, and its last six are a checksum")]
+pub struct InvalidToken;
+
+impl Token {
+    /// Makes a token out of random bytes. Bytes that would favour some characters are skipped, so give plenty (64);
+    /// `None` when they run out.
+    pub fn from_random(bytes: &[u8]) -> Option<Token> {
+        // 248 = 4 * 62: the greatest multiple of 62 that fits a byte, so that every character is equally likely.
+        let random: String = bytes
+            .iter()
+            .filter(|&&byte| byte < 248)
+            .take(RANDOM_CHARS)
+            .map(|&byte| char::from(BASE62[usize::from(byte % 62)]))
+            .collect();
+        (random.len() == RANDOM_CHARS).then(|| Token(format!("{PREFIX}{random}{}", checksum(&random))))
+    }
+
+    /// Reads a token and checks its form and checksum.
+    pub fn parse(text: &str) -> Result<Token, InvalidToken> {
+        let body = text.strip_prefix(PREFIX).ok_or(InvalidToken)?;
+        if body.len() != RANDOM_CHARS + CHECKSUM_CHARS || !body.bytes().all(|b| BASE62.contains(&b)) {
+            return Err(InvalidToken);
+        }
+        let (random, sum) = body.split_at(RANDOM_CHARS);
+        if checksum(random) == sum { Ok(Token(text.to_owned())) } else { Err(InvalidToken) }
+    }
+
+    /// The hash to store and to look up.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The plain text, for showing it once or sending it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+fn checksum(random: &str) -> String {
+    let mut rest = crc32fast::hash(random.as_bytes());
+    let mut chars = [b'0'; CHECKSUM_CHARS];
+    for slot in chars.iter_mut().rev() {
+        *slot = BASE62[(rest % 62) as usize];
+        rest /= 62;
+    }
+    chars.iter().map(|&b| char::from(b)).collect()
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(thb_…)")
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Token {
+        Token::from_random(&(0..64).collect::<Vec<u8>>()).unwrap()
+    }
+
+    #[test]
+    fn a_token_reads_back_and_one_wrong_character_is_noticed() {
+        let text = token().reveal().to_owned();
+        assert_eq!(text.len(), 40);
+        assert_eq!(Token::parse(&text), Ok(token()));
+        for at in 4..40 {
+            let mut wrong = text.clone().into_bytes();
+            wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
+            assert_eq!(Token::parse(std::str::from_utf8(&wrong).unwrap()), Err(InvalidToken), "at {at}");
+        }
+        for other in ["", "thb_", "ghp_0123", &text[..39]] {
+            assert_eq!(Token::parse(other), Err(InvalidToken));
+        }
+    }
+
+    #[test]
+    fn too_little_randomness_makes_no_token() {
+        assert_eq!(Token::from_random(&[255; 64]), None);
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_it() {
+        let shown = format!("{:?} {:?}", token(), token().hash());
+        assert_eq!(shown, "Token(thb_…) TokenHash(…)");
+    }
+}

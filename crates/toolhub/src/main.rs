@@ -1,0 +1,2 @@
+//! toolhub.
+fn main() {}
