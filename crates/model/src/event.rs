@@ -138,7 +138,9 @@ impl Source {
 
     /// Reads the word; `None` for any other.
     pub fn parse(word: &str) -> Option<Source> {
-        [Source::Jsonl, Source::Otlp, Source::Api].into_iter().find(|source| source.as_str() == word)
+        [Source::Jsonl, Source::Otlp, Source::Api]
+            .into_iter()
+            .find(|source| source.as_str() == word)
     }
 }
 
@@ -154,38 +156,63 @@ mod tests {
     use crate::Reason;
 
     fn event(verdict: Verdict) -> Event {
-        Event::new(ToolId::parse("mcp:linear").unwrap(), verdict, DateTime::UNIX_EPOCH)
+        Event::new(
+            ToolId::parse("mcp:linear").unwrap(),
+            verdict,
+            DateTime::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn a_late_answer_upgrades_and_nothing_takes_it_back() {
         let mut stored = event(Verdict::UNANSWERED);
-        let answered = Event { duration_ms: Some(5), ..event(Verdict::SUCCESS) };
+        let answered = Event {
+            duration_ms: Some(5),
+            ..event(Verdict::SUCCESS)
+        };
         assert_eq!(stored.merge(&answered), Merge::Upgraded);
         assert_eq!(stored, answered);
         assert_eq!(stored.merge(&event(Verdict::UNANSWERED)), Merge::Duplicate);
-        assert_eq!(stored.merge(&event(Verdict::because(Reason::Error))), Merge::Duplicate);
+        assert_eq!(
+            stored.merge(&event(Verdict::because(Reason::Error))),
+            Merge::Duplicate
+        );
         assert_eq!(stored, answered);
     }
 
     #[test]
     fn nulls_are_filled_and_cost_takes_the_greater() {
-        let mut stored = Event { cost: Some(MicroUsd(5)), ..event(Verdict::SUCCESS) };
+        let mut stored = Event {
+            cost: Some(MicroUsd(5)),
+            ..event(Verdict::SUCCESS)
+        };
         let later = Event {
             cost: Some(MicroUsd(3)),
             project: Some("api".into()),
             ..event(Verdict::SUCCESS)
         };
         assert_eq!(stored.merge(&later), Merge::Upgraded);
-        assert_eq!((stored.cost, stored.project.as_deref()), (Some(MicroUsd(5)), Some("api")));
-        assert_eq!(stored.merge(&Event { cost: Some(MicroUsd(9)), ..later }), Merge::Upgraded);
+        assert_eq!(
+            (stored.cost, stored.project.as_deref()),
+            (Some(MicroUsd(5)), Some("api"))
+        );
+        assert_eq!(
+            stored.merge(&Event {
+                cost: Some(MicroUsd(9)),
+                ..later
+            }),
+            Merge::Upgraded
+        );
         assert_eq!(stored.cost, Some(MicroUsd(9)));
     }
 
     #[test]
     fn another_tool_under_the_same_id_is_a_conflict_and_the_first_stands() {
         let mut stored = event(Verdict::UNANSWERED);
-        let other = Event { tool: ToolId::parse("mcp:other").unwrap(), ..event(Verdict::SUCCESS) };
+        let other = Event {
+            tool: ToolId::parse("mcp:other").unwrap(),
+            ..event(Verdict::SUCCESS)
+        };
         assert_eq!(stored.merge(&other), Merge::Conflict);
         assert_eq!(stored, event(Verdict::UNANSWERED));
     }

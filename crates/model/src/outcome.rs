@@ -116,9 +116,15 @@ pub struct Verdict {
 
 impl Verdict {
     /// A success.
-    pub const SUCCESS: Verdict = Verdict { outcome: Outcome::Success, reason: None };
+    pub const SUCCESS: Verdict = Verdict {
+        outcome: Outcome::Success,
+        reason: None,
+    };
     /// Nothing is known.
-    pub const UNKNOWN: Verdict = Verdict { outcome: Outcome::Unknown, reason: None };
+    pub const UNKNOWN: Verdict = Verdict {
+        outcome: Outcome::Unknown,
+        reason: None,
+    };
     /// No answer yet.
     pub const UNANSWERED: Verdict = Verdict::because(Reason::Unanswered);
 
@@ -128,7 +134,10 @@ impl Verdict {
             Reason::Error | Reason::InvalidInput | Reason::UnknownTool => Outcome::Failure,
             _ => Outcome::Abandoned,
         };
-        Verdict { outcome, reason: Some(reason) }
+        Verdict {
+            outcome,
+            reason: Some(reason),
+        }
     }
 
     /// Pairs an outcome with a reason. `None` when the reason explains another outcome (`success` with `error`).
@@ -168,7 +177,10 @@ mod tests {
     fn a_reason_explains_one_outcome_only() {
         for &reason in Reason::ALL {
             for &outcome in Outcome::ALL {
-                assert_eq!(Verdict::new(outcome, Some(reason)).is_some(), reason.outcome() == outcome);
+                assert_eq!(
+                    Verdict::new(outcome, Some(reason)).is_some(),
+                    reason.outcome() == outcome
+                );
             }
             assert_eq!(Verdict::because(reason).outcome(), reason.outcome());
         }

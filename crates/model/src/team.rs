@@ -103,8 +103,10 @@ words!(Scope, "upload, read, admin" {
 
 /// Reads a list of scopes as the command line takes it: `upload,read`. Sorted, without repeats, not empty.
 pub fn parse_scopes(list: &str) -> Result<Vec<Scope>, UnknownWord> {
-    let mut scopes =
-        list.split(',').map(|word| word.trim().parse()).collect::<Result<Vec<Scope>, UnknownWord>>()?;
+    let mut scopes = list
+        .split(',')
+        .map(|word| word.trim().parse())
+        .collect::<Result<Vec<Scope>, UnknownWord>>()?;
     scopes.sort_unstable();
     scopes.dedup();
     Ok(scopes)
@@ -114,7 +116,9 @@ pub fn parse_scopes(list: &str) -> Result<Vec<Scope>, UnknownWord> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// See [`check_slug`].
-    #[error("an org's slug is 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit")]
+    #[error(
+        "an org's slug is 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit"
+    )]
     Slug,
     /// See [`check_handle`].
     #[error("a member's handle is 1 to 64 letters, digits and `._@+-`, and begins with a letter or digit")]
@@ -126,7 +130,9 @@ pub fn check_slug(slug: &str) -> Result<(), InvalidName> {
     let ok = !slug.is_empty()
         && slug.len() <= 63
         && !slug.starts_with('-')
-        && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && slug
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if ok { Ok(()) } else { Err(InvalidName::Slug) }
 }
 
@@ -134,7 +140,9 @@ pub fn check_slug(slug: &str) -> Result<(), InvalidName> {
 pub fn check_handle(handle: &str) -> Result<(), InvalidName> {
     let ok = handle.len() <= 64
         && handle.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
-        && handle.bytes().all(|b| b.is_ascii_alphanumeric() || b"._@+-".contains(&b));
+        && handle
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._@+-".contains(&b));
     if ok { Ok(()) } else { Err(InvalidName::Handle) }
 }
 
@@ -144,7 +152,10 @@ mod tests {
 
     #[test]
     fn scopes_read_as_a_list() {
-        assert_eq!(parse_scopes("read, upload,read"), Ok(vec![Scope::Upload, Scope::Read]));
+        assert_eq!(
+            parse_scopes("read, upload,read"),
+            Ok(vec![Scope::Upload, Scope::Read])
+        );
         assert!(parse_scopes("write").unwrap_err().to_string().contains("`write`"));
         assert!(parse_scopes("").is_err());
     }

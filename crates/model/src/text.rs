@@ -12,7 +12,11 @@ pub fn is_unsafe(c: char) -> bool {
 /// The text with every unsafe character replaced by U+FFFD. Borrowed when nothing had to change.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unsafe) {
-        Cow::Owned(text.chars().map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c }).collect())
+        Cow::Owned(
+            text.chars()
+                .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c })
+                .collect(),
+        )
     } else {
         Cow::Borrowed(text)
     }
@@ -22,7 +26,11 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 pub fn clean_prose(text: &str) -> Cow<'_, str> {
     let bad = |c: char| is_unsafe(c) && c != '\n' && c != '\t';
     if text.chars().any(bad) {
-        Cow::Owned(text.chars().map(|c| if bad(c) { '\u{FFFD}' } else { c }).collect())
+        Cow::Owned(
+            text.chars()
+                .map(|c| if bad(c) { '\u{FFFD}' } else { c })
+                .collect(),
+        )
     } else {
         Cow::Borrowed(text)
     }

@@ -49,7 +49,11 @@ impl Token {
             return Err(InvalidToken);
         }
         let (random, sum) = body.split_at(RANDOM_CHARS);
-        if checksum(random) == sum { Ok(Token(text.to_owned())) } else { Err(InvalidToken) }
+        if checksum(random) == sum {
+            Ok(Token(text.to_owned()))
+        } else {
+            Err(InvalidToken)
+        }
     }
 
     /// The hash to store and to look up.
@@ -101,7 +105,11 @@ mod tests {
         for at in 4..40 {
             let mut wrong = text.clone().into_bytes();
             wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
-            assert_eq!(Token::parse(std::str::from_utf8(&wrong).unwrap()), Err(InvalidToken), "at {at}");
+            assert_eq!(
+                Token::parse(std::str::from_utf8(&wrong).unwrap()),
+                Err(InvalidToken),
+                "at {at}"
+            );
         }
         for other in ["", "thb_", "ghp_0123", &text[..39]] {
             assert_eq!(Token::parse(other), Err(InvalidToken));

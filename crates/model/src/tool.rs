@@ -63,7 +63,10 @@ impl FromStr for Kind {
     type Err = InvalidToolId;
 
     fn from_str(text: &str) -> Result<Kind, InvalidToolId> {
-        Kind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(InvalidToolId::UnknownKind)
+        Kind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(InvalidToolId::UnknownKind)
     }
 }
 
@@ -168,12 +171,18 @@ mod tests {
         assert_eq!(ToolId::parse("Bash"), Err(InvalidToolId::NoKind));
         assert_eq!(ToolId::parse("tool:Bash"), Err(InvalidToolId::UnknownKind));
         assert_eq!(ToolId::parse("skill:"), Err(InvalidToolId::EmptyName));
-        assert_eq!(ToolId::parse(&format!("skill:{}", "x".repeat(251))), Err(InvalidToolId::TooLong));
+        assert_eq!(
+            ToolId::parse(&format!("skill:{}", "x".repeat(251))),
+            Err(InvalidToolId::TooLong)
+        );
     }
 
     #[test]
     fn a_malformed_name_in_a_log_still_becomes_a_tool() {
-        assert_eq!(ToolId::from_log(Kind::Builtin, "a\"><b\n").as_str(), "builtin:a\"><b\u{FFFD}");
+        assert_eq!(
+            ToolId::from_log(Kind::Builtin, "a\"><b\n").as_str(),
+            "builtin:a\"><b\u{FFFD}"
+        );
         assert_eq!(ToolId::from_log(Kind::Skill, "").as_str(), "skill:unknown");
         let long = ToolId::from_log(Kind::Mcp, &"é".repeat(500));
         assert_eq!(long.as_str().chars().count(), limits::NAME_CHARS);

@@ -40,8 +40,11 @@ pub fn split(body: &[u8], framing: Framing) -> Result<Vec<&[u8]>, InvalidFraming
 
 fn split_lines(body: &[u8]) -> Result<Vec<&[u8]>, InvalidFraming> {
     let terminated = body.ends_with(b"\n");
-    let lines: Vec<&[u8]> =
-        body.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&[u8]> = body
+        .split(|&b| b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .collect();
     if !terminated
         && let Some(last) = lines.last()
         && serde_json::from_slice::<serde::de::IgnoredAny>(last).is_err()
@@ -111,11 +114,19 @@ impl<'a> Scan<'a> {
     }
 
     fn broken(&self) -> InvalidFraming {
-        if self.at > self.body.len() { InvalidFraming::Truncated } else { InvalidFraming::Malformed(self.at) }
+        if self.at > self.body.len() {
+            InvalidFraming::Truncated
+        } else {
+            InvalidFraming::Malformed(self.at)
+        }
     }
 
     fn end(&mut self) -> Result<(), InvalidFraming> {
-        if self.peek_token().is_some() { Err(InvalidFraming::TrailingBytes) } else { Ok(()) }
+        if self.peek_token().is_some() {
+            Err(InvalidFraming::TrailingBytes)
+        } else {
+            Ok(())
+        }
     }
 
     /// The elements of an array whose `[` has been read.
@@ -165,7 +176,9 @@ impl<'a> Scan<'a> {
         self.at += 1;
         loop {
             let rest = self.body.get(self.at..).unwrap_or_default();
-            let Some(skip) = memchr::memchr2(b'"', b'\\', rest) else { return Err(InvalidFraming::Truncated) };
+            let Some(skip) = memchr::memchr2(b'"', b'\\', rest) else {
+                return Err(InvalidFraming::Truncated);
+            };
             self.at += skip + 1;
             if rest[skip] == b'"' {
                 return Ok(());
@@ -180,8 +193,12 @@ mod tests {
     use super::*;
 
     fn json(body: &str) -> Result<Vec<&str>, InvalidFraming> {
-        split(body.as_bytes(), Framing::Json)
-            .map(|items| items.into_iter().map(|item| std::str::from_utf8(item).unwrap()).collect())
+        split(body.as_bytes(), Framing::Json).map(|items| {
+            items
+                .into_iter()
+                .map(|item| std::str::from_utf8(item).unwrap())
+                .collect()
+        })
     }
 
     #[test]
@@ -189,7 +206,10 @@ mod tests {
         let items = vec![r#"{"a":"]},"}"#, "2", r#"[1,{"b":"\"\\"}]"#];
         let array = format!("[ {} , {},{} ]", items[0], items[1], items[2]);
         assert_eq!(json(&array), Ok(items.clone()));
-        assert_eq!(json(&format!(r#"{{"v":[1,{{}}],"events":{array},"x":"]"}}"#)), Ok(items));
+        assert_eq!(
+            json(&format!(r#"{{"v":[1,{{}}],"events":{array},"x":"]"}}"#)),
+            Ok(items)
+        );
         assert_eq!(json(" [ ] "), Ok(vec![]));
         assert_eq!(json(r#"{"events":[]}"#), Ok(vec![]));
         assert_eq!(json("\u{FEFF}[1]"), Ok(vec!["1"]));
@@ -197,7 +217,10 @@ mod tests {
 
     #[test]
     fn an_item_that_is_not_json_is_split_off_all_the_same() {
-        assert_eq!(json("[NaN, 1e400,, {\"a\":1,}]"), Ok(vec!["NaN", "1e400", "", "{\"a\":1,}"]));
+        assert_eq!(
+            json("[NaN, 1e400,, {\"a\":1,}]"),
+            Ok(vec!["NaN", "1e400", "", "{\"a\":1,}"])
+        );
         let raw = split(b"[\"\xFF\",1]", Framing::Json).unwrap();
         assert_eq!(raw, [b"\"\xFF\"".as_slice(), b"1"]);
     }

@@ -178,9 +178,20 @@ pub struct Checked {
 
 /// Reads and checks one event. `now` is the server's clock, against which events from the future are refused.
 pub fn read_event(bytes: &[u8], now: DateTime<Utc>) -> Result<Checked, Box<Refusal>> {
-    let refuse = |code, field, detail: String| Err(Box::new(Refusal { code, field, uuid: None, detail }));
+    let refuse = |code, field, detail: String| {
+        Err(Box::new(Refusal {
+            code,
+            field,
+            uuid: None,
+            detail,
+        }))
+    };
     if bytes.len() > limits::EVENT_BYTES {
-        let detail = format!("the event has {} bytes; the limit is {}", bytes.len(), limits::EVENT_BYTES);
+        let detail = format!(
+            "the event has {} bytes; the limit is {}",
+            bytes.len(),
+            limits::EVENT_BYTES
+        );
         return refuse(RejectionCode::TooLarge, None, detail);
     }
     if nesting(bytes) > limits::NESTING {
@@ -190,21 +201,28 @@ pub fn read_event(bytes: &[u8], now: DateTime<Utc>) -> Result<Checked, Box<Refus
     match bytes.first() {
         Some(b'{') => {}
         _ if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
-            return refuse(RejectionCode::NotAnObject, None, "an event is a JSON object".into());
+            return refuse(
+                RejectionCode::NotAnObject,
+                None,
+                "an event is a JSON object".into(),
+            );
         }
         _ => return refuse(RejectionCode::InvalidJson, None, "not JSON".into()),
     }
     let mut raw = Raw::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = RawSeed(&mut raw).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let read = RawSeed(&mut raw)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
     let outcome = match read {
         Ok(()) => raw.check(now),
         Err(error) => Err(raw.refusal_of(&error)),
     };
     outcome.map_err(|mut refusal| {
-        refusal.uuid = raw.uuid.as_deref().map(|id| {
-            text::clean(text::truncate_bytes(id, limits::UUID_BYTES)).into_owned()
-        });
+        refusal.uuid = raw
+            .uuid
+            .as_deref()
+            .map(|id| text::clean(text::truncate_bytes(id, limits::UUID_BYTES)).into_owned());
         Box::new(refusal)
     })
 }
@@ -364,15 +382,29 @@ impl Raw<'_> {
             (RejectionCode::InvalidJson, _) => format!("not JSON at column {at} of the event"),
             _ => "the number is out of range".into(),
         };
-        Refusal { code, field, uuid: None, detail }
+        Refusal {
+            code,
+            field,
+            uuid: None,
+            detail,
+        }
     }
 
     fn check(&mut self, now: DateTime<Utc>) -> Result<Checked, Refusal> {
         let refuse = |code, field, detail: &str| {
-            Err(Refusal { code, field: Some(field), uuid: None, detail: detail.to_owned() })
+            Err(Refusal {
+                code,
+                field: Some(field),
+                uuid: None,
+                detail: detail.to_owned(),
+            })
         };
         if let Some(field) = self.repeated {
-            return refuse(RejectionCode::DuplicateKey, field, "the key stands more than once");
+            return refuse(
+                RejectionCode::DuplicateKey,
+                field,
+                "the key stands more than once",
+            );
         }
         if let Some(uuid) = &self.uuid
             && let Err(detail) = check_uuid(uuid)
@@ -409,7 +441,10 @@ impl Raw<'_> {
             }
         };
         let Some(verdict) = Verdict::new(outcome, reason) else {
-            let detail = format!("`{}` does not explain `{outcome}`", reason.map_or("", Reason::as_str));
+            let detail = format!(
+                "`{}` does not explain `{outcome}`",
+                reason.map_or("", Reason::as_str)
+            );
             return refuse(RejectionCode::InvalidReason, "reason", &detail);
         };
         let duration_ms = match self.duration_ms.map(whole_ms) {
@@ -421,7 +456,11 @@ impl Raw<'_> {
         };
         let cost = match self.cost_usd.map(MicroUsd::from_usd) {
             Some(None) => {
-                return refuse(RejectionCode::InvalidCost, "cost_usd", "a cost is 0 to 1,000,000 USD");
+                return refuse(
+                    RejectionCode::InvalidCost,
+                    "cost_usd",
+                    "a cost is 0 to 1,000,000 USD",
+                );
             }
             other => other.flatten(),
         };
@@ -436,10 +475,16 @@ impl Raw<'_> {
             ("project", self.project.take(), &mut event.project),
             ("model", self.model.take(), &mut event.model),
             ("agent", self.agent.take(), &mut event.agent),
-            ("agent_version", self.agent_version.take(), &mut event.agent_version),
+            (
+                "agent_version",
+                self.agent_version.take(),
+                &mut event.agent_version,
+            ),
             ("git_branch", self.git_branch.take(), &mut event.git_branch),
         ] {
-            let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+            let Some(value) = value.filter(|value| !value.is_empty()) else {
+                continue;
+            };
             if value.len() > limits::NAME_CHARS && value.chars().count() > limits::NAME_CHARS {
                 let detail = format!("at most {} characters", limits::NAME_CHARS);
                 return refuse(RejectionCode::NameTooLong, field, &detail);
@@ -454,7 +499,11 @@ impl Raw<'_> {
             let cut = text::truncate_bytes(&task, limits::TASK_TEXT_BYTES);
             if cut.len() < task.len() {
                 let detail = format!("cut to {} bytes", limits::TASK_TEXT_BYTES);
-                warnings.push(Warning { code: RejectionCode::TaskTextCut, field: Some("task_text".into()), detail });
+                warnings.push(Warning {
+                    code: RejectionCode::TaskTextCut,
+                    field: Some("task_text".into()),
+                    detail,
+                });
             }
             let clean = text::clean_prose(cut);
             if matches!(clean, Cow::Owned(_)) {
@@ -464,7 +513,11 @@ impl Raw<'_> {
         }
         for field in self.unknown.drain(..) {
             let detail = "v1 does not know this field; it was left out".into();
-            warnings.push(Warning { code: RejectionCode::UnknownField, field: Some(field), detail });
+            warnings.push(Warning {
+                code: RejectionCode::UnknownField,
+                field: Some(field),
+                detail,
+            });
         }
         event.uuid = self.uuid.as_deref().map(str::to_owned);
         event.duration_ms = duration_ms;
@@ -475,7 +528,11 @@ impl Raw<'_> {
 
 fn replaced(field: &str) -> Warning {
     let detail = "control characters were replaced by U+FFFD".into();
-    Warning { code: RejectionCode::ControlCharactersReplaced, field: Some(field.to_owned()), detail }
+    Warning {
+        code: RejectionCode::ControlCharactersReplaced,
+        field: Some(field.to_owned()),
+        detail,
+    }
 }
 
 /// A placeholder that a redactor left would make every call of a log the same call.
@@ -513,10 +570,16 @@ fn check_time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, (Rejectio
         })?
         .with_timezone(&Utc);
     if time.timestamp() < 946_684_800 {
-        return Err((RejectionCode::TimestampOutOfRange, "an event lies after the year 2000".into()));
+        return Err((
+            RejectionCode::TimestampOutOfRange,
+            "an event lies after the year 2000".into(),
+        ));
     }
     if time > now + TimeDelta::hours(limits::FUTURE_HOURS) {
-        let detail = format!("an event lies at most {} h ahead of the server's clock", limits::FUTURE_HOURS);
+        let detail = format!(
+            "an event lies at most {} h ahead of the server's clock",
+            limits::FUTURE_HOURS
+        );
         return Err((RejectionCode::TimestampInFuture, detail));
     }
     // PostgreSQL keeps microseconds.
@@ -559,7 +622,11 @@ mod tests {
         for (field, value, code) in [
             ("duration_ms", "-1", RejectionCode::InvalidDuration),
             ("duration_ms", "1e400", RejectionCode::InvalidDuration),
-            ("duration_ms", "99999999999999999999", RejectionCode::InvalidDuration),
+            (
+                "duration_ms",
+                "99999999999999999999",
+                RejectionCode::InvalidDuration,
+            ),
             ("duration_ms", "\"12\"", RejectionCode::WrongType),
             ("cost_usd", "-0.5", RejectionCode::InvalidCost),
             ("cost_usd", "1e400", RejectionCode::InvalidCost),
@@ -569,16 +636,31 @@ mod tests {
             ("reason", "\"because\"", RejectionCode::InvalidReason),
             ("reason", "\"rejected\"", RejectionCode::InvalidReason),
             ("occurred_at", "\"yesterday\"", RejectionCode::InvalidTimestamp),
-            ("occurred_at", "\"0000-01-01T00:00:00Z\"", RejectionCode::TimestampOutOfRange),
-            ("occurred_at", "\"2026-11-24T00:00:01Z\"", RejectionCode::TimestampInFuture),
+            (
+                "occurred_at",
+                "\"0000-01-01T00:00:00Z\"",
+                RejectionCode::TimestampOutOfRange,
+            ),
+            (
+                "occurred_at",
+                "\"2026-11-24T00:00:01Z\"",
+                RejectionCode::TimestampInFuture,
+            ),
             ("occurred_at", "1732320000", RejectionCode::WrongType),
             ("operation", "[1]", RejectionCode::WrongType),
         ] {
             let (got, at, _) = code_of(&with(field, value));
             assert_eq!((got, at), (code, Some(field)), "{field} {value}");
         }
-        let late = format!("{},\"model\":\"{}\"}}", &EVENT[..EVENT.len() - 1].replace("\"model\":\"m\",", ""), "x".repeat(257));
-        assert_eq!(code_of(&late), (RejectionCode::NameTooLong, Some("model"), id.clone()));
+        let late = format!(
+            "{},\"model\":\"{}\"}}",
+            &EVENT[..EVENT.len() - 1].replace("\"model\":\"m\",", ""),
+            "x".repeat(257)
+        );
+        assert_eq!(
+            code_of(&late),
+            (RejectionCode::NameTooLong, Some("model"), id.clone())
+        );
         let twice = format!("{},\"model\":\"m\"}}", &EVENT[..EVENT.len() - 1]);
         assert_eq!(code_of(&twice), (RejectionCode::DuplicateKey, Some("model"), id));
     }
@@ -588,7 +670,10 @@ mod tests {
         for json in ["", "NaN", "{", "{\"a\":1,}", "{\"uuid\":\"\\ud800\"}", "{}x"] {
             assert_eq!(code_of(json).0, RejectionCode::InvalidJson, "{json}");
         }
-        assert_eq!(read_event(b"{\"uuid\":\"\xFF\"}", now()).unwrap_err().code, RejectionCode::InvalidJson);
+        assert_eq!(
+            read_event(b"{\"uuid\":\"\xFF\"}", now()).unwrap_err().code,
+            RejectionCode::InvalidJson
+        );
         assert_eq!(code_of("[1]").0, RejectionCode::NotAnObject);
         let deep = format!("{{\"x\":{}1{}}}", "[".repeat(500), "]".repeat(500));
         assert_eq!(code_of(&deep).0, RejectionCode::NestingTooDeep);
@@ -598,9 +683,20 @@ mod tests {
 
     #[test]
     fn an_id_that_would_merge_unrelated_calls_is_refused() {
-        for uuid in ["", " ", "REDACTED", "00000000-0000-0000-0000-000000000000", "a\\u0000", &"x".repeat(129)] {
+        for uuid in [
+            "",
+            " ",
+            "REDACTED",
+            "00000000-0000-0000-0000-000000000000",
+            "a\\u0000",
+            &"x".repeat(129),
+        ] {
             let (code, field, _) = code_of(&with("uuid", &format!("\"{uuid}\"")));
-            assert_eq!((code, field), (RejectionCode::InvalidUuid, Some("uuid")), "{uuid}");
+            assert_eq!(
+                (code, field),
+                (RejectionCode::InvalidUuid, Some("uuid")),
+                "{uuid}"
+            );
         }
     }
 
