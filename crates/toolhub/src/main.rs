@@ -1,2 +1,6 @@
 //! toolhub.
+
+#[cfg(test)]
+mod demo;
+
 fn main() {}
