@@ -157,7 +157,8 @@ pub(crate) fn breaches(graph: &Graph) -> Vec<String> {
     let mut found = Vec::new();
     for room in ROOMS {
         for used in graph.uses(room.name) {
-            if ROOMS.iter().any(|other| other.name == used) && !room.may_use.contains(&used) {
+            let is_ours = used != room.name && ROOMS.iter().any(|other| other.name == used);
+            if is_ours && !room.may_use.contains(&used) {
                 found.push(format!("{} may not use {used}", room.name));
             }
             for owned in OWNED.iter().filter(|owned| owned.crates.contains(&used)) {
