@@ -132,8 +132,8 @@ impl Tool {
     }
 }
 
-const SONNET: &str = "claude-sonnet-4-5-20250929";
-const OPUS: &str = "claude-opus-4-5-20251101";
+const SONNET: &str = "claude-sonnet-5";
+const OPUS: &str = "claude-opus-5";
 const HAIKU: &str = "claude-haiku-4-5-20251001";
 
 const fn person(
@@ -174,7 +174,7 @@ pub(crate) const MEMBERS: &[Member] = &[
             "github",
             "code-reviewer",
             "release-notes",
-            "review",
+            "check-pr",
             "commit",
         ],
     },
@@ -270,7 +270,7 @@ pub(crate) const TOOLS: &[Tool] = &[
         .of(&["chinwe"]),
     Tool::never_called(Call::Agent("translator"))
         .about("Translates the texts of the user interface (Tools: Read, Edit)"),
-    Tool::new(Call::Command("review"), 12, 100, 0, 0),
+    Tool::new(Call::Command("check-pr"), 12, 100, 0, 0),
     Tool::new(Call::Command("ship"), 6, 100, 0, 0),
     Tool::new(Call::Command("standup"), 5, 100, 0, 0).of(&["ada", "chinwe", "grete"]),
 ];
