@@ -118,7 +118,7 @@ pub fn context(environment: &Environment) -> Option<CiContext> {
             .iter()
             .filter_map(|name| environment.var(name))
             .find(|value| *value != "false")
-            .map(|value| clean(value))
+            .map(clean)
     };
     let Some(provider) = PROVIDERS
         .iter()

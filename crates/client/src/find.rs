@@ -182,9 +182,9 @@ impl Search<'_> {
         }
         let mut recognised = false;
         for place in &PLACES {
-            let below_home = real_folder(&root, Path::new(place.own).join(place.logs));
+            let below_home = real_folder(&root, &Path::new(place.own).join(place.logs));
             let own = if root.ends_with(place.own) {
-                real_folder(&root, place.logs.into())
+                real_folder(&root, Path::new(place.logs))
             } else {
                 None
             };
@@ -252,7 +252,7 @@ impl Search<'_> {
 }
 
 /// The folder, if no component below the root is a link.
-fn real_folder(root: &Path, below: PathBuf) -> Option<PathBuf> {
+fn real_folder(root: &Path, below: &Path) -> Option<PathBuf> {
     let mut folder = root.to_owned();
     for component in below.components() {
         folder.push(component);
@@ -335,8 +335,8 @@ mod tests {
     fn a_home_gives_the_logs_of_every_agent_and_nothing_else() {
         let home = tree(&HOME);
         let expected: Vec<(String, Option<Agent>)> = [
-            (HOME[0], Agent::ClaudeCode),
             (HOME[1], Agent::ClaudeCode),
+            (HOME[0], Agent::ClaudeCode),
             (HOME[4], Agent::Codex),
             (HOME[5], Agent::CopilotCli),
             (HOME[6], Agent::GeminiCli),

@@ -217,7 +217,8 @@ impl Scan {
         let walk = WalkDir::new(folder)
             .min_depth(1)
             .max_depth(1)
-            .follow_links(self.follow);
+            .follow_links(self.follow)
+            .follow_root_links(self.follow);
         walk.into_iter()
             .flatten()
             .filter(|entry| entry.file_type().is_dir())
@@ -234,6 +235,7 @@ impl Scan {
         let walk = WalkDir::new(folder)
             .max_depth(DEPTH)
             .follow_links(self.follow)
+            .follow_root_links(self.follow)
             .sort_by_file_name();
         walk.into_iter()
             .flatten()
