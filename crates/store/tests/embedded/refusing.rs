@@ -84,6 +84,18 @@ async fn a_path_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
+async fn data_put_there_by_root_is_not_given_away_silently() {
+    if !geteuid().is_root() {
+        // Nobody else can put it there.
+        return;
+    }
+    let place = place();
+    std::fs::create_dir(place.path().join("postgres")).unwrap();
+    let error = start(place.path()).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("chown -R"), "{error}");
+}
+
+#[tokio::test]
 async fn a_server_that_would_lose_commits_is_refused() {
     let place = initialised_place().await;
     let settings = vec![("fsync".to_owned(), "off".to_owned())];
