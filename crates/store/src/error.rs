@@ -100,6 +100,24 @@ pub enum StoreError {
     /// A statement failed. The SQLSTATE is in [`StoreError::sqlstate`].
     #[error("a database statement failed: {}", chain(.0))]
     Query(#[source] tokio_postgres::Error),
+    /// A cursor that no page of ours gave.
+    #[error("the cursor is not one of ours; begin again without it")]
+    Cursor,
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// There is one already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// A stored value that this program does not understand.
+    #[error("the column {0} holds a value that this toolhub does not know. Upgrade toolhub")]
+    Unreadable(&'static str),
+    /// The system gave no random bytes.
+    #[error("the system gives no randomness for a token: {0}")]
+    Randomness(String),
     /// The embedded server could not be used.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),

@@ -7,14 +7,24 @@
 #![warn(missing_docs)]
 
 pub mod database_url;
+pub mod dead_weight;
 pub mod embedded;
 pub mod error;
+pub mod events;
+pub mod ingest;
+pub mod inventory;
+pub mod leaderboards;
 pub mod migrate;
+pub mod page;
 pub mod pool;
+pub mod refresh;
+pub mod scores;
+pub mod team;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 mod tls;
+pub mod uploads;
 
 pub use error::StoreError;
 pub use pool::{Durability, PoolOptions, PoolStatus, Store};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
@@ -32,6 +33,17 @@ pub(crate) struct SessionLimits {
     pub(crate) lock: Duration,
     /// Longest silence inside a transaction.
     pub(crate) idle_in_transaction: Duration,
+}
+
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let fsync = if self.fsync { "on" } else { "off" };
+        write!(
+            f,
+            "fsync = {fsync}, synchronous_commit = {}",
+            self.synchronous_commit
+        )
+    }
 }
 
 /// How [`Store::connect`] sets its pool up.
@@ -199,6 +211,29 @@ impl Store {
             .simple_query("/* pool::ping */ select 1")
             .await?;
         Ok(())
+    }
+
+    /// How many deadlocks the database has seen since its statistics began.
+    ///
+    /// # Errors
+    /// Those of a request.
+    pub async fn deadlocks(&self) -> Result<i64, StoreError> {
+        let statement =
+            "/* pool::deadlocks */ select deadlocks from pg_stat_database where datname = current_database()";
+        Ok(self.client().await?.query_one(statement, &[]).await?.try_get(0)?)
+    }
+
+    /// What time it is for the database.
+    ///
+    /// # Errors
+    /// Those of a request.
+    pub async fn clock(&self) -> Result<DateTime<Utc>, StoreError> {
+        let row = self
+            .client()
+            .await?
+            .query_one("/* pool::clock */ select clock_timestamp()", &[])
+            .await?;
+        Ok(row.try_get(0)?)
     }
 
     /// Reads whether commits survive a crash. Ask at start: an acknowledgement is worth this much.
