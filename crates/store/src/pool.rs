@@ -325,12 +325,7 @@ impl Session {
                 &[],
             )
             .await?;
-        let number: i32 = row.try_get(0)?;
-        if number / 10_000 < OLDEST_POSTGRES.cast_signed() {
-            return Err(StoreError::ServerTooOld {
-                found: row.try_get(1)?,
-            });
-        }
+        refuse_old(row.try_get(0)?, row.try_get(1)?)?;
         Ok(session)
     }
 
@@ -365,6 +360,14 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// `number` is `server_version_num`: 150018 for 15.18.
+fn refuse_old(number: i32, version: String) -> Result<(), StoreError> {
+    if number / 10_000 < OLDEST_POSTGRES.cast_signed() {
+        return Err(StoreError::ServerTooOld { found: version });
+    }
+    Ok(())
 }
 
 fn default_size(room: usize) -> usize {

@@ -309,3 +309,16 @@ fn a_commit_is_durable_only_with_both_settings() {
     assert!(durable(true, "on") && durable(true, "remote_apply") && durable(true, "local"));
     assert!(!durable(false, "on") && !durable(true, "off"));
 }
+
+#[test]
+fn a_server_that_is_too_old_is_refused_with_both_versions() {
+    refuse_old(150_000, "15.0".to_owned()).unwrap();
+    refuse_old(180_001, "18.1".to_owned()).unwrap();
+    let error = refuse_old(140_022, "14.22 (Debian)".to_owned())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("14.22") && error.contains("15 or newer"),
+        "{error}"
+    );
+}
