@@ -177,7 +177,10 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
                 some => format!("{some} differed and were written anew; please report this"),
             };
             output.say(
-                &format!("compared {} rows of the rollup with the events: {found}", rebuilt.days),
+                &format!(
+                    "compared {} rows of the rollup with the events: {found}",
+                    rebuilt.days
+                ),
                 &json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
             )
         }
