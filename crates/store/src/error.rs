@@ -54,6 +54,12 @@ pub enum StoreError {
         /// Connections in the pool.
         size: usize,
     },
+    /// The database accepted the work and then said nothing. Whether it was committed is not known.
+    #[error("the database did not answer within {}. Try again: what is stored already is recognised", seconds(.waited))]
+    NoAnswer {
+        /// How long the caller waited.
+        waited: Duration,
+    },
     /// The server is older than toolhub supports.
     #[error(
         "the database runs PostgreSQL {found}, toolhub needs {OLDEST_POSTGRES} or newer. Upgrade the server, or let toolhub run its own by leaving the database address out"
@@ -188,7 +194,7 @@ impl StoreError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::PoolTimeout { .. } => true,
+            Self::PoolTimeout { .. } | Self::NoAnswer { .. } => true,
             Self::Unavailable { source: None, .. } => true,
             Self::Unavailable {
                 source: Some(error), ..
