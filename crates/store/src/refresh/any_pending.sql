@@ -1,0 +1,2 @@
+-- refresh::any_pending
+select exists (select from pending_scores)

@@ -1,0 +1,3 @@
+-- refresh::changed
+-- What this transaction has changed in the view so far.
+select (n_tup_ins + n_tup_upd + n_tup_del)::bigint from pg_stat_xact_all_tables where relid = 'tool_scores'::regclass
