@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, Lifeline, running_url};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's
 /// lifeline. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
@@ -51,7 +51,7 @@ rm -rf "$1"
 "#;
 
 /// Seconds without a user after which the server stops: longer than the pause between two test binaries.
-const IDLE: &str = "5";
+const IDLE: &str = "10";
 
 /// The address of the maintenance database of the server under `place`, started if there is none.
 pub(super) async fn url(place: &Path) -> Result<String, EmbeddedError> {
