@@ -13,7 +13,7 @@ use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::pool::Session;
+use crate::session::Session;
 
 /// Runs in the container. The image's own entry point starts the server; then somebody has to be connected at least
 /// every half minute. Test processes keep a connection open for as long as they live.
