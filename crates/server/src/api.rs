@@ -7,6 +7,7 @@ pub(crate) mod inventory;
 pub(crate) mod leaderboards;
 pub(crate) mod limits;
 pub(crate) mod me;
+pub(crate) mod metrics;
 pub(crate) mod refresh;
 pub(crate) mod scores;
 pub(crate) mod tokens;

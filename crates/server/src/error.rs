@@ -51,6 +51,8 @@ pub(crate) enum ApiError {
     Conflict(String),
     #[error("the database is not available at the moment; try again in {retry_after} s")]
     Unavailable { retry_after: u32, cause: String },
+    #[error("the server has more work than it can do at the moment; try again in {retry_after} s")]
+    Overloaded { retry_after: u32 },
     #[error("the server failed; its log tells why under this request id")]
     Internal { cause: String },
 }
@@ -77,7 +79,7 @@ impl ApiError {
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             ApiError::Conflict(_) => StatusCode::CONFLICT,
-            ApiError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Unavailable { .. } | ApiError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -101,6 +103,7 @@ impl ApiError {
             ApiError::BodyTimeout(_) => "body_timeout",
             ApiError::Conflict(_) => "conflict",
             ApiError::Unavailable { .. } => "unavailable",
+            ApiError::Overloaded { .. } => "overloaded",
             ApiError::Internal { .. } => "internal",
         }
     }
@@ -174,7 +177,7 @@ impl IntoResponse for ApiError {
         let mut response = self.status().into_response();
         let headers = response.headers_mut();
         match &self {
-            ApiError::Unavailable { retry_after, .. } => {
+            ApiError::Unavailable { retry_after, .. } | ApiError::Overloaded { retry_after } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
             }
             ApiError::Unauthenticated | ApiError::InvalidToken => {

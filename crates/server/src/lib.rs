@@ -9,12 +9,15 @@ pub mod access;
 mod api;
 mod auth;
 mod body;
+mod commit;
 pub mod config;
+mod connections;
 mod error;
 mod extract;
 mod observe;
 pub mod router;
 mod serve;
+mod shed;
 mod state;
 mod worker;
 

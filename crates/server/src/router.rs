@@ -14,7 +14,7 @@ use crate::{
     },
     api,
     error::ApiError,
-    observe,
+    observe, shed,
     state::App,
 };
 
@@ -42,11 +42,13 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/v1/me", Token, api::me::get)
         .add(DELETE, "/v1/tokens/current", Token, api::tokens::revoke_current)
         .add(GET, "/livez", Public, api::health::livez)
+        .add(GET, "/metrics", Public, api::metrics::get)
         .add(GET, "/readyz", Public, api::health::readyz)
         .finish();
     let router = router
         .fallback(|| async { ApiError::NoRoute })
         .layer(DefaultBodyLimit::max(limits::WIRE_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), shed::shed))
         .layer(CatchPanicLayer::custom(api::health::panicked))
         .layer(middleware::from_fn(observe::observe))
         .with_state(app);

@@ -5,6 +5,10 @@
 mod args;
 mod command;
 mod context;
+#[cfg(feature = "server")]
+mod database;
+#[cfg(feature = "server")]
+mod demo;
 mod talk;
 
 use std::process::ExitCode;

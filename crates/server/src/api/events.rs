@@ -36,40 +36,45 @@ pub(crate) async fn ingest(
     body: Body,
 ) -> Result<Json<Receipt>, ApiError> {
     let framing = framing(&headers)?;
-    let bytes = body::read(&app, &headers, body).await?;
-    let now = app.now();
     let provenance = Provenance::of(&headers)?;
+    let now = app.now();
     let durable = app.durable;
-    // A caller who goes away must not stop the transaction half-way: it runs in a task of its own.
-    let stored = tokio::spawn(async move {
-        let (mut receipt, events) = check(&bytes, framing, durable, now)?;
-        let batch = Batch {
-            member: caller.member,
-            upload_id: Uuid::now_v7(),
-            source: provenance.source,
-            client: provenance.client,
-            ci: provenance.ci,
-            hash: receipt.batch.clone(),
-            rejected: receipt.rejected,
-            events,
-        };
-        let counts = app
-            .store
-            .ingest(caller.org, std::slice::from_ref(&batch), now)
-            .await?[0];
-        receipt.inserted = counts.inserted;
-        receipt.upgraded = counts.upgraded;
-        receipt.duplicate = counts.duplicate;
-        receipt.conflict = counts.conflict;
-        if counts.changed() {
-            app.scores_stale.notify_one();
-        }
-        Ok::<_, ApiError>(receipt)
-    });
-    let receipt = stored.await.map_err(|error| ApiError::Internal {
-        cause: error.to_string(),
-    })??;
+    let (mut receipt, events) = body::read(&app, &headers, body, move |bytes| {
+        check(&bytes, framing, durable, now)
+    })
+    .await?;
+    let batch = Batch {
+        member: caller.member,
+        upload_id: Uuid::now_v7(),
+        source: provenance.source,
+        client: provenance.client,
+        ci: provenance.ci,
+        hash: receipt.batch.clone(),
+        rejected: receipt.rejected,
+        events,
+    };
+    let counts = app.committer.commit(caller.org, batch, now).await?;
+    receipt.inserted = counts.inserted;
+    receipt.upgraded = counts.upgraded;
+    receipt.duplicate = counts.duplicate;
+    receipt.conflict = counts.conflict;
+    if counts.changed() {
+        app.scores_stale.notify_one();
+    }
+    count(&receipt);
     Ok(Json(receipt))
+}
+
+fn count(receipt: &Receipt) {
+    for (fate, events) in [
+        ("inserted", receipt.inserted),
+        ("upgraded", receipt.upgraded),
+        ("duplicate", receipt.duplicate),
+        ("conflict", receipt.conflict),
+        ("rejected", receipt.rejected),
+    ] {
+        metrics::counter!("toolhub_events_total", "fate" => fate).increment(events);
+    }
 }
 
 fn framing(headers: &HeaderMap) -> Result<Framing, ApiError> {
