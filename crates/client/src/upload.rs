@@ -315,8 +315,14 @@ impl Run<'_> {
             line.clear();
             serde_json::to_writer(&mut line, &EventV1(&event))
                 .map_err(|error| Error::Output(error.into()))?;
-            if let Some(print) = &mut print {
-                print(&line).map_err(Error::Output)?;
+            if let Some(printer) = &mut print
+                && let Err(error) = printer(&line)
+            {
+                // Whoever read along has seen enough; the events still have to be sent.
+                if sender.is_none() || error.kind() != io::ErrorKind::BrokenPipe {
+                    return Err(Error::Output(error));
+                }
+                print = None;
             }
             if event.uuid.is_some()
                 && sender.is_some_and(|sender| sender.is_acknowledged(Fingerprint::of(&line)))
