@@ -1,1 +1,52 @@
-//! Placeholder.
+//! Reads the logs of coding agents: foreign bytes in; events, inventory and problems out.
+//!
+//! No I/O happens here, and no clock is read. A caller feeds each file to a [`LogReader`] in chunks of any size, in
+//! as many threads as it likes, and hands the [`FileFacts`] of all files of one person to [`join`]:
+//!
+//! ```
+//! use sources::{LogReader, Options, Prices, join};
+//!
+//! let log = br#"{"type":"assistant","sessionId":"s","cwd":"/work/api","timestamp":"2026-01-02T03:04:05.000Z",
+//! "message":{"id":"m","content":[{"type":"tool_use","id":"toolu_1","name":"Bash","input":{}}]}}"#;
+//! let one_line = String::from_utf8_lossy(log).replace('\n', "");
+//!
+//! let mut reader = LogReader::new("session.jsonl", None, &Options::default());
+//! reader.feed(one_line.as_bytes());
+//! let collected = join(vec![reader.finish()], &Prices::builtin(), &mut |_| None);
+//! let event = collected.events().next().unwrap();
+//! assert_eq!((event.tool.as_str(), event.project.as_deref()), ("builtin:Bash", Some("api")));
+//! ```
+//!
+//! Reading never fails: what cannot be understood becomes a [`Problem`], and the rest of the file is read. Facts are
+//! decided in [`join`] alone, because a call, its result and its copies may stand in different files.
+
+#![warn(missing_docs)]
+
+mod agent;
+mod reader;
+mod shape;
+
+mod claude;
+mod codex;
+mod copilot;
+mod gemini;
+mod opencode;
+
+mod json;
+mod project;
+pub mod redact;
+mod strings;
+mod time;
+mod tool_name;
+
+mod facts;
+mod join;
+mod prices;
+mod totals;
+
+pub use agent::{Agent, UnknownAgent};
+pub use facts::{FileFacts, Options, Problem, ProblemCode};
+pub use join::{Collected, join};
+pub use prices::{InvalidPrices, Price, Prices};
+pub use reader::{LINE_BYTES, LogReader};
+pub use totals::{TokenTotals, Totals};

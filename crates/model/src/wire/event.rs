@@ -535,8 +535,9 @@ fn replaced(field: &str) -> Warning {
     }
 }
 
-/// A placeholder that a redactor left would make every call of a log the same call.
-fn check_uuid(uuid: &str) -> Result<(), &'static str> {
+/// Checks the id of an event. A placeholder that a redactor left would make every call of a log the same call; the
+/// error says, for people, what is wrong.
+pub fn check_uuid(uuid: &str) -> Result<(), &'static str> {
     if uuid.trim().is_empty() {
         return Err("a uuid is not empty; leave the field out to get a fresh one");
     }

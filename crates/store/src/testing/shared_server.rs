@@ -51,7 +51,7 @@ rm -rf "$1"
 "#;
 
 /// Seconds without a user after which the server stops: longer than the pause between two test binaries.
-const IDLE: &str = "5";
+const IDLE: &str = "10";
 
 /// The address of the maintenance database of the server under `place`, started if there is none.
 pub(super) async fn url(place: &Path) -> Result<String, EmbeddedError> {

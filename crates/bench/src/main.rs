@@ -1,0 +1,42 @@
+//! Benchmarks: each subcommand prints our figure, the limit's and the ratio, measured in the same run.
+//!
+//! Build it with `cargo build --release -p toolhub-bench`; figures of a debug build mean nothing.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints its findings"
+)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod parse;
+
+/// Measures toolhub against what bounds it.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Reading session logs, beside counting their lines (the limit) and parsing them whole (the naive way)
+    Parse(parse::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Parse(arguments) => parse::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! `bench parse PATH`: how fast logs become events.
+//!
+//! Each measurement runs in a process of its own, so that its peak memory is its own, and each reads every file once
+//! before the clock starts, so that all of them find the files in the page cache.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use model::wire::EventV1;
+use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
+
+/// Arguments of `bench parse`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Log files, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// How often each measurement is repeated; the best counts
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Print the events as NDJSON instead of measuring
+    #[arg(long)]
+    print_events: bool,
+    /// Print the totals as JSON instead of measuring
+    #[arg(long)]
+    print_totals: bool,
+    /// Print the inventory of the sessions as JSON instead of measuring
+    #[arg(long)]
+    print_inventory: bool,
+    /// Print the problems as NDJSON instead of measuring
+    #[arg(long)]
+    print_problems: bool,
+    /// Measure one way only, in this process
+    #[arg(long, hide = true)]
+    measure: Option<Way>,
+}
+
+/// A way of reading logs.
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+enum Way {
+    /// Counting line ends: no reader of lines is faster.
+    Lines,
+    /// Every line into a tree of values, as a parser in a hurry would.
+    Naive,
+    /// Ours, in one thread.
+    Ours,
+    /// Ours, in two threads.
+    OursTwice,
+}
+
+/// Runs `bench parse`.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let files = files_below(&arguments.paths)?;
+    if let Some(way) = arguments.measure {
+        return measure(way, &files, arguments.rounds);
+    }
+    if arguments.print_events
+        || arguments.print_totals
+        || arguments.print_inventory
+        || arguments.print_problems
+    {
+        return print(arguments, &ours(&files, 1)?);
+    }
+    report(arguments, &files)
+}
+
+fn files_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            let entry = entry.with_context(|| format!("cannot walk {}", path.display()))?;
+            let is_log = entry
+                .path()
+                .extension()
+                .is_some_and(|kind| kind == "jsonl" || kind == "json");
+            if entry.file_type().is_file() && is_log {
+                files.push(entry.into_path());
+            }
+        }
+    }
+    if files.is_empty() {
+        bail!("no .jsonl or .json file below the given paths");
+    }
+    Ok(files)
+}
+
+fn print(arguments: &Arguments, collected: &Collected) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if arguments.print_events {
+        for event in collected.events() {
+            serde_json::to_writer(&mut out, &EventV1(&event))?;
+            out.write_all(b"\n")?;
+        }
+    }
+    if arguments.print_totals {
+        serde_json::to_writer_pretty(&mut out, &collected.totals)?;
+        out.write_all(b"\n")?;
+    }
+    if arguments.print_inventory {
+        serde_json::to_writer_pretty(&mut out, &collected.inventory)?;
+        out.write_all(b"\n")?;
+    }
+    if arguments.print_problems {
+        for problem in &collected.problems {
+            serde_json::to_writer(&mut out, problem)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Bytes read at once: large enough that system calls do not count, small enough to stay in the processor's cache.
+const CHUNK: usize = 256 * 1024;
+
+fn chunks(path: &Path, buffer: &mut Vec<u8>, mut each: impl FnMut(&[u8])) -> Result<()> {
+    buffer.resize(CHUNK, 0);
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    loop {
+        let length = file
+            .read(buffer)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        if length == 0 {
+            return Ok(());
+        }
+        each(&buffer[..length]);
+    }
+}
+
+fn facts(path: &Path, buffer: &mut Vec<u8>) -> Result<FileFacts> {
+    let mut reader = LogReader::new(&path.display().to_string(), None, &Options::default());
+    chunks(path, buffer, |chunk| reader.feed(chunk))?;
+    Ok(reader.finish())
+}
+
+fn ours(files: &[PathBuf], threads: usize) -> Result<Collected> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<FileFacts>> {
+        let (mut buffer, mut done) = (Vec::new(), Vec::new());
+        while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(facts(path, &mut buffer)?);
+        }
+        Ok(done)
+    };
+    let read = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let done = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("the reader does not panic"));
+        done.collect::<Result<Vec<_>>>()
+    })?;
+    Ok(join(
+        read.into_iter().flatten().collect(),
+        &Prices::builtin(),
+        &mut |_| None,
+    ))
+}
+
+/// What one way found, so that nothing is optimised away and every way is seen to do its work.
+struct Found {
+    lines: usize,
+    events: usize,
+}
+
+fn go(way: Way, files: &[PathBuf]) -> Result<Found> {
+    match way {
+        Way::Lines => {
+            let (mut lines, mut buffer) = (0, Vec::new());
+            for path in files {
+                chunks(path, &mut buffer, |chunk| {
+                    lines += memchr::memchr_iter(b'\n', chunk).count()
+                })?;
+            }
+            Ok(Found { lines, events: 0 })
+        }
+        Way::Naive => {
+            let mut found = Found { lines: 0, events: 0 };
+            for path in files {
+                let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+                    found.lines += 1;
+                    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(line) {
+                        found.events += usize::from(value.is_object());
+                    }
+                }
+            }
+            Ok(found)
+        }
+        Way::Ours | Way::OursTwice => {
+            let collected = ours(files, if way == Way::Ours { 1 } else { 2 })?;
+            // Every event is built, as an upload would.
+            let events = collected
+                .events()
+                .map(|event| usize::from(event.uuid.is_some()))
+                .sum();
+            Ok(Found {
+                lines: usize::try_from(collected.totals.lines)?,
+                events,
+            })
+        }
+    }
+}
+
+/// Measures one way and prints `<seconds> <lines> <events> <peak KiB>`.
+fn measure(way: Way, files: &[PathBuf], rounds: u32) -> Result<()> {
+    let mut buffer = Vec::new();
+    for path in files {
+        chunks(path, &mut buffer, |_| {})?;
+    }
+    let mut best: Option<(f64, Found)> = None;
+    for _ in 0..rounds.max(1) {
+        let start = Instant::now();
+        let found = go(way, files)?;
+        let seconds = start.elapsed().as_secs_f64();
+        if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+            best = Some((seconds, found));
+        }
+    }
+    let (seconds, found) = best.context("at least one round")?;
+    println!("{seconds} {} {} {}", found.lines, found.events, peak_kib()?);
+    Ok(())
+}
+
+/// Greatest resident memory of this process so far.
+fn peak_kib() -> Result<u64> {
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("peak memory is read from /proc (Linux)")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .context("no VmHWM in /proc")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+fn report(arguments: &Arguments, files: &[PathBuf]) -> Result<()> {
+    let mut bytes = 0;
+    for path in files {
+        bytes += std::fs::metadata(path)?.len();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let megabytes = bytes as f64 / 1e6;
+    println!(
+        "{} files, {megabytes:.1} MB, best of {} rounds",
+        files.len(),
+        arguments.rounds
+    );
+    println!(
+        "{:<34} {:>9} {:>10} {:>12} {:>9} {:>10}",
+        "", "seconds", "MB/s", "events/s", "events", "peak MiB"
+    );
+    let mut rates = Vec::new();
+    for (way, name) in [
+        (Way::Lines, "counting lines (the limit)"),
+        (Way::Naive, "serde_json::Value (the naive way)"),
+        (Way::Ours, "toolhub, 1 thread"),
+        (Way::OursTwice, "toolhub, 2 threads"),
+    ] {
+        let (seconds, events, peak_mib) = in_own_process(arguments, way)?;
+        let events_per_second = if matches!(way, Way::Ours | Way::OursTwice) {
+            format!("{:.0}", events / seconds)
+        } else {
+            "–".to_owned()
+        };
+        let rate = megabytes / seconds;
+        println!(
+            "{name:<34} {seconds:>9.3} {rate:>10.0} {events_per_second:>12} {events:>9} {peak_mib:>10.1}"
+        );
+        rates.push(rate);
+    }
+    println!(
+        "1 thread: {:.1} times the naive way, {:.0} % of counting lines; 2 threads: {:.2} times 1 thread",
+        rates[2] / rates[1],
+        100.0 * rates[2] / rates[0],
+        rates[3] / rates[2],
+    );
+    Ok(())
+}
+
+fn in_own_process(arguments: &Arguments, way: Way) -> Result<(f64, f64, f64)> {
+    let way = clap::ValueEnum::to_possible_value(&way).context("every way has a name")?;
+    let output = Command::new(std::env::current_exe()?)
+        .args([
+            "parse",
+            "--measure",
+            way.get_name(),
+            "--rounds",
+            &arguments.rounds.to_string(),
+        ])
+        .args(&arguments.paths)
+        .output()?;
+    if !output.status.success() {
+        bail!(
+            "measuring failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let figures: Vec<f64> = text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [seconds, _lines, events, peak_kib] = figures[..] else {
+        bail!("unexpected figures: {text}")
+    };
+    Ok((seconds, events, peak_kib / 1024.0))
+}

@@ -1,0 +1,413 @@
+//! What one file says, compactly: the facts that [`crate::join`] puts together.
+//!
+//! Nothing is decided here that another file could change: a call and its result may stand in two files, a message
+//! may be counted in several, a session may go on elsewhere.
+
+use std::collections::BTreeMap;
+
+use model::{MicroUsd, Verdict, limits, text, wire::event::check_uuid};
+use serde::Serialize;
+
+use crate::{
+    Agent,
+    json::Str,
+    strings::{Renaming, Strings, Sym},
+    tool_name::ToolName,
+};
+
+/// What to read beyond the facts that are always read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep the beginning of what the person had asked for, secrets removed. Off by default.
+    pub task_text: bool,
+}
+
+/// Something that was skipped, or that could not be made sense of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The file, as it was named to [`crate::LogReader::new`]; empty when it concerns no single file.
+    pub file: String,
+    /// The line in the file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// What it is, for programs.
+    pub code: ProblemCode,
+    /// What it is and what became of it, for people. Never holds text of the log beyond names.
+    pub detail: String,
+}
+
+/// What kind of problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// A line that is not exactly one JSON value.
+    InvalidJson,
+    /// A line that is JSON but not an object.
+    NotAnObject,
+    /// A line, or a file that is one value, of more than [`crate::LINE_BYTES`].
+    TooLarge,
+    /// A file of which not one line was recognised.
+    NotUnderstood,
+    /// A call or result whose id cannot tell calls apart (a redactor's placeholder, an empty text).
+    InvalidId,
+    /// A call of which neither the record nor its result states a time.
+    NoTimestamp,
+    /// A name that held control characters, bytes that are not UTF-8 or lone surrogates: replaced by U+FFFD.
+    NameCleaned,
+    /// One id under which two tools were called: the earlier call stands.
+    ConflictingTool,
+    /// A model without a price: its calls have no cost.
+    UnpricedModel,
+}
+
+impl ProblemCode {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProblemCode::InvalidJson => "invalid_json",
+            ProblemCode::NotAnObject => "not_an_object",
+            ProblemCode::TooLarge => "too_large",
+            ProblemCode::NotUnderstood => "not_understood",
+            ProblemCode::InvalidId => "invalid_id",
+            ProblemCode::NoTimestamp => "no_timestamp",
+            ProblemCode::NameCleaned => "name_cleaned",
+            ProblemCode::ConflictingTool => "conflicting_tool",
+            ProblemCode::UnpricedModel => "unpriced_model",
+        }
+    }
+}
+
+/// Greatest number of problems listed for one file; all are counted.
+const LISTED_PROBLEMS: usize = 1_000;
+
+/// Milliseconds since 1970, UTC.
+pub(crate) type Millis = i64;
+
+/// One call as one record states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) id: Sym,
+    pub(crate) at: Option<Millis>,
+    pub(crate) tool: Sym,
+    pub(crate) operation: Option<Sym>,
+    pub(crate) context: Context,
+    pub(crate) model: Option<Sym>,
+    /// The API response that made the call: calls of one group share its cost.
+    pub(crate) group: Option<Sym>,
+    pub(crate) task: Option<Sym>,
+    /// The call waits for a person, so that its duration says nothing about the tool.
+    pub(crate) waits_for_person: bool,
+    /// Nobody reports how it ended (a slash command).
+    pub(crate) unreported: bool,
+}
+
+/// Where a record was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Context {
+    pub(crate) session: Option<Sym>,
+    /// The working directory, until it is replaced by the project.
+    pub(crate) cwd: Option<Sym>,
+    pub(crate) branch: Option<Sym>,
+    pub(crate) version: Option<Sym>,
+    pub(crate) agent: Option<Agent>,
+}
+
+/// The result of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) id: Sym,
+    pub(crate) at: Option<Millis>,
+    pub(crate) verdict: Verdict,
+    /// The log's own figure.
+    pub(crate) duration_ms: Option<i64>,
+    /// The call was answered before its work was done, so the time until the answer says nothing.
+    pub(crate) goes_on: bool,
+}
+
+/// What another record adds to a call: Codex and Copilot report some things apart from the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) id: Sym,
+    /// Overrules the result's verdict.
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) duration_ms: Option<i64>,
+    /// The better name of the tool, with the operation.
+    pub(crate) tool: Option<(Sym, Option<Sym>)>,
+}
+
+/// Tokens of one API response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tokens {
+    pub(crate) output: u64,
+    pub(crate) input: u64,
+    pub(crate) cache_read: u64,
+    pub(crate) cache_write_5m: u64,
+    pub(crate) cache_write_1h: u64,
+}
+
+/// What one API response used, as one record states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) group: Sym,
+    pub(crate) model: Option<Sym>,
+    pub(crate) at: Option<Millis>,
+    pub(crate) tokens: Tokens,
+    /// The sum of a whole session, not one request: how long a prompt was is not known.
+    pub(crate) sums_session: bool,
+    /// What the log itself says that it cost, for models that we have no price of.
+    pub(crate) stated_cost: Option<MicroUsd>,
+}
+
+/// One tool that one record brought into a session's context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) context: Context,
+    /// The record: the same one twice in a session counts once.
+    pub(crate) record: Sym,
+    pub(crate) at: Option<Millis>,
+    pub(crate) tool: Sym,
+    pub(crate) bytes: u64,
+}
+
+/// The facts of one file. Opaque: [`crate::join`] reads it.
+#[derive(Debug)]
+pub struct FileFacts {
+    pub(crate) file: String,
+    pub(crate) agent: Option<Agent>,
+    /// Lines that are not blank.
+    pub(crate) lines: u64,
+    /// The line being read, from 1, blank ones included; 0 when it is the file as a whole.
+    pub(crate) line: u64,
+    pub(crate) bytes: u64,
+    pub(crate) unfinished_lines: u64,
+    pub(crate) strings: Strings,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) usage: Vec<Usage>,
+    pub(crate) loads: Vec<Load>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
+    /// Records that were recognised and that no fact comes from, or whose kind is not known.
+    pub(crate) ignored: BTreeMap<String, u64>,
+}
+
+impl FileFacts {
+    pub(crate) fn new(file: &str) -> FileFacts {
+        FileFacts {
+            file: file.to_owned(),
+            agent: None,
+            lines: 0,
+            line: 0,
+            bytes: 0,
+            unfinished_lines: 0,
+            strings: Strings::default(),
+            calls: Vec::new(),
+            answers: Vec::new(),
+            notes: Vec::new(),
+            usage: Vec::new(),
+            loads: Vec::new(),
+            problems: Vec::new(),
+            problem_counts: BTreeMap::new(),
+            ignored: BTreeMap::new(),
+        }
+    }
+
+    /// Counts a problem of the line being read, and lists it while there is room.
+    pub(crate) fn problem(&mut self, code: ProblemCode, detail: impl Into<String>) {
+        let line = (self.line > 0).then_some(self.line);
+        *self.problem_counts.entry(code).or_default() += 1;
+        if self.problems.len() < LISTED_PROBLEMS {
+            self.problems.push(Problem {
+                file: self.file.clone(),
+                line,
+                code,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    /// Counts a record that no fact comes from.
+    pub(crate) fn ignore(&mut self, kind: &str) {
+        if let Some(count) = self.ignored.get_mut(kind) {
+            *count += 1;
+            return;
+        }
+        // A hostile file could name every record differently.
+        let kind = if self.ignored.len() < 256 {
+            text::truncate_bytes(kind, 64)
+        } else {
+            "(other)"
+        };
+        *self.ignored.entry(text::clean(kind).into_owned()).or_default() += 1;
+    }
+
+    /// A name: cleaned of what terminals and databases refuse, and cut to the limit of the wire format. `None` when
+    /// nothing is left.
+    pub(crate) fn name(&mut self, name: Option<Str<'_>>) -> Option<Sym> {
+        let name = name?.text();
+        let cut = name
+            .char_indices()
+            .nth(limits::NAME_CHARS)
+            .map_or(&*name, |(at, _)| &name[..at]);
+        self.clean_name(cut)
+    }
+
+    /// A path: like a name, but of any length, because only its last part becomes one.
+    pub(crate) fn path(&mut self, path: Option<Str<'_>>) -> Option<Sym> {
+        self.clean_name(&path?.text())
+    }
+
+    /// A name that is not from a string of the log as it stands.
+    pub(crate) fn clean_name(&mut self, name: &str) -> Option<Sym> {
+        if name.is_empty() {
+            return None;
+        }
+        let clean = text::clean(name);
+        let known = self.strings.len();
+        let sym = self.strings.intern(&clean);
+        if self.strings.len() > known && clean.contains(char::REPLACEMENT_CHARACTER) {
+            self.problem(
+                ProblemCode::NameCleaned,
+                "a name held control characters or bytes that are not text; they were replaced by U+FFFD",
+            );
+        }
+        Some(sym)
+    }
+
+    /// The id of a call. One that could not tell calls apart is a problem and `None`.
+    pub(crate) fn call_id(&mut self, id: Option<Str<'_>>) -> Option<Sym> {
+        let text = id.map(Str::text).unwrap_or_default();
+        match check_uuid(&text) {
+            Ok(()) => Some(self.strings.intern(&text)),
+            Err(detail) => {
+                self.problem(
+                    ProblemCode::InvalidId,
+                    format!("a call or result was skipped: {detail}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A tool: its id and, where it has one, its operation.
+    pub(crate) fn tool(&mut self, tool: &ToolName) -> (Sym, Option<Sym>) {
+        let id = self.strings.intern(tool.id.as_str());
+        (
+            id,
+            tool.operation
+                .as_deref()
+                .and_then(|operation| self.clean_name(operation)),
+        )
+    }
+
+    /// Adds usage. Records of one response follow each other, so the group's last record usually absorbs this one.
+    pub(crate) fn push_usage(&mut self, usage: Usage) {
+        if let Some(last) = self
+            .usage
+            .iter_mut()
+            .rev()
+            .take(4)
+            .find(|last| last.group == usage.group)
+        {
+            last.absorb(&usage);
+        } else {
+            self.usage.push(usage);
+        }
+    }
+
+    /// Gives all symbols the names that they have in another set.
+    pub(crate) fn rename(&mut self, names: &Renaming) {
+        for call in &mut self.calls {
+            names.rename(&mut call.id);
+            names.rename(&mut call.tool);
+            names.rename_option(&mut call.operation);
+            names.rename_option(&mut call.model);
+            names.rename_option(&mut call.group);
+            names.rename_option(&mut call.task);
+            call.context.rename(names);
+        }
+        for answer in &mut self.answers {
+            names.rename(&mut answer.id);
+        }
+        for note in &mut self.notes {
+            names.rename(&mut note.id);
+            if let Some((tool, operation)) = &mut note.tool {
+                names.rename(tool);
+                names.rename_option(operation);
+            }
+        }
+        for usage in &mut self.usage {
+            names.rename(&mut usage.group);
+            names.rename_option(&mut usage.model);
+        }
+        for load in &mut self.loads {
+            names.rename(&mut load.record);
+            names.rename(&mut load.tool);
+            load.context.rename(names);
+        }
+    }
+
+    /// Gives back the room that growing left over: the facts wait for those of all other files.
+    pub(crate) fn shrink(&mut self) {
+        self.calls.shrink_to_fit();
+        self.answers.shrink_to_fit();
+        self.notes.shrink_to_fit();
+        self.usage.shrink_to_fit();
+        self.loads.shrink_to_fit();
+        self.strings.shrink();
+    }
+}
+
+impl Context {
+    fn rename(&mut self, names: &Renaming) {
+        names.rename_option(&mut self.session);
+        names.rename_option(&mut self.cwd);
+        names.rename_option(&mut self.branch);
+        names.rename_option(&mut self.version);
+    }
+}
+
+impl Tokens {
+    /// All that went in: what decides between two records with the same output, and what a long prompt is.
+    pub(crate) fn prompt(&self) -> u64 {
+        self.input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_creation())
+    }
+
+    /// Tokens written to the cache, for 5 minutes and for 1 hour.
+    pub(crate) fn cache_creation(&self) -> u64 {
+        self.cache_write_5m.saturating_add(self.cache_write_1h)
+    }
+}
+
+impl Usage {
+    /// Folds another record of the same response into this one: the greater output stands, early records hold only
+    /// part of it. The rest of the comparison makes the choice independent of the order.
+    pub(crate) fn absorb(&mut self, other: &Usage) {
+        let key = |usage: &Usage| {
+            (
+                usage.tokens.output,
+                usage.tokens.prompt(),
+                usage.tokens,
+                usage.model,
+            )
+        };
+        if key(other) > key(self) {
+            *self = Usage {
+                at: self.at,
+                ..*other
+            };
+        }
+        self.at = earlier(self.at, other.at);
+    }
+}
+
+/// The earlier of two times; a known one before an unknown.
+pub(crate) fn earlier(a: Option<Millis>, b: Option<Millis>) -> Option<Millis> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,436 @@
+//! A cursor over JSON text that builds nothing: it walks the objects it is asked to walk and jumps over the rest.
+//!
+//! A log is mostly text that no fact comes from. A string is jumped over by looking for its closing quote alone, and
+//! a value that nobody asks for by counting brackets, so both run at memory speed and neither recurses: depth costs
+//! nothing. What is walked is held to the grammar; what is jumped over only to its quotes and brackets. That is
+//! lenient on purpose: a lone surrogate, a `1e400` or a control character in a text that we do not read costs nobody
+//! their line.
+
+use std::borrow::Cow;
+
+/// Why a text is not one JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// It ends in the middle.
+    Incomplete,
+    /// Something else than expected stands at this byte.
+    Syntax(usize),
+    /// A whole value ends before this byte, and more follows.
+    Trailing(usize),
+}
+
+/// A string as it stands between its quotes, escapes and all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Str<'a>(pub(crate) &'a [u8]);
+
+/// A value as it stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
+
+/// A place in a JSON text.
+#[derive(Debug)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Raw<'a> {
+    /// A cursor at the beginning of the value.
+    pub(crate) fn cursor(self) -> Cursor<'a> {
+        Cursor::new(self.0)
+    }
+
+    /// The string, if the value is one.
+    pub(crate) fn as_str(self) -> Option<Str<'a>> {
+        match self.0 {
+            [b'"', inner @ .., b'"'] => Some(Str(inner)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// A cursor at the beginning of `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor { bytes, at: 0 }
+    }
+
+    /// The first byte of the next value, blanks left out.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Result<u8, Malformed> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Ok(byte);
+            }
+            self.at += 1;
+        }
+        Err(Malformed::Incomplete)
+    }
+
+    /// Nothing but blanks may follow.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            Ok(_) => Err(Malformed::Trailing(self.at)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Walks an object: `each` gets every key with the cursor before its value, and consumes the value. Any other
+    /// value is jumped over.
+    #[inline]
+    pub(crate) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Cursor<'a>, &'a [u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        if self.peek()? != b'{' {
+            return self.skip();
+        }
+        self.at += 1;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek()? != b'"' {
+                return Err(Malformed::Syntax(self.at));
+            }
+            let key = self.quoted()?;
+            if self.peek()? != b':' {
+                return Err(Malformed::Syntax(self.at));
+            }
+            self.at += 1;
+            each(self, key)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Malformed::Syntax(self.at)),
+            }
+        }
+    }
+
+    /// Walks an array: `each` gets the cursor before every element, and consumes it. Any other value is jumped over.
+    #[inline]
+    pub(crate) fn array(
+        &mut self,
+        mut each: impl FnMut(&mut Cursor<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        if self.peek()? != b'[' {
+            return self.skip();
+        }
+        self.at += 1;
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Malformed::Syntax(self.at)),
+            }
+        }
+    }
+
+    /// The next value if it is a string; any other is jumped over.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Option<Str<'a>>, Malformed> {
+        if self.peek()? == b'"' {
+            return Ok(Some(Str(self.quoted()?)));
+        }
+        self.skip()?;
+        Ok(None)
+    }
+
+    /// The next value if it is `true` or `false`; any other is jumped over.
+    pub(crate) fn boolean(&mut self) -> Result<Option<bool>, Malformed> {
+        Ok(match self.raw()?.0 {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// The next value if it is a finite number, or a string that holds one; any other is jumped over.
+    pub(crate) fn number(&mut self) -> Result<Option<f64>, Malformed> {
+        let raw = self.raw()?;
+        let digits = raw.as_str().map_or(raw.0, |text| text.0);
+        let number = std::str::from_utf8(digits)
+            .ok()
+            .and_then(|text| text.parse::<f64>().ok());
+        Ok(number.filter(|number| number.is_finite()))
+    }
+
+    /// The next value if it is a count: a whole number that is not negative. Any other is jumped over.
+    pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
+        let raw = self.raw()?.0;
+        Ok(std::str::from_utf8(raw)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok()))
+    }
+
+    /// The next value as it stands.
+    #[inline]
+    pub(crate) fn raw(&mut self) -> Result<Raw<'a>, Malformed> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(Raw(&self.bytes[start..self.at]))
+    }
+
+    /// Jumps over the next value.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+        match self.peek()? {
+            b'"' => self.quoted().map(|_| ()),
+            b'{' | b'[' => self.skip_nested(),
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                let rest = &self.bytes[self.at..];
+                let length = rest
+                    .iter()
+                    .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')))
+                    .unwrap_or(rest.len());
+                let word = &rest[..length];
+                if word[0].is_ascii_alphabetic() && !matches!(word, b"true" | b"false" | b"null") {
+                    let cut = [&b"true"[..], b"false", b"null"]
+                        .iter()
+                        .any(|whole| whole.starts_with(word));
+                    let ends = length == rest.len();
+                    return Err(if cut && ends {
+                        Malformed::Incomplete
+                    } else {
+                        Malformed::Syntax(self.at)
+                    });
+                }
+                self.at += length;
+                Ok(())
+            }
+            _ => Err(Malformed::Syntax(self.at)),
+        }
+    }
+
+    fn skip_nested(&mut self) -> Result<(), Malformed> {
+        let mut depth = 0_usize;
+        loop {
+            match self.bytes.get(self.at) {
+                None => return Err(Malformed::Incomplete),
+                Some(b'"') => {
+                    self.quoted()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => depth += 1,
+                Some(b'}' | b']') => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at += 1;
+                        return Ok(());
+                    }
+                }
+                Some(_) => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    /// The inside of the string whose opening quote is here.
+    #[inline]
+    fn quoted(&mut self) -> Result<&'a [u8], Malformed> {
+        let start = self.at + 1;
+        let mut from = start;
+        loop {
+            let Some(length) = memchr::memchr(b'"', &self.bytes[from..]) else {
+                return Err(Malformed::Incomplete);
+            };
+            let quote = from + length;
+            let before = &self.bytes[start..quote];
+            let slashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
+            if slashes % 2 == 0 {
+                self.at = quote + 1;
+                return Ok(before);
+            }
+            from = quote + 1;
+        }
+    }
+}
+
+impl<'a> Str<'a> {
+    /// The text. Bytes that are not UTF-8, lone surrogates and escapes that JSON does not know become U+FFFD.
+    pub(crate) fn text(self) -> Cow<'a, str> {
+        if memchr::memchr(b'\\', self.0).is_none() {
+            return String::from_utf8_lossy(self.0);
+        }
+        Cow::Owned(unescape(self.0))
+    }
+
+    /// The text of the first `bytes` bytes, to look at how a long text begins. Where it is cut, its last few
+    /// characters may be wrong.
+    pub(crate) fn head(self, bytes: usize) -> Cow<'a, str> {
+        Str(&self.0[..self.0.len().min(bytes)]).text()
+    }
+}
+
+fn unescape(raw: &[u8]) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(slash) = memchr::memchr(b'\\', rest) {
+        text.push_str(&String::from_utf8_lossy(&rest[..slash]));
+        let Some(&escape) = rest.get(slash + 1) else {
+            text.push(char::REPLACEMENT_CHARACTER);
+            return text;
+        };
+        rest = &rest[slash + 2..];
+        text.push(match escape {
+            b'"' | b'\\' | b'/' => char::from(escape),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => code_point(&mut rest),
+            _ => char::REPLACEMENT_CHARACTER,
+        });
+    }
+    text.push_str(&String::from_utf8_lossy(rest));
+    text
+}
+
+/// The character of a `\u` escape whose digits come next, with its second half where it is a surrogate pair.
+fn code_point(rest: &mut &[u8]) -> char {
+    fn unit(digits: Option<&[u8]>) -> Option<u32> {
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    }
+
+    let Some(first) = unit(rest.get(..4)) else {
+        return char::REPLACEMENT_CHARACTER;
+    };
+    *rest = &rest[4..];
+    if let Some(c) = char::from_u32(first) {
+        return c;
+    }
+    if first < 0xDC00
+        && rest.starts_with(b"\\u")
+        && let Some(second) = unit(rest.get(2..6))
+        && (0xDC00..0xE000).contains(&second)
+    {
+        *rest = &rest[6..];
+        let c = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER);
+    }
+    char::REPLACEMENT_CHARACTER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skip(text: &str) -> Result<(), Malformed> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        cursor.skip()?;
+        cursor.end()
+    }
+
+    fn text(inside: &[u8]) -> String {
+        Str(inside).text().into_owned()
+    }
+
+    #[test]
+    fn a_whole_value_is_told_from_a_cut_one_and_from_two() {
+        for whole in [
+            "{}",
+            "[1,\"]\"]",
+            "\"a\\\\\"",
+            " {\"a\":{\"b\":[]}} ",
+            "1e400",
+            "null",
+        ] {
+            assert_eq!(skip(whole), Ok(()), "{whole}");
+        }
+        for cut in ["{", "[1,", "\"a", "\"a\\\"", "{\"a\":\"}\"", "", "nul"] {
+            assert_eq!(skip(cut), Err(Malformed::Incomplete), "{cut}");
+        }
+        assert_eq!(skip("{}{}"), Err(Malformed::Trailing(2)));
+        assert_eq!(skip("nil"), Err(Malformed::Syntax(0)));
+        assert_eq!(skip("}"), Err(Malformed::Syntax(0)));
+    }
+
+    #[test]
+    fn depth_costs_nothing() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(skip(&deep), Ok(()));
+    }
+
+    #[test]
+    fn escapes_are_read_and_lone_surrogates_replaced() {
+        assert_eq!(text(br#"a\"\\\/\b\f\n\r\tz"#), "a\"\\/\u{8}\u{c}\n\r\tz");
+        assert_eq!(text(br"\u0041\ud83d\ude00\u00e9"), "A😀é");
+        assert_eq!(text(br"\ud800x\udc00\ud83d\u0041"), "\u{FFFD}x\u{FFFD}\u{FFFD}A");
+        assert_eq!(text(br"\u12\x"), "\u{FFFD}12\u{FFFD}");
+        assert_eq!(text(b"a\xFFb"), "a\u{FFFD}b");
+    }
+
+    #[test]
+    fn the_head_of_a_text_is_its_beginning() {
+        let long = format!("Exit code 1\\n{}", "\\ud83d\\ude00é".repeat(100));
+        for bytes in 13..60 {
+            assert!(
+                Str(long.as_bytes()).head(bytes).starts_with("Exit code 1\n"),
+                "{bytes}"
+            );
+        }
+    }
+
+    #[test]
+    fn walking_holds_to_the_grammar() {
+        let walk = |text: &'static str| Cursor::new(text.as_bytes()).object(|cursor, _| cursor.skip());
+        assert_eq!(walk("{\"a\":1,\"b\":[2]}"), Ok(()));
+        assert_eq!(walk("{\"a\":1 \"b\":2}"), Err(Malformed::Syntax(7)));
+        assert_eq!(walk("{\"a\" 1}"), Err(Malformed::Syntax(5)));
+        assert_eq!(walk("{\"a\":1,}"), Err(Malformed::Syntax(7)));
+        assert_eq!(walk("{a:1}"), Err(Malformed::Syntax(1)));
+    }
+
+    #[test]
+    fn numbers_are_read_from_strings_too_and_infinity_is_none() {
+        let number = |text: &'static str| Cursor::new(text.as_bytes()).number().unwrap();
+        assert_eq!(number("12.5"), Some(12.5));
+        assert_eq!(number("\"12\""), Some(12.0));
+        assert_eq!(number("1e400"), None);
+        assert_eq!(number("[1]"), None);
+        assert_eq!(Cursor::new(b"-1").count(), Ok(None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_serde_json_accepts_is_accepted_and_its_strings_read_the_same(
+            strings in proptest::collection::vec(proptest::prelude::any::<String>(), 0..8)
+        ) {
+            let json = serde_json::to_string(&strings).unwrap();
+            let mut cursor = Cursor::new(json.as_bytes());
+            let mut read = Vec::new();
+            cursor.array(|cursor| {
+                read.extend(cursor.string()?.map(|text| text.text().into_owned()));
+                Ok(())
+            }).unwrap();
+            proptest::prop_assert_eq!(cursor.end(), Ok(()));
+            proptest::prop_assert_eq!(read, strings);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let mut cursor = Cursor::new(&bytes);
+            let _ = cursor.object(|cursor, key| {
+                let _ = Str(key).text();
+                let _ = Str(key).head(3);
+                cursor.skip()
+            });
+            let _ = Cursor::new(&bytes).raw();
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Bytes of one file in, facts out: splitting lines, recognising the format, and what to do with what is not JSON.
+
+use crate::{
+    Agent, Options, claude, codex, copilot,
+    facts::{FileFacts, ProblemCode},
+    gemini,
+    json::{Cursor, Malformed},
+    opencode, shape,
+};
+
+/// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.
+pub const LINE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Reads one file, in chunks of any size. Keeps at most one line (or one whole-file value) beside the facts.
+#[derive(Debug)]
+pub struct LogReader {
+    facts: FileFacts,
+    options: Options,
+    /// The agent that the caller named: only its format is read.
+    only: Option<Agent>,
+    format: Format,
+    /// The beginning of a line whose end has not come yet, or the whole file of a document.
+    pending: Vec<u8>,
+    /// The line being read is too long; its rest is dropped.
+    dropping: bool,
+}
+
+/// How the lines of the file are read.
+#[derive(Debug)]
+enum Format {
+    /// No line was recognised yet.
+    Unknown,
+    Claude(claude::Reader),
+    Codex(codex::Reader),
+    Copilot(copilot::Reader),
+    /// The file is one JSON value over many lines.
+    Document,
+}
+
+impl LogReader {
+    /// A reader for one file. `file` names it in problems; `agent` restricts it to one agent's format, otherwise the
+    /// format is recognised by the shape of the records, never by the name of the file.
+    pub fn new(file: &str, agent: Option<Agent>, options: &Options) -> LogReader {
+        LogReader {
+            facts: FileFacts::new(file),
+            options: *options,
+            only: agent,
+            format: Format::Unknown,
+            pending: Vec::new(),
+            dropping: false,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.facts.bytes += chunk.len() as u64;
+        let mut rest = chunk;
+        while !matches!(self.format, Format::Document)
+            && let Some(end) = memchr::memchr(b'\n', rest)
+        {
+            self.facts.line += 1;
+            if self.pending.is_empty() && !self.dropping {
+                self.line(&rest[..end]);
+            } else {
+                self.keep(&rest[..end]);
+                let mut line = std::mem::take(&mut self.pending);
+                if std::mem::take(&mut self.dropping) {
+                    self.too_large();
+                } else {
+                    self.line(&line);
+                }
+                if self.pending.is_empty() {
+                    line.clear();
+                    self.pending = line;
+                }
+            }
+            rest = &rest[end + 1..];
+        }
+        self.keep(rest);
+    }
+
+    /// The facts of the whole file. A last line without a line end that is not JSON is half-written: it is counted
+    /// as unfinished and read the next time.
+    pub fn finish(mut self) -> FileFacts {
+        let rest = std::mem::take(&mut self.pending);
+        if self.dropping {
+            self.facts.line += 1;
+            self.too_large();
+        } else if matches!(self.format, Format::Document) {
+            self.facts.lines = memchr::memchr_iter(b'\n', &rest).count() as u64 + 1;
+            self.facts.line = 0;
+            self.document(&rest);
+        } else if !trim(&rest, self.facts.line).is_empty() {
+            self.facts.line += 1;
+            if let Err(_half) = self.record(&rest) {
+                self.facts.lines -= 1;
+                self.facts.unfinished_lines = 1;
+            }
+        }
+        self.facts.line = 0;
+        if self.facts.agent.is_none() && self.facts.lines > 0 {
+            let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));
+            let detail = format!("no line is a record{wanted} that is known; the file was not understood");
+            self.facts.problem(ProblemCode::NotUnderstood, detail);
+        }
+        self.facts.shrink();
+        self.facts
+    }
+
+    /// Keeps the beginning of a line, or more of a document, unless it gets too long.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.dropping {
+            return;
+        }
+        if self.pending.len() + bytes.len() > LINE_BYTES {
+            self.dropping = true;
+            self.pending = Vec::new();
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+    }
+
+    fn too_large(&mut self) {
+        self.facts.lines += 1;
+        let detail = format!("longer than {} MiB; it was skipped", LINE_BYTES / (1024 * 1024));
+        self.facts.problem(ProblemCode::TooLarge, detail);
+    }
+
+    /// Reads a line that has its end.
+    fn line(&mut self, line: &[u8]) {
+        let text = trim(line, self.facts.line - 1);
+        if matches!(self.format, Format::Unknown) && matches!(text, b"{" | b"[") {
+            self.format = Format::Document;
+            self.pending = line.to_vec();
+            self.pending.push(b'\n');
+            return;
+        }
+        if text.is_empty() {
+            return;
+        }
+        if let Err(malformed) = self.record(line) {
+            self.facts.problem(ProblemCode::InvalidJson, explain(malformed));
+        }
+    }
+
+    /// Reads the one record of a line.
+    fn record(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        let line = trim(line, self.facts.line - 1);
+        self.facts.lines += 1;
+        if !line.starts_with(b"{") {
+            let mut cursor = Cursor::new(line);
+            cursor.skip()?;
+            cursor.end()?;
+            self.facts.problem(
+                ProblemCode::NotAnObject,
+                "the line is JSON but not an object; it was skipped",
+            );
+            return Ok(());
+        }
+        if matches!(self.format, Format::Unknown) {
+            let agent = shape::recognise(line)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
+            let Some(agent) = agent else {
+                self.facts.ignore("(unknown record)");
+                return Ok(());
+            };
+            self.facts.agent = Some(agent);
+            match agent {
+                Agent::ClaudeCode => self.format = Format::Claude(claude::Reader::new(&self.options)),
+                Agent::Codex => self.format = Format::Codex(codex::Reader::new(&self.options)),
+                Agent::CopilotCli => self.format = Format::Copilot(copilot::Reader::new(&self.options)),
+                Agent::OpenCode => return opencode::document(line, &self.options, &mut self.facts),
+                Agent::GeminiCli => return gemini::document(line, &self.options, &mut self.facts),
+            }
+        }
+        match &mut self.format {
+            Format::Claude(reader) => reader.line(line, &mut self.facts),
+            Format::Codex(reader) => reader.line(line, &mut self.facts),
+            Format::Copilot(reader) => reader.line(line, &mut self.facts),
+            Format::Unknown | Format::Document => Ok(()),
+        }
+    }
+
+    /// Reads a file that is one value over many lines.
+    fn document(&mut self, document: &[u8]) {
+        let document = trim(document, 0);
+        let read = shape::recognise(document).and_then(|agent| {
+            let agent = agent.filter(|agent| self.only.is_none_or(|only| only == *agent));
+            self.facts.agent = agent;
+            match agent {
+                Some(Agent::OpenCode) => opencode::document(document, &self.options, &mut self.facts),
+                Some(Agent::GeminiCli) => gemini::document(document, &self.options, &mut self.facts),
+                _ => Ok(()),
+            }
+        });
+        match read {
+            Ok(()) => {}
+            // The program that writes it has not finished.
+            Err(Malformed::Incomplete) => {
+                self.facts.unfinished_lines = 1;
+                self.facts.lines = 0;
+            }
+            Err(malformed) => self.facts.problem(ProblemCode::InvalidJson, explain(malformed)),
+        }
+    }
+}
+
+/// A line without the blanks around it and, if it is the first, without a byte order mark.
+fn trim(line: &[u8], lines_before: u64) -> &[u8] {
+    let line = if lines_before == 0 {
+        line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
+    } else {
+        line
+    };
+    line.trim_ascii()
+}
+
+fn explain(malformed: Malformed) -> String {
+    match malformed {
+        Malformed::Incomplete => "not JSON: it ends in the middle; the line was skipped".to_owned(),
+        Malformed::Syntax(at) => format!("not JSON at byte {}; the line was skipped", at + 1),
+        Malformed::Trailing(at) => {
+            format!(
+                "more than one JSON value: another begins at byte {}; the line was skipped",
+                at + 1
+            )
+        }
+    }
+}

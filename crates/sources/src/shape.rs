@@ -1,0 +1,118 @@
+//! Which agent wrote a record, by its shape. File names and folders do not decide: a walk also meets journals and
+//! memory files, and people copy logs.
+
+use crate::{
+    Agent, claude,
+    json::{Cursor, Malformed, Str},
+};
+
+/// Types of the records in a Codex rollout.
+const CODEX: [&[u8]; 5] = [
+    b"session_meta",
+    b"response_item",
+    b"event_msg",
+    b"turn_context",
+    b"compacted",
+];
+
+/// The agent that writes objects like this one; `None` when no agent is known to. Fails when it is not one object.
+pub(crate) fn recognise(object: &[u8]) -> Result<Option<Agent>, Malformed> {
+    let mut kind: Option<Str<'_>> = None;
+    let mut keys = Keys::default();
+    let mut cursor = Cursor::new(object);
+    cursor.object(|cursor, key| {
+        match key {
+            b"type" => {
+                kind = cursor.string()?;
+                return Ok(());
+            }
+            b"payload" => keys.payload = true,
+            b"data" => keys.data = true,
+            b"parentId" => keys.parent_id = true,
+            b"info" => keys.info = true,
+            b"messages" => keys.messages = true,
+            b"sessionID" => keys.session_upper = true,
+            b"sessionId" | b"projectHash" => keys.gemini = true,
+            _ => {}
+        }
+        cursor.skip()
+    })?;
+    cursor.end()?;
+    let kind = kind.map_or(&b""[..], |kind| kind.0);
+    Ok(match keys {
+        Keys {
+            info: true,
+            messages: true,
+            ..
+        }
+        | Keys {
+            session_upper: true, ..
+        } => Some(Agent::OpenCode),
+        Keys {
+            messages: true,
+            gemini: true,
+            ..
+        } => Some(Agent::GeminiCli),
+        Keys { payload: true, .. } if CODEX.contains(&kind) => Some(Agent::Codex),
+        Keys { data: true, .. } if keys.parent_id || kind.contains(&b'.') => Some(Agent::CopilotCli),
+        _ if claude::Reader::knows(kind) => Some(Agent::ClaudeCode),
+        _ => None,
+    })
+}
+
+/// The keys that tell the formats apart.
+#[derive(Clone, Copy, Default)]
+struct Keys {
+    payload: bool,
+    data: bool,
+    parent_id: bool,
+    info: bool,
+    messages: bool,
+    session_upper: bool,
+    gemini: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_recognised_by_their_shape() {
+        for (record, agent) in [
+            (
+                r#"{"parentUuid":null,"type":"user","message":{}}"#,
+                Some(Agent::ClaudeCode),
+            ),
+            (
+                r#"{"type":"summary","summary":"x","leafUuid":"y"}"#,
+                Some(Agent::ClaudeCode),
+            ),
+            (
+                r#"{"timestamp":"t","type":"response_item","payload":{}}"#,
+                Some(Agent::Codex),
+            ),
+            (
+                r#"{"type":"session.start","data":{},"id":"x"}"#,
+                Some(Agent::CopilotCli),
+            ),
+            (
+                r#"{"type":"abort","data":{},"id":"x","parentId":"y"}"#,
+                Some(Agent::CopilotCli),
+            ),
+            (r#"{"info":{},"messages":[]}"#, Some(Agent::OpenCode)),
+            (
+                r#"{"id":"prt_1","sessionID":"ses_1","messageID":"msg_1","type":"tool"}"#,
+                Some(Agent::OpenCode),
+            ),
+            (
+                r#"{"sessionId":"s","projectHash":"h","messages":[]}"#,
+                Some(Agent::GeminiCli),
+            ),
+            (r#"{"type":"journal","step":1}"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(recognise(record.as_bytes()), Ok(agent), "{record}");
+        }
+        assert_eq!(recognise(b"{\"type\":\"user\""), Err(Malformed::Incomplete));
+    }
+}

@@ -1,0 +1,81 @@
+//! The subcommands, one file each: arguments, one call into a library, what to print.
+
+mod completions;
+mod dead_weight;
+mod doctor;
+mod events;
+mod hooks;
+mod leaderboard;
+mod login;
+mod logout;
+mod man;
+mod prices;
+mod reading;
+mod scores;
+mod upload;
+mod uploads;
+mod watch;
+mod whoami;
+
+use clap::Subcommand;
+use client::{Error, Exit};
+
+use crate::{args::Cli, context::Context, talk};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Upload(upload::Upload),
+    Scores(scores::Scores),
+    Leaderboard(leaderboard::Leaderboard),
+    DeadWeight(dead_weight::DeadWeight),
+    Events(events::Events),
+    Uploads(uploads::Uploads),
+    Login(login::Login),
+    Logout(logout::Logout),
+    Whoami(whoami::Whoami),
+    Hooks(hooks::Hooks),
+    Watch(watch::Watch),
+    Doctor(doctor::Doctor),
+    Prices(prices::Prices),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Runs a command until it is done or Ctrl-C stops it, and says why if it failed.
+pub(crate) async fn run(cli: Cli) -> Exit {
+    let done = tokio::select! {
+        done = dispatch(cli) => done,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    };
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Error> {
+    let context = Context::load(cli.global)?;
+    match cli.command {
+        Command::Upload(command) => command.run(&context).await,
+        Command::Scores(command) => command.run(&context).await,
+        Command::Leaderboard(command) => command.run(&context).await,
+        Command::DeadWeight(command) => command.run(&context).await,
+        Command::Events(command) => command.run(&context).await,
+        Command::Uploads(command) => command.run(&context).await,
+        Command::Login(command) => command.run(&context).await,
+        Command::Logout(command) => command.run(&context).await,
+        Command::Whoami(command) => command.run(&context).await,
+        Command::Hooks(command) => command.run(&context).await,
+        Command::Watch(command) => command.run(&context).await,
+        Command::Doctor(command) => command.run(&context).await,
+        Command::Prices(command) => command.run(&context),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+    }
+}
+
+/// The exit code of an error, once it has been told.
+pub(crate) fn fail(error: &Error) -> Exit {
+    if error.is_broken_pipe() {
+        return Exit::Done;
+    }
+    talk::complain(&error.to_string());
+    error.exit()
+}
