@@ -24,9 +24,9 @@ pub const INVITATION: &str = "invitation";
 
 macro_rules! bodies {
     ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? })*) => {$(
-        $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        $(#[$meta])*
         pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
     )*};
 }

@@ -111,6 +111,12 @@ pub enum StoreError {
     /// There is one already.
     #[error("{0} exists already")]
     Exists(String),
+    /// The actor may not do that.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// It cannot be done as things are.
+    #[error("{0}")]
+    Conflict(String),
     /// A stored value that this program does not understand.
     #[error("the column {0} holds a value that this toolhub does not know. Upgrade toolhub")]
     Unreadable(&'static str),

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod audit;
 pub mod database_url;
 pub mod dead_weight;
 pub mod embedded;
