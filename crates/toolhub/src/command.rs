@@ -1,5 +1,7 @@
 //! The subcommands, one file each: arguments, one call into a library, what to print.
 
+#[cfg(feature = "server")]
+mod admin;
 mod completions;
 mod dead_weight;
 mod doctor;
@@ -12,6 +14,8 @@ mod man;
 mod prices;
 mod reading;
 mod scores;
+#[cfg(feature = "server")]
+mod serve;
 mod upload;
 mod uploads;
 mod watch;
@@ -39,10 +43,19 @@ pub(crate) enum Command {
     Prices(prices::Prices),
     Completions(completions::Completions),
     Man(man::Man),
+    #[cfg(feature = "server")]
+    Serve(serve::Serve),
+    #[cfg(feature = "server")]
+    Admin(admin::Admin),
 }
 
 /// Runs a command until it is done or Ctrl-C stops it, and says why if it failed.
 pub(crate) async fn run(cli: Cli) -> Exit {
+    #[cfg(feature = "server")]
+    if matches!(cli.command, Command::Serve(_) | Command::Admin(_)) {
+        // They end in their own way: there is a PostgreSQL to stop.
+        return operate(cli).await;
+    }
     let done = tokio::select! {
         done = dispatch(cli) => done,
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
@@ -68,6 +81,29 @@ async fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Prices(command) => command.run(&context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
+        #[cfg(feature = "server")]
+        Command::Serve(_) | Command::Admin(_) => unreachable!("`run` has taken the operator's commands"),
+    }
+}
+
+/// Runs a command that has the database in its own hands.
+#[cfg(feature = "server")]
+async fn operate(cli: Cli) -> Exit {
+    let json = cli.global.json;
+    let done = match cli.command {
+        Command::Serve(command) => command.run(json).await,
+        Command::Admin(command) => command.run(json).await,
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            talk::complain(&format!("{error:#}"));
+            match error.downcast_ref::<store::StoreError>() {
+                Some(error) if error.is_temporary() => Exit::TryAgain,
+                _ => Exit::Failed,
+            }
+        }
     }
 }
 

@@ -14,7 +14,12 @@ use store::{
 pub(crate) struct DatabaseArgs {
     /// PostgreSQL 15 or newer, as postgresql://user:password@host:5432/database. Without it toolhub runs a
     /// PostgreSQL of its own.
-    #[arg(long, env = "TOOLHUB_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        env = "TOOLHUB_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub(crate) database_url: Option<String>,
     /// File that holds the database address, for secrets that are mounted as files.
     #[arg(
@@ -56,7 +61,10 @@ impl DatabaseArgs {
             Some(url) => {
                 let store = Store::connect(&url, PoolOptions::default()).await?;
                 store.migrate().await?;
-                Ok(Database { store, embedded: None })
+                Ok(Database {
+                    store,
+                    embedded: None,
+                })
             }
             None => Database::embedded(&self.data_dir()?).await,
         }
@@ -66,13 +74,17 @@ impl DatabaseArgs {
     /// Starts the embedded server for the time of the command when none runs.
     pub(crate) async fn reach(&self) -> anyhow::Result<Database> {
         if let Some(url) = self.external()? {
-            return Ok(Database { store: Store::connect(&url, PoolOptions::default()).await?, embedded: None });
+            return Ok(Database {
+                store: Store::connect(&url, PoolOptions::default()).await?,
+                embedded: None,
+            });
         }
         let data_dir = self.data_dir()?;
         match embedded::running_url(&data_dir)? {
-            Some(url) => {
-                Ok(Database { store: Store::connect(&url, PoolOptions::default()).await?, embedded: None })
-            }
+            Some(url) => Ok(Database {
+                store: Store::connect(&url, PoolOptions::default()).await?,
+                embedded: None,
+            }),
             None if data_dir.exists() => Database::embedded(&data_dir).await,
             None => bail!(
                 "there is no database: {} does not exist, and --database-url is not set. Start `toolhub serve` once, \
@@ -94,7 +106,10 @@ impl Database {
     pub(crate) async fn embedded(data_dir: &Path) -> anyhow::Result<Database> {
         let server = EmbeddedServer::start(EmbeddedOptions::from_env(data_dir)).await?;
         match connect(&server.url()).await {
-            Ok(store) => Ok(Database { store, embedded: Some(server) }),
+            Ok(store) => Ok(Database {
+                store,
+                embedded: Some(server),
+            }),
             Err(error) => {
                 server.stop().await?;
                 Err(error)

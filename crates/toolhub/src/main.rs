@@ -5,6 +5,10 @@
 mod args;
 mod command;
 mod context;
+#[cfg(feature = "server")]
+mod database;
+#[cfg(all(feature = "server", test))]
+mod demo;
 mod talk;
 
 use std::process::ExitCode;

@@ -7,7 +7,9 @@ use client::Error;
 /// Writes an answer to stdout.
 pub(crate) fn answer(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
 }
 
 /// Writes an answer and ends its line.
@@ -29,4 +31,22 @@ pub(crate) fn warn(text: &str) {
 /// Says why we stop.
 pub(crate) fn complain(text: &str) {
     note(&format!("toolhub: {text}"));
+}
+
+/// Sends the log of the server to stderr: as text, or as JSON lines. `TOOLHUB_LOG` chooses how much (`info`).
+#[cfg(feature = "server")]
+pub(crate) fn log_to_stderr(json: bool) {
+    use tracing_subscriber::{EnvFilter, fmt};
+
+    let filter = EnvFilter::try_from_env("TOOLHUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false);
+    // A second subscriber of the same process is refused; the first goes on.
+    let _ = if json {
+        log.json().try_init()
+    } else {
+        log.try_init()
+    };
 }

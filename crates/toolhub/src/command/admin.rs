@@ -3,15 +3,16 @@
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use client::environment;
 use model::team::{MemberKind, Role, parse_scopes};
 use serde_json::json;
 use store::{Store, refresh::Refresh, team::NewToken};
 
-use crate::{database::DatabaseArgs, output::Output};
+use crate::{database::DatabaseArgs, talk};
 
 /// Administer the database itself.
 #[derive(Args, Debug)]
-pub(crate) struct AdminArgs {
+pub(crate) struct Admin {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(subcommand)]
@@ -84,66 +85,99 @@ enum TokenCommand {
     },
 }
 
-pub(crate) async fn run(args: AdminArgs, output: &Output) -> anyhow::Result<()> {
-    let database = args.database.reach().await?;
-    let done = execute(args.command, &database.store, output, client::environment::now()).await;
-    database.close().await?;
-    done
+impl Admin {
+    pub(crate) async fn run(self, json: bool) -> anyhow::Result<()> {
+        let database = self.database.reach().await?;
+        let done = execute(self.command, &database.store, environment::now()).await;
+        database.close().await?;
+        let Done { said, json: body } = done?;
+        let answer = if json { body.to_string() } else { said };
+        Ok(talk::answer_line(&answer)?)
+    }
 }
 
-async fn execute(
-    command: AdminCommand,
-    store: &Store,
-    output: &Output,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    if let AdminCommand::Migrate = command {
-        let migrated = store.migrate().await?;
-        let done = if migrated.applied.is_empty() {
-            "the schema is up to date".to_owned()
-        } else {
-            format!("applied {}", migrated.applied.join(", "))
-        };
-        return output.say(&done, &json!({ "applied": migrated.applied, "version": migrated.to }));
+/// What a command has done: for people, and for programs.
+struct Done {
+    said: String,
+    json: serde_json::Value,
+}
+
+fn done(said: impl Into<String>, json: serde_json::Value) -> anyhow::Result<Done> {
+    Ok(Done {
+        said: said.into(),
+        json,
+    })
+}
+
+async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+    if !matches!(command, AdminCommand::Migrate) {
+        store.check_schema().await?;
     }
-    store.check_schema().await?;
     match command {
-        AdminCommand::Migrate => Ok(()),
-        AdminCommand::Org(OrgCommand::Create { slug }) => {
-            store.org_create(&slug, now).await?;
-            output.say(&format!("created the org `{slug}`"), &json!({ "org": slug }))
-        }
-        AdminCommand::Member(MemberCommand::Add { handle, org: slug, role, kind }) => {
-            let org = store.org_find(&slug).await?;
-            store.member_add(org, &handle, kind, role, now).await?;
-            output.say(
-                &format!("added `{handle}` to the org `{slug}` as {role}"),
-                &json!({ "org": slug, "member": handle, "role": role, "kind": kind }),
+        AdminCommand::Migrate => {
+            let migrated = store.migrate().await?;
+            let said = if migrated.applied.is_empty() {
+                "the schema is up to date".to_owned()
+            } else {
+                format!("applied {}", migrated.applied.join(", "))
+            };
+            done(
+                said,
+                json!({ "applied": migrated.applied, "version": migrated.to }),
             )
         }
-        AdminCommand::Token(TokenCommand::Create { org: slug, member: handle, scope, name, expires_in }) => {
+        AdminCommand::Org(OrgCommand::Create { slug }) => {
+            store.org_create(&slug, now).await?;
+            done(format!("created the org `{slug}`"), json!({ "org": slug }))
+        }
+        AdminCommand::Member(MemberCommand::Add {
+            handle,
+            org: slug,
+            role,
+            kind,
+        }) => {
+            let org = store.org_find(&slug).await?;
+            store.member_add(org, &handle, kind, role, now).await?;
+            done(
+                format!("added `{handle}` to the org `{slug}` as {role}"),
+                json!({ "org": slug, "member": handle, "role": role, "kind": kind }),
+            )
+        }
+        AdminCommand::Token(TokenCommand::Create {
+            org: slug,
+            member: handle,
+            scope,
+            name,
+            expires_in,
+        }) => {
             let scopes = parse_scopes(&scope).context("--scope")?;
             let org = store.org_find(&slug).await?;
             let member = store.member_find(org, &handle).await?;
             let expires_at = (expires_in > 0).then(|| now + TimeDelta::days(i64::from(expires_in)));
-            let new = NewToken { name: &name, scopes: &scopes, expires_at };
+            let new = NewToken {
+                name: &name,
+                scopes: &scopes,
+                expires_at,
+            };
             let token = store.token_create(org, member, &new, now).await?;
             if let Some(end) = expires_at {
-                output.note(&format!("the token ends on {}", end.date_naive()));
+                talk::note(&format!("the token ends on {}", end.date_naive()));
             }
-            output.say(
+            done(
                 token.reveal(),
-                &json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
+                json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
             )
         }
         AdminCommand::Refresh => match store.refresh().await? {
-            Refresh::Done { duration_ms, rows_changed, started_at } => output.say(
-                &format!("refreshed the scores in {duration_ms} ms; {rows_changed} rows changed"),
-                &json!({ "as_of": started_at, "duration_ms": duration_ms, "rows_changed": rows_changed }),
+            Refresh::Done {
+                duration_ms,
+                rows_changed,
+                started_at,
+            } => done(
+                format!("refreshed the scores in {duration_ms} ms; {rows_changed} rows changed"),
+                json!({ "as_of": started_at, "duration_ms": duration_ms, "rows_changed": rows_changed }),
             ),
-            Refresh::Busy => {
-                output.say("another refresh is under way", &json!({ "busy": true }))
-            }
+            Refresh::Busy => done("another refresh is under way", json!({ "busy": true })),
         },
     }
 }

@@ -20,8 +20,11 @@ pub(super) async fn show(
     let body = question.ask(&server, filter).await?;
     if format == Format::Json {
         // Read, so that an answer of something else is told as such.
-        server.read::<&serde_json::value::RawValue>(&body)?;
-        talk::answer(&format!("{}\n", String::from_utf8_lossy(&body).trim_end_matches('\n')))?;
+        server.read::<Box<serde_json::value::RawValue>>(&body)?;
+        talk::answer(&format!(
+            "{}\n",
+            String::from_utf8_lossy(&body).trim_end_matches('\n')
+        ))?;
         return Ok(Exit::Done);
     }
     let listing = question.listing(&server, &body, environment::now())?;

@@ -8,18 +8,27 @@ use std::{
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Args;
+use client::environment;
 use model::team::{MemberKind, Role, Scope};
 use store::{Store, team::NewToken};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::database::{Database, DatabaseArgs};
+use crate::{
+    database::{Database, DatabaseArgs},
+    talk,
+};
 
 /// Run the server. Without a database address it runs a PostgreSQL of its own; the first start creates an org and its
 /// owner, and saves the owner's token for the commands of this machine.
 #[derive(Args, Debug)]
-pub(crate) struct ServeArgs {
+pub(crate) struct Serve {
     /// Address to listen on.
-    #[arg(long, env = "TOOLHUB_LISTEN", default_value = "127.0.0.1:7700", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "TOOLHUB_LISTEN",
+        default_value = "127.0.0.1:7700",
+        value_name = "ADDRESS"
+    )]
     listen: SocketAddr,
     #[command(flatten)]
     database: DatabaseArgs,
@@ -31,23 +40,26 @@ pub(crate) struct ServeArgs {
     drain_grace: u64,
 }
 
-pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let listener = listen(args.listen)?;
-    let address = listener.local_addr()?;
-    let database = args.database.open().await?;
-    if database.embedded.is_some()
-        && let Err(error) = first_run(&database.store, address, client::environment::now()).await
-    {
-        database.close().await?;
-        return Err(error);
+impl Serve {
+    pub(crate) async fn run(self, json: bool) -> anyhow::Result<()> {
+        talk::log_to_stderr(json);
+        let listener = listen(self.listen)?;
+        let address = listener.local_addr()?;
+        let database = self.database.open().await?;
+        if database.embedded.is_some()
+            && let Err(error) = first_run(&database.store, address, environment::now()).await
+        {
+            database.close().await?;
+            return Err(error);
+        }
+        let config = server::Config {
+            allow_not_durable: self.allow_not_durable,
+            drain_grace: Duration::from_secs(self.drain_grace),
+            ..server::Config::default()
+        };
+        tracing::info!("listening on http://{address}");
+        serve(database, listener, config).await
     }
-    let config = server::Config {
-        allow_not_durable: args.allow_not_durable,
-        drain_grace: Duration::from_secs(args.drain_grace),
-        ..server::Config::default()
-    };
-    tracing::info!("listening on http://{address}");
-    serve(database, listener, config).await
 }
 
 /// Binds the address, in words that say what to do when it cannot be had.
@@ -105,8 +117,14 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
     }
     let handle = owner_handle();
     let org = store.org_create(FIRST_ORG, now).await?;
-    let member = store.member_add(org, &handle, MemberKind::Person, Role::Owner, now).await?;
-    let new = NewToken { name: "first run", scopes: &[Scope::Upload, Scope::Read, Scope::Admin], expires_at: None };
+    let member = store
+        .member_add(org, &handle, MemberKind::Person, Role::Owner, now)
+        .await?;
+    let new = NewToken {
+        name: "first run",
+        scopes: &[Scope::Upload, Scope::Read, Scope::Admin],
+        expires_at: None,
+    };
     let token = store.token_create(org, member, &new, now).await?;
     let url = local_url(address);
     let saved = client::credentials::save(&url, &token, FIRST_ORG, &handle).context(
@@ -147,12 +165,18 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let error = listen(address).unwrap_err().to_string();
-        assert!(error.contains(&address.to_string()) && error.contains("--listen"), "{error}");
+        assert!(
+            error.contains(&address.to_string()) && error.contains("--listen"),
+            "{error}"
+        );
     }
 
     #[test]
     fn the_machine_reaches_a_server_that_listens_everywhere_by_loopback() {
-        assert_eq!(local_url("0.0.0.0:7700".parse().unwrap()), "http://127.0.0.1:7700");
+        assert_eq!(
+            local_url("0.0.0.0:7700".parse().unwrap()),
+            "http://127.0.0.1:7700"
+        );
         assert_eq!(local_url("127.0.0.1:9".parse().unwrap()), "http://127.0.0.1:9");
     }
 }
