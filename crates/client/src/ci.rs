@@ -64,7 +64,10 @@ const PROVIDERS: [Provider; 9] = [
         git_ref: &["BUILD_SOURCEBRANCHNAME"],
         run_id: "BUILD_BUILDID",
         job: "SYSTEM_JOBDISPLAYNAME",
-        pull_request: &["SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"],
+        pull_request: &[
+            "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER",
+            "SYSTEM_PULLREQUEST_PULLREQUESTID",
+        ],
     },
     // https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
     Provider {
@@ -117,9 +120,17 @@ pub fn context(environment: &Environment) -> Option<CiContext> {
             .find(|value| *value != "false")
             .map(|value| clean(value))
     };
-    let Some(provider) = PROVIDERS.iter().find(|provider| environment.var(provider.present).is_some()) else {
-        let unnamed = environment.var("CI").is_some_and(|value| value != "false" && value != "0");
-        return unnamed.then(|| CiContext { provider: Some("other".into()), ..CiContext::default() });
+    let Some(provider) = PROVIDERS
+        .iter()
+        .find(|provider| environment.var(provider.present).is_some())
+    else {
+        let unnamed = environment
+            .var("CI")
+            .is_some_and(|value| value != "false" && value != "0");
+        return unnamed.then(|| CiContext {
+            provider: Some("other".into()),
+            ..CiContext::default()
+        });
     };
     Some(CiContext {
         provider: Some(provider.name.into()),
@@ -127,11 +138,17 @@ pub fn context(environment: &Environment) -> Option<CiContext> {
         git_ref: first(provider.git_ref),
         run_id: first(&[provider.run_id]),
         job: first(&[provider.job]),
-        pull_request: first(provider.pull_request).map(|value| last_part(&value)).or_else(|| {
-            // GitHub tells the number only within the ref: refs/pull/<number>/merge.
-            let number = environment.var("GITHUB_REF")?.strip_prefix("refs/pull/")?.split('/').next()?;
-            Some(clean(number))
-        }),
+        pull_request: first(provider.pull_request)
+            .map(|value| last_part(&value))
+            .or_else(|| {
+                // GitHub tells the number only within the ref: refs/pull/<number>/merge.
+                let number = environment
+                    .var("GITHUB_REF")?
+                    .strip_prefix("refs/pull/")?
+                    .split('/')
+                    .next()?;
+                Some(clean(number))
+            }),
     })
 }
 
@@ -155,7 +172,9 @@ fn clean(value: &str) -> String {
 
 /// `owner/name` of the address of a clone; another text as it is. Names and passwords in it are left out.
 fn repository(value: &str) -> String {
-    let Some((_, rest)) = value.split_once("://").or_else(|| value.split_once('@').filter(|_| value.contains(':')))
+    let Some((_, rest)) = value
+        .split_once("://")
+        .or_else(|| value.split_once('@').filter(|_| value.contains(':')))
     else {
         return value.to_owned();
     };
@@ -223,16 +242,30 @@ mod tests {
             ("BUILDKITE_REPO", "https://user:secret@git.example/acme/api.git"),
         ])
         .unwrap();
-        assert_eq!((buildkite.pull_request, buildkite.repository.as_deref()), (None, Some("acme/api")));
-        let jenkins = run(&[("JENKINS_URL", "http://j"), ("GIT_URL", "git@git.example:acme/api.git")]).unwrap();
+        assert_eq!(
+            (buildkite.pull_request, buildkite.repository.as_deref()),
+            (None, Some("acme/api"))
+        );
+        let jenkins = run(&[
+            ("JENKINS_URL", "http://j"),
+            ("GIT_URL", "git@git.example:acme/api.git"),
+        ])
+        .unwrap();
         assert_eq!(jenkins.repository.as_deref(), Some("acme/api"));
-        let circle = run(&[("CIRCLECI", "true"), ("CIRCLE_PULL_REQUEST", "https://x.example/a/b/pull/4")]).unwrap();
+        let circle = run(&[
+            ("CIRCLECI", "true"),
+            ("CIRCLE_PULL_REQUEST", "https://x.example/a/b/pull/4"),
+        ])
+        .unwrap();
         assert_eq!(circle.pull_request.as_deref(), Some("4"));
     }
 
     #[test]
     fn the_header_is_ascii_and_reads_back() {
-        let context = CiContext { git_ref: Some("grün/🚀\n".into()), ..CiContext::default() };
+        let context = CiContext {
+            git_ref: Some("grün/🚀\n".into()),
+            ..CiContext::default()
+        };
         let value = header_value(&context);
         assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{value}");
         assert_eq!(serde_json::from_str::<CiContext>(&value).unwrap(), context);

@@ -40,19 +40,25 @@ pub fn collect(
     order.sort_by_key(|&at| std::cmp::Reverse(files[at].bytes));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<FileFacts, Problem>)>> = Mutex::new(Vec::with_capacity(files.len()));
-    let readers = thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, MOST_READERS);
+    let readers = thread::available_parallelism()
+        .map_or(2, NonZeroUsize::get)
+        .clamp(2, MOST_READERS);
     thread::scope(|scope| {
         for _ in 0..readers.min(files.len()) {
             scope.spawn(|| {
                 let mut chunk = vec![0; CHUNK];
                 while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let facts = read_file(&files[at], options, &mut chunk, read);
-                    done.lock().expect("no reader panics while it holds the lock").push((at, facts));
+                    done.lock()
+                        .expect("no reader panics while it holds the lock")
+                        .push((at, facts));
                 }
             });
         }
     });
-    let mut done = done.into_inner().expect("no reader panics while it holds the lock");
+    let mut done = done
+        .into_inner()
+        .expect("no reader panics while it holds the lock");
     // What is found must not depend on which reader was faster.
     done.sort_by_key(|(at, _)| *at);
     let mut facts = Vec::with_capacity(done.len());
@@ -63,7 +69,10 @@ pub fn collect(
             Err(problem) => problems.push(problem),
         }
     }
-    (sources::join(facts, prices, &mut |cwd| projects.of(cwd)), problems)
+    (
+        sources::join(facts, prices, &mut |cwd| projects.of(cwd)),
+        problems,
+    )
 }
 
 /// The prices that come with the program, with those of a file of one's own.
@@ -71,9 +80,10 @@ pub fn prices(file: Option<&std::path::Path>) -> Result<Prices, Error> {
     let builtin = Prices::builtin();
     let Some(path) = file else { return Ok(builtin) };
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-    builtin
-        .with_overrides(&text)
-        .map_err(|error| Error::BadFile { path: path.to_owned(), detail: error.to_string() })
+    builtin.with_overrides(&text).map_err(|error| Error::BadFile {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 fn read_file(

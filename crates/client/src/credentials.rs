@@ -67,14 +67,20 @@ impl Credentials {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Credentials { path, ..Credentials::default() });
+                return Ok(Credentials {
+                    path,
+                    ..Credentials::default()
+                });
             }
             Err(source) => return Err(Error::File { path, source }),
         };
         refuse_exposed(&path)?;
         let mut credentials: Credentials = toml::from_str(&text).map_err(|error| Error::BadFile {
             path: path.clone(),
-            detail: format!("not a file of credentials: {}. Log in again after removing it", error.message()),
+            detail: format!(
+                "not a file of credentials: {}. Log in again after removing it",
+                error.message()
+            ),
         })?;
         credentials.path = path;
         Ok(credentials)
@@ -98,7 +104,11 @@ impl Credentials {
     /// Keeps a token, in place of any other for this server, and makes the server the default.
     pub fn set(&mut self, url: &str, token: &Token, org: &str, member: &str) -> Result<(), Error> {
         let url = normalize_url(url)?;
-        let entry = Entry { token: token.reveal().to_owned(), org: org.to_owned(), member: member.to_owned() };
+        let entry = Entry {
+            token: token.reveal().to_owned(),
+            org: org.to_owned(),
+            member: member.to_owned(),
+        };
         self.servers.insert(url.clone(), entry);
         self.default = Some(url);
         Ok(())
@@ -118,11 +128,15 @@ impl Credentials {
     pub fn write(&self) -> Result<(), Error> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
-        let text = toml::to_string(self)
-            .map_err(|error| Error::BadFile { path: self.path.clone(), detail: error.to_string() })?;
+        let text = toml::to_string(self).map_err(|error| Error::BadFile {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        })?;
         // A temporary file has mode 0600 from its first byte.
         let write = || {
-            let mut file = tempfile::Builder::new().prefix(".credentials-").tempfile_in(folder)?;
+            let mut file = tempfile::Builder::new()
+                .prefix(".credentials-")
+                .tempfile_in(folder)?;
             file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&self.path).map_err(|error| error.error)
@@ -140,9 +154,14 @@ impl Credentials {
 #[cfg(unix)]
 fn refuse_exposed(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).map_err(Error::file(path))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .map_err(Error::file(path))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
-        return Err(Error::ExposedCredentials { path: path.to_owned() });
+        return Err(Error::ExposedCredentials {
+            path: path.to_owned(),
+        });
     }
     Ok(())
 }
@@ -170,14 +189,22 @@ mod tests {
     fn several_servers_stand_side_by_side_and_the_last_login_is_the_default() {
         let (_home, environment) = home();
         let mut credentials = Credentials::load(&environment).unwrap();
-        credentials.set("http://a.example/", &token(1), "acme", "ann").unwrap();
-        credentials.set("https://B.example", &token(2), "beta", "ann").unwrap();
+        credentials
+            .set("http://a.example/", &token(1), "acme", "ann")
+            .unwrap();
+        credentials
+            .set("https://B.example", &token(2), "beta", "ann")
+            .unwrap();
         credentials.write().unwrap();
         let mut read = Credentials::load(&environment).unwrap();
         assert_eq!(read.default_url(), Some("https://b.example"));
         assert_eq!(read.token("http://a.example"), Some(token(1)));
         assert_eq!(read.token("https://b.example/"), Some(token(2)));
-        assert_eq!(read.token("https://a.example"), None, "the scheme is part of the address");
+        assert_eq!(
+            read.token("https://a.example"),
+            None,
+            "the scheme is part of the address"
+        );
         assert!(read.forget("https://b.example"));
         assert!(!read.forget("https://b.example"));
         assert_eq!(read.default_url(), Some("http://a.example"));
@@ -189,14 +216,23 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (_home, environment) = home();
         let mut credentials = Credentials::load(&environment).unwrap();
-        credentials.set("http://a.example", &token(1), "acme", "ann").unwrap();
+        credentials
+            .set("http://a.example", &token(1), "acme", "ann")
+            .unwrap();
         credentials.write().unwrap();
         let path = credentials.path().to_owned();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         for mode in [0o640, 0o604, 0o660] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let Err(error) = Credentials::load(&environment) else { panic!("mode {mode:o} was accepted") };
-            assert!(error.to_string().contains(&format!("chmod 600 {}", path.display())), "{error}");
+            let Err(error) = Credentials::load(&environment) else {
+                panic!("mode {mode:o} was accepted")
+            };
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!("chmod 600 {}", path.display())),
+                "{error}"
+            );
             assert_eq!(error.exit(), crate::Exit::NotAllowed);
         }
     }
@@ -212,6 +248,9 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        assert!(matches!(Credentials::load(&environment), Err(Error::BadFile { .. })));
+        assert!(matches!(
+            Credentials::load(&environment),
+            Err(Error::BadFile { .. })
+        ));
     }
 }

@@ -46,15 +46,30 @@ pub struct Check {
 
 impl Check {
     fn ok(name: &'static str, found: impl Into<String>) -> Check {
-        Check { name, health: Health::Ok, found: found.into(), fix: None }
+        Check {
+            name,
+            health: Health::Ok,
+            found: found.into(),
+            fix: None,
+        }
     }
 
     fn odd(name: &'static str, found: impl Into<String>, fix: &str) -> Check {
-        Check { name, health: Health::Odd, found: found.into(), fix: Some(fix.to_owned()) }
+        Check {
+            name,
+            health: Health::Odd,
+            found: found.into(),
+            fix: Some(fix.to_owned()),
+        }
     }
 
     fn broken(name: &'static str, found: impl Into<String>, fix: &str) -> Check {
-        Check { name, health: Health::Broken, found: found.into(), fix: Some(fix.to_owned()) }
+        Check {
+            name,
+            health: Health::Broken,
+            found: found.into(),
+            fix: Some(fix.to_owned()),
+        }
     }
 }
 
@@ -89,10 +104,17 @@ fn credentials(environment: &Environment, server: &Server) -> Check {
         return of_error(name, &error);
     }
     match Credentials::load(environment) {
-        Ok(kept) if kept.entry(server.url()).is_some() => {
-            Check::ok(name, format!("a token for {} in {}", server.url(), kept.path().display()))
-        }
-        _ => Check::ok(name, format!("a token for {}, from an argument or the environment", server.url())),
+        Ok(kept) if kept.entry(server.url()).is_some() => Check::ok(
+            name,
+            format!("a token for {} in {}", server.url(), kept.path().display()),
+        ),
+        _ => Check::ok(
+            name,
+            format!(
+                "a token for {}, from an argument or the environment",
+                server.url()
+            ),
+        ),
     }
 }
 
@@ -101,7 +123,9 @@ fn logs(environment: &Environment) -> Check {
         Ok(Found { files, problems, .. }) => {
             let mut by_agent: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
             for file in &files {
-                let count = by_agent.entry(file.agent.map_or("unknown", sources::Agent::as_str)).or_default();
+                let count = by_agent
+                    .entry(file.agent.map_or("unknown", sources::Agent::as_str))
+                    .or_default();
                 count.0 += 1;
                 count.1 += file.bytes;
             }
@@ -114,7 +138,11 @@ fn logs(environment: &Environment) -> Check {
             }
             Check::ok("logs", found.join("; "))
         }
-        Err(error) => Check::odd("logs", error.to_string(), "use an agent, or name the folder: `toolhub upload PATH`"),
+        Err(error) => Check::odd(
+            "logs",
+            error.to_string(),
+            "use an agent, or name the folder: `toolhub upload PATH`",
+        ),
     }
 }
 
@@ -126,7 +154,11 @@ fn hooks(environment: &Environment) -> Check {
             "run `toolhub hooks install` to upload sessions as they end",
         ),
         Ok(hooks) => Check::ok("hooks", format!("installed in {}", hooks.path().display())),
-        Err(error) => Check::odd("hooks", error.to_string(), "mend the file, then run `toolhub hooks install`"),
+        Err(error) => Check::odd(
+            "hooks",
+            error.to_string(),
+            "mend the file, then run `toolhub hooks install`",
+        ),
     }
 }
 
@@ -158,14 +190,22 @@ async fn answers(server: &Server) -> Vec<Check> {
     }
     checks.push(match server.ready().await {
         Ok(()) => Check::ok("ready", "the server can reach its database"),
-        Err(error) => Check::broken("ready", error.to_string(), "look at the server's log, and at `/readyz`"),
+        Err(error) => Check::broken(
+            "ready",
+            error.to_string(),
+            "look at the server's log, and at `/readyz`",
+        ),
     });
     if let Some(date) = date {
         let skew = (environment::now() - date).num_seconds();
         checks.push(if skew.abs() <= SKEW {
             Check::ok("clock", format!("{skew} s from the server's"))
         } else {
-            Check::odd("clock", format!("{skew} s from the server's"), "set this machine's clock")
+            Check::odd(
+                "clock",
+                format!("{skew} s from the server's"),
+                "set this machine's clock",
+            )
         });
     }
     if server.token().is_ok() {
@@ -179,12 +219,21 @@ async fn answers(server: &Server) -> Vec<Check> {
 
 fn who(me: &Me) -> Check {
     let scopes: Vec<&str> = me.scopes.iter().map(|scope| scope.as_str()).collect();
-    let found = model::text::clean(&format!("{} of {}, may {}", me.member, me.org, scopes.join(", "))).into_owned();
+    let found =
+        model::text::clean(&format!("{} of {}, may {}", me.member, me.org, scopes.join(", "))).into_owned();
     if !me.scopes.contains(&Scope::Upload) {
-        return Check::odd("token", found, "get a token with the scope `upload`, or only read with this one");
+        return Check::odd(
+            "token",
+            found,
+            "get a token with the scope `upload`, or only read with this one",
+        );
     }
     if !me.scopes.contains(&Scope::Read) {
-        return Check::odd("token", found, "get a token with the scope `read` to see scores and boards");
+        return Check::odd(
+            "token",
+            found,
+            "get a token with the scope `read` to see scores and boards",
+        );
     }
     Check::ok("token", found)
 }
@@ -204,9 +253,19 @@ mod tests {
         let of = |name: &str| checks.iter().find(|check| check.name == name).unwrap();
         assert_eq!(of("logs").health, Health::Odd);
         assert!(of("hooks").fix.as_ref().unwrap().contains("hooks install"));
-        assert!(of("credentials").fix.as_ref().unwrap().contains("login --with-token"));
+        assert!(
+            of("credentials")
+                .fix
+                .as_ref()
+                .unwrap()
+                .contains("login --with-token")
+        );
         assert_eq!(of("server").health, Health::Broken);
-        assert!(of("server").found.contains("connection refused"), "{:?}", of("server"));
+        assert!(
+            of("server").found.contains("connection refused"),
+            "{:?}",
+            of("server")
+        );
         assert!(of("server").fix.as_ref().unwrap().contains("toolhub serve"));
     }
 }

@@ -11,7 +11,10 @@ use chrono::{DateTime, Utc};
 use crate::Error;
 
 /// The present. The client is an edge of the system, and this is the one place in it that reads the clock.
-#[expect(clippy::disallowed_methods, reason = "the one place in the client that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place in the client that reads the clock"
+)]
 pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
@@ -44,7 +47,10 @@ impl Environment {
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Environment {
         Environment {
-            variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             home: Some(home.to_owned()),
             directory: directory.to_owned(),
         }
@@ -52,7 +58,10 @@ impl Environment {
 
     /// A variable; `None` when it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// The home directory.
@@ -67,7 +76,9 @@ impl Environment {
 
     /// A variable that holds an absolute path; the XDG specification says to ignore a relative one.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        self.var(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     }
 
     /// Where settings and credentials are: `$XDG_CONFIG_HOME/toolhub`, else `~/.config/toolhub`.
@@ -81,7 +92,9 @@ impl Environment {
     }
 
     fn base(&self, variable: &str, below_home: &str) -> Result<PathBuf, Error> {
-        let base = self.path(variable).or_else(|| Some(self.home.as_ref()?.join(below_home)));
+        let base = self
+            .path(variable)
+            .or_else(|| Some(self.home.as_ref()?.join(below_home)));
         base.map(|base| base.join("toolhub")).ok_or(Error::NoHome)
     }
 }
@@ -94,10 +107,20 @@ mod tests {
     fn xdg_directories_win_over_the_home_and_must_be_absolute() {
         let home = Path::new("/home/ann");
         let plain = Environment::new(home, home, []);
-        assert_eq!(plain.config_dir().unwrap(), Path::new("/home/ann/.config/toolhub"));
-        let xdg = Environment::new(home, home, [("XDG_CONFIG_HOME", "/c"), ("XDG_STATE_HOME", "state")]);
+        assert_eq!(
+            plain.config_dir().unwrap(),
+            Path::new("/home/ann/.config/toolhub")
+        );
+        let xdg = Environment::new(
+            home,
+            home,
+            [("XDG_CONFIG_HOME", "/c"), ("XDG_STATE_HOME", "state")],
+        );
         assert_eq!(xdg.config_dir().unwrap(), Path::new("/c/toolhub"));
-        assert_eq!(xdg.state_dir().unwrap(), Path::new("/home/ann/.local/state/toolhub"));
+        assert_eq!(
+            xdg.state_dir().unwrap(),
+            Path::new("/home/ann/.local/state/toolhub")
+        );
         assert!(matches!(Environment::default().config_dir(), Err(Error::NoHome)));
     }
 

@@ -81,7 +81,9 @@ pub enum Error {
         request_id: String,
     },
     /// Something answered that is not a toolhub server: a login page, a proxy, another program.
-    #[error("{url} answers, but not like a toolhub server: {what}. Check the address, and that no login page or proxy stands between")]
+    #[error(
+        "{url} answers, but not like a toolhub server: {what}. Check the address, and that no login page or proxy stands between"
+    )]
     NotToolhub {
         /// The server.
         url: String,
@@ -146,11 +148,18 @@ pub enum Error {
 }
 
 fn request(id: &str) -> String {
-    if id.is_empty() { String::new() } else { format!(" (request {id})") }
+    if id.is_empty() {
+        String::new()
+    } else {
+        format!(" (request {id})")
+    }
 }
 
 fn because(error: &Option<String>) -> String {
-    error.as_ref().map(|error| format!(": {error}")).unwrap_or_default()
+    error
+        .as_ref()
+        .map(|error| format!(": {error}"))
+        .unwrap_or_default()
 }
 
 fn places(looked: &[PathBuf]) -> String {
@@ -189,7 +198,10 @@ impl Error {
 
     /// An [`Error::File`] for `map_err`.
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |source| Error::File { path: path.to_owned(), source }
+        move |source| Error::File {
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
@@ -207,7 +219,9 @@ mod tests {
             unreachable.to_string(),
             "cannot reach http://127.0.0.1:7700: connection refused. Start one with `toolhub serve`, or name yours with --url"
         );
-        let none = Error::NoLogs { looked: vec!["/home/a/.claude/projects".into()] };
+        let none = Error::NoLogs {
+            looked: vec!["/home/a/.claude/projects".into()],
+        };
         assert!(none.to_string().ends_with("\n  /home/a/.claude/projects"));
     }
 }

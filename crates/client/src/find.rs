@@ -52,18 +52,50 @@ struct Place {
 }
 
 const PLACES: [Place; 7] = [
-    Place { agent: Agent::ClaudeCode, own: ".claude", logs: "projects" },
-    Place { agent: Agent::ClaudeCode, own: ".config/claude", logs: "projects" },
-    Place { agent: Agent::Codex, own: ".codex", logs: "sessions" },
-    Place { agent: Agent::Codex, own: ".codex", logs: "archived_sessions" },
-    Place { agent: Agent::CopilotCli, own: ".copilot", logs: "session-state" },
-    Place { agent: Agent::OpenCode, own: ".local/share/opencode", logs: "storage" },
-    Place { agent: Agent::GeminiCli, own: ".gemini", logs: "tmp" },
+    Place {
+        agent: Agent::ClaudeCode,
+        own: ".claude",
+        logs: "projects",
+    },
+    Place {
+        agent: Agent::ClaudeCode,
+        own: ".config/claude",
+        logs: "projects",
+    },
+    Place {
+        agent: Agent::Codex,
+        own: ".codex",
+        logs: "sessions",
+    },
+    Place {
+        agent: Agent::Codex,
+        own: ".codex",
+        logs: "archived_sessions",
+    },
+    Place {
+        agent: Agent::CopilotCli,
+        own: ".copilot",
+        logs: "session-state",
+    },
+    Place {
+        agent: Agent::OpenCode,
+        own: ".local/share/opencode",
+        logs: "storage",
+    },
+    Place {
+        agent: Agent::GeminiCli,
+        own: ".gemini",
+        logs: "tmp",
+    },
 ];
 
 /// Finds the logs below `paths`, or in the agents' own folders when none is given. `agents` selects; empty means all.
 pub fn find(paths: &[PathBuf], agents: &[Agent], environment: &Environment) -> Result<Found, Error> {
-    let mut search = Search { agents, found: Found::default(), seen: BTreeSet::new() };
+    let mut search = Search {
+        agents,
+        found: Found::default(),
+        seen: BTreeSet::new(),
+    };
     if paths.is_empty() {
         search.own_folders(environment);
     } else {
@@ -93,7 +125,11 @@ pub fn open(path: &Path) -> io::Result<File> {
         options.custom_flags(i32::try_from(flags).map_err(io::Error::other)?);
     }
     let file = options.open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("not a regular file"))
+    }
 }
 
 struct Search<'a> {
@@ -122,7 +158,9 @@ impl Search<'_> {
                 ".codex" => environment.path("CODEX_HOME"),
                 _ => None,
             };
-            let Some(own) = moved.or_else(|| Some(environment.home()?.join(place.own))) else { continue };
+            let Some(own) = moved.or_else(|| Some(environment.home()?.join(place.own))) else {
+                continue;
+            };
             let root = own.join(place.logs);
             self.found.looked.push(root.clone());
             if let Ok(root) = root.canonicalize()
@@ -145,7 +183,11 @@ impl Search<'_> {
         let mut recognised = false;
         for place in &PLACES {
             let below_home = real_folder(&root, Path::new(place.own).join(place.logs));
-            let own = if root.ends_with(place.own) { real_folder(&root, place.logs.into()) } else { None };
+            let own = if root.ends_with(place.own) {
+                real_folder(&root, place.logs.into())
+            } else {
+                None
+            };
             if below_home.is_some() && self.found.homes.last() != Some(&root) {
                 self.found.homes.push(root.clone());
             }
@@ -195,7 +237,12 @@ impl Search<'_> {
     fn take(&mut self, path: PathBuf, agent: Option<Agent>, metadata: &fs::Metadata) {
         if self.seen.insert(path.clone()) {
             let modified = metadata.modified().ok();
-            self.found.files.push(LogFile { path, agent, bytes: metadata.len(), modified });
+            self.found.files.push(LogFile {
+                path,
+                agent,
+                bytes: metadata.len(),
+                modified,
+            });
         }
     }
 
@@ -263,7 +310,12 @@ mod tests {
         found
             .files
             .iter()
-            .map(|file| (file.path.strip_prefix(&root).unwrap().display().to_string(), file.agent))
+            .map(|file| {
+                (
+                    file.path.strip_prefix(&root).unwrap().display().to_string(),
+                    file.agent,
+                )
+            })
             .collect()
     }
 
@@ -302,10 +354,16 @@ mod tests {
 
     #[test]
     fn variables_move_the_folders() {
-        let root = tree(&["claude/projects/p/a.jsonl", "codex/archived_sessions/rollout-2.jsonl"]);
+        let root = tree(&[
+            "claude/projects/p/a.jsonl",
+            "codex/archived_sessions/rollout-2.jsonl",
+        ]);
         let claude = root.path().join("claude");
         let codex = root.path().join("codex");
-        let variables = [("CLAUDE_CONFIG_DIR", claude.to_str().unwrap()), ("CODEX_HOME", codex.to_str().unwrap())];
+        let variables = [
+            ("CLAUDE_CONFIG_DIR", claude.to_str().unwrap()),
+            ("CODEX_HOME", codex.to_str().unwrap()),
+        ];
         let environment = Environment::new(Path::new("/nowhere"), root.path(), variables);
         assert_eq!(find(&[], &[], &environment).unwrap().files.len(), 2);
     }
@@ -327,10 +385,17 @@ mod tests {
     fn an_empty_folder_says_where_it_looked_and_a_missing_one_is_named() {
         let root = tree(&["readme.md"]);
         let error = find(&[root.path().to_owned()], &[], &Environment::default()).unwrap_err();
-        assert!(error.to_string().contains(&root.path().canonicalize().unwrap().display().to_string()));
+        assert!(
+            error
+                .to_string()
+                .contains(&root.path().canonicalize().unwrap().display().to_string())
+        );
         let home = Environment::new(root.path(), root.path(), []);
         let error = find(&[], &[], &home).unwrap_err().to_string();
-        assert!(error.contains(".claude/projects") && error.contains(".copilot/session-state"), "{error}");
+        assert!(
+            error.contains(".claude/projects") && error.contains(".copilot/session-state"),
+            "{error}"
+        );
         let error = find(&[root.path().join("gone")], &[], &home).unwrap_err();
         assert!(error.to_string().contains("gone"), "{error}");
     }
@@ -355,7 +420,11 @@ mod tests {
         .unwrap();
         let found = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
         assert_eq!(found.files.len(), 1);
-        let codes: Vec<&str> = found.problems.iter().map(|problem| problem.code.as_str()).collect();
+        let codes: Vec<&str> = found
+            .problems
+            .iter()
+            .map(|problem| problem.code.as_str())
+            .collect();
         assert_eq!(codes, ["symbolic_link", "not_a_file"]);
         assert!(open(&project.join("b.jsonl")).is_err());
         assert!(open(&project.join("pipe.jsonl")).is_err());

@@ -51,15 +51,27 @@ impl<'de> Deserialize<'de> for Node {
 
 impl Node {
     fn object(&mut self) -> Option<&mut IndexMap<String, Node>> {
-        if let Node::Object(object) = self { Some(object) } else { None }
+        if let Node::Object(object) = self {
+            Some(object)
+        } else {
+            None
+        }
     }
 
     fn array(&mut self) -> Option<&mut Vec<Node>> {
-        if let Node::Array(array) = self { Some(array) } else { None }
+        if let Node::Array(array) = self {
+            Some(array)
+        } else {
+            None
+        }
     }
 
     fn get(&self, key: &str) -> Option<&Node> {
-        if let Node::Object(object) = self { object.get(key) } else { None }
+        if let Node::Object(object) = self {
+            object.get(key)
+        } else {
+            None
+        }
     }
 
     fn items(&self) -> &[Node] {
@@ -67,7 +79,11 @@ impl Node {
     }
 
     fn text(&self) -> Option<String> {
-        if let Node::Scalar(raw) = self { serde_json::from_str(raw.get()).ok() } else { None }
+        if let Node::Scalar(raw) = self {
+            serde_json::from_str(raw.get()).ok()
+        } else {
+            None
+        }
     }
 
     fn of<T: Serialize>(value: &T) -> Node {
@@ -79,7 +95,11 @@ impl Node {
 /// The command of a group that is ours.
 fn our_command(group: &Node) -> Option<String> {
     let hooks = group.get("hooks")?;
-    hooks.items().iter().filter_map(|hook| hook.get("command")?.text()).find(|command| is_ours(command))
+    hooks
+        .items()
+        .iter()
+        .filter_map(|hook| hook.get("command")?.text())
+        .find(|command| is_ours(command))
 }
 
 fn is_ours(command: &str) -> bool {
@@ -104,8 +124,14 @@ impl Hooks {
         };
         match serde_json::from_str(&text) {
             Ok(settings @ Node::Object(_)) => Ok(Hooks { path, settings }),
-            Ok(_) => Err(Error::BadFile { path, detail: "the settings are not a JSON object".into() }),
-            Err(error) => Err(Error::BadFile { path, detail: format!("not JSON, so it is left alone: {error}") }),
+            Ok(_) => Err(Error::BadFile {
+                path,
+                detail: "the settings are not a JSON object".into(),
+            }),
+            Err(error) => Err(Error::BadFile {
+                path,
+                detail: format!("not JSON, so it is left alone: {error}"),
+            }),
         }
     }
 
@@ -116,7 +142,10 @@ impl Hooks {
             .into_iter()
             .flat_map(|event| {
                 let groups = groups(event).unwrap_or_default();
-                groups.iter().filter_map(our_command).map(move |command| (event, command))
+                groups
+                    .iter()
+                    .filter_map(our_command)
+                    .map(move |command| (event, command))
             })
             .collect()
     }
@@ -128,14 +157,28 @@ impl Hooks {
             return Ok(false);
         }
         self.remove()?;
-        let group = serde_json::json!({ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] });
+        let group =
+            serde_json::json!({ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] });
         for event in EVENTS {
             let path = self.path.clone();
-            let wrong = || Error::BadFile { path, detail: format!("`hooks.{event}` is not a list") };
-            let settings = self.settings.object().expect("load refuses anything but an object");
-            let hooks = settings.entry("hooks".to_owned()).or_insert_with(|| Node::Object(IndexMap::new()));
-            let groups = hooks.object().map(|hooks| hooks.entry(event.to_owned()).or_insert(Node::Array(Vec::new())));
-            groups.and_then(Node::array).ok_or_else(wrong)?.push(Node::of(&group));
+            let wrong = || Error::BadFile {
+                path,
+                detail: format!("`hooks.{event}` is not a list"),
+            };
+            let settings = self
+                .settings
+                .object()
+                .expect("load refuses anything but an object");
+            let hooks = settings
+                .entry("hooks".to_owned())
+                .or_insert_with(|| Node::Object(IndexMap::new()));
+            let groups = hooks
+                .object()
+                .map(|hooks| hooks.entry(event.to_owned()).or_insert(Node::Array(Vec::new())));
+            groups
+                .and_then(Node::array)
+                .ok_or_else(wrong)?
+                .push(Node::of(&group));
         }
         self.write()?;
         Ok(true)
@@ -152,20 +195,36 @@ impl Hooks {
     }
 
     fn remove(&mut self) -> Result<(), Error> {
-        let settings = self.settings.object().expect("load refuses anything but an object");
-        let Some(hooks) = settings.get_mut("hooks") else { return Ok(()) };
+        let settings = self
+            .settings
+            .object()
+            .expect("load refuses anything but an object");
+        let Some(hooks) = settings.get_mut("hooks") else {
+            return Ok(());
+        };
         let Some(hooks) = hooks.object() else {
-            return Err(Error::BadFile { path: self.path.clone(), detail: "`hooks` is not an object".into() });
+            return Err(Error::BadFile {
+                path: self.path.clone(),
+                detail: "`hooks` is not an object".into(),
+            });
         };
         for event in EVENTS {
             if let Some(groups) = hooks.get_mut(event).and_then(Node::array) {
                 groups.retain_mut(|group| {
                     let Some(_) = our_command(group) else { return true };
-                    let Some(list) = group.object().and_then(|group| group.get_mut("hooks")).and_then(Node::array)
+                    let Some(list) = group
+                        .object()
+                        .and_then(|group| group.get_mut("hooks"))
+                        .and_then(Node::array)
                     else {
                         return true;
                     };
-                    list.retain(|hook| !hook.get("command").and_then(Node::text).is_some_and(|c| is_ours(&c)));
+                    list.retain(|hook| {
+                        !hook
+                            .get("command")
+                            .and_then(Node::text)
+                            .is_some_and(|c| is_ours(&c))
+                    });
                     !list.is_empty()
                 });
                 if groups.is_empty() {
@@ -181,10 +240,13 @@ impl Hooks {
 
     fn write(&self) -> Result<(), Error> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let text = serde_json::to_string_pretty(&self.settings).map_err(|error| Error::Output(error.into()))?;
+        let text =
+            serde_json::to_string_pretty(&self.settings).map_err(|error| Error::Output(error.into()))?;
         let write = || {
             fs::create_dir_all(folder)?;
-            let mut file = tempfile::Builder::new().prefix(".settings-").tempfile_in(folder)?;
+            let mut file = tempfile::Builder::new()
+                .prefix(".settings-")
+                .tempfile_in(folder)?;
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             if let Ok(metadata) = fs::metadata(&self.path) {
@@ -205,8 +267,14 @@ impl Hooks {
 /// A path as one word of a shell.
 fn quoted(program: &Path) -> String {
     let text = program.display().to_string();
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:\\".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+:\\".contains(c));
+    if plain {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -249,12 +317,18 @@ mod tests {
         assert!(hooks.install(program).unwrap());
         let mut again = Hooks::load(&environment).unwrap();
         let command = "'/opt/my tools/toolhub' hooks run".to_owned();
-        assert_eq!(again.installed(), [("SessionStart", command.clone()), ("SessionEnd", command)]);
+        assert_eq!(
+            again.installed(),
+            [("SessionStart", command.clone()), ("SessionEnd", command)]
+        );
         assert!(!again.install(program).unwrap(), "a second time changes nothing");
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.find("zeta").unwrap() < text.find("alpha").unwrap(), "{text}");
         assert!(text.contains("1.50") && text.contains("say bye"), "{text}");
-        assert!(again.install(Path::new("/usr/bin/toolhub")).unwrap(), "a moved program replaces the old one");
+        assert!(
+            again.install(Path::new("/usr/bin/toolhub")).unwrap(),
+            "a moved program replaces the old one"
+        );
         assert_eq!(again.installed().len(), 2);
         assert!(again.uninstall().unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), OTHERS);
@@ -265,12 +339,23 @@ mod tests {
     fn a_missing_file_is_made_and_a_broken_one_is_left_alone() {
         let (home, environment) = home("");
         fs::remove_dir_all(home.path().join(".claude")).unwrap();
-        assert!(Hooks::load(&environment).unwrap().install(Path::new("/usr/bin/toolhub")).unwrap());
+        assert!(
+            Hooks::load(&environment)
+                .unwrap()
+                .install(Path::new("/usr/bin/toolhub"))
+                .unwrap()
+        );
         assert_eq!(Hooks::load(&environment).unwrap().installed().len(), 2);
-        for broken in ["{ // comment\n}", "[]", r#"{"hooks":[]}"#, r#"{"hooks":{"SessionEnd":{}}}"#] {
+        for broken in [
+            "{ // comment\n}",
+            "[]",
+            r#"{"hooks":[]}"#,
+            r#"{"hooks":{"SessionEnd":{}}}"#,
+        ] {
             let file = home.path().join(".claude/settings.json");
             fs::write(&file, broken).unwrap();
-            let result = Hooks::load(&environment).and_then(|mut hooks| hooks.install(Path::new("/usr/bin/toolhub")));
+            let result =
+                Hooks::load(&environment).and_then(|mut hooks| hooks.install(Path::new("/usr/bin/toolhub")));
             assert!(matches!(result, Err(Error::BadFile { .. })), "{broken}");
             assert_eq!(fs::read_to_string(&file).unwrap(), broken);
         }
@@ -284,7 +369,12 @@ mod tests {
         let file = home.path().join(".claude/settings.json");
         fs::rename(&file, &dotfiles).unwrap();
         std::os::unix::fs::symlink(&dotfiles, &file).unwrap();
-        assert!(Hooks::load(&environment).unwrap().install(Path::new("/usr/bin/toolhub")).unwrap());
+        assert!(
+            Hooks::load(&environment)
+                .unwrap()
+                .install(Path::new("/usr/bin/toolhub"))
+                .unwrap()
+        );
         assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
         assert!(fs::read_to_string(&dotfiles).unwrap().contains("hooks run"));
     }

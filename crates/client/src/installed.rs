@@ -32,17 +32,29 @@ const DEPTH: usize = 5;
 
 /// Looks at the machine: the home's tools, and those of the projects in which sessions ran. `None` when nothing is
 /// installed.
-pub fn scan(home: &Path, projects: &BTreeSet<PathBuf>, environment: &Environment) -> Option<MachineInventory> {
+pub fn scan(
+    home: &Path,
+    projects: &BTreeSet<PathBuf>,
+    environment: &Environment,
+) -> Option<MachineInventory> {
     let own_home = environment.home() == Some(home);
     let moved = environment.path("CLAUDE_CONFIG_DIR").filter(|_| own_home);
-    let mut scan = Scan { follow: own_home, tools: BTreeMap::new() };
+    let mut scan = Scan {
+        follow: own_home,
+        tools: BTreeMap::new(),
+    };
     let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
     scan.folder(&config, "user");
     scan.plugins(&config.join("plugins"));
     let state = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
     if let Some(state) = scan.json(&state) {
         scan.servers(state.get("mcpServers"), "user", "");
-        for project in state.get("projects").and_then(Value::as_object).into_iter().flat_map(Map::values) {
+        for project in state
+            .get("projects")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(Map::values)
+        {
             scan.servers(project.get("mcpServers"), "local", "");
         }
     }
@@ -68,9 +80,14 @@ pub fn scan(home: &Path, projects: &BTreeSet<PathBuf>, environment: &Environment
 fn machine_id(home: &Path) -> String {
     let mut digest = Sha256::new();
     digest.update(b"toolhub machine\0");
-    let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| {
-        fs::read_to_string(path).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty())
-    });
+    let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| {
+            fs::read_to_string(path)
+                .ok()
+                .map(|id| id.trim().to_owned())
+                .filter(|id| !id.is_empty())
+        });
     digest.update(id.unwrap_or_else(host_name).as_bytes());
     digest.update([0]);
     digest.update(home.as_os_str().as_encoded_bytes());
@@ -84,7 +101,10 @@ fn host_name() -> String {
 
 #[cfg(not(unix))]
 fn host_name() -> String {
-    Environment::of_process().var("COMPUTERNAME").unwrap_or_default().to_owned()
+    Environment::of_process()
+        .var("COMPUTERNAME")
+        .unwrap_or_default()
+        .to_owned()
 }
 
 struct Scan {
@@ -126,21 +146,48 @@ impl Scan {
     /// `installed_plugins.json` names the plugins and where they are. Skills and commands of a plugin are both called
     /// as `plugin:<plugin>@<name>`, its agents as `<plugin>:<name>`.
     fn plugins(&mut self, folder: &Path) {
-        let Some(list) = self.json(&folder.join("installed_plugins.json")) else { return };
-        let plugins = list.get("plugins").and_then(Value::as_object).cloned().unwrap_or_default();
+        let Some(list) = self.json(&folder.join("installed_plugins.json")) else {
+            return;
+        };
+        let plugins = list
+            .get("plugins")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         for (id, installs) in plugins {
             let plugin = id.split('@').next().unwrap_or_default();
             let install = installs.get(0).unwrap_or(&installs);
-            let Some(place) = install.get("installPath").and_then(Value::as_str).map(PathBuf::from) else { continue };
+            let Some(place) = install
+                .get("installPath")
+                .and_then(Value::as_str)
+                .map(PathBuf::from)
+            else {
+                continue;
+            };
             let source = format!("plugin:{plugin}");
             for (name, description) in self.skills(&place.join("skills")) {
-                self.add(Kind::Plugin, &format!("{plugin}@{name}"), description.as_deref(), &source);
+                self.add(
+                    Kind::Plugin,
+                    &format!("{plugin}@{name}"),
+                    description.as_deref(),
+                    &source,
+                );
             }
             for page in self.pages(&place.join("commands")) {
-                self.add(Kind::Plugin, &format!("{plugin}@{}", page.path_name), page.description(), &source);
+                self.add(
+                    Kind::Plugin,
+                    &format!("{plugin}@{}", page.path_name),
+                    page.description(),
+                    &source,
+                );
             }
             for page in self.pages(&place.join("agents")) {
-                self.add(Kind::Agent, &format!("{plugin}:{}", page.declared_name()), page.description(), &source);
+                self.add(
+                    Kind::Agent,
+                    &format!("{plugin}:{}", page.declared_name()),
+                    page.description(),
+                    &source,
+                );
             }
             if let Some(declared) = self.json(&place.join(".mcp.json")) {
                 let servers = declared.get("mcpServers").unwrap_or(&declared);
@@ -154,14 +201,23 @@ impl Scan {
         for name in servers.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
             let called: String = format!("{prefix}{name}")
                 .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
                 .collect();
             self.add(Kind::Mcp, &called, None, source);
         }
     }
 
     fn skills(&self, folder: &Path) -> Vec<(String, Option<String>)> {
-        let walk = WalkDir::new(folder).min_depth(1).max_depth(1).follow_links(self.follow);
+        let walk = WalkDir::new(folder)
+            .min_depth(1)
+            .max_depth(1)
+            .follow_links(self.follow);
         walk.into_iter()
             .flatten()
             .filter(|entry| entry.file_type().is_dir())
@@ -175,10 +231,18 @@ impl Scan {
     }
 
     fn pages(&self, folder: &Path) -> Vec<Page> {
-        let walk = WalkDir::new(folder).max_depth(DEPTH).follow_links(self.follow).sort_by_file_name();
+        let walk = WalkDir::new(folder)
+            .max_depth(DEPTH)
+            .follow_links(self.follow)
+            .sort_by_file_name();
         walk.into_iter()
             .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "md"))
+            .filter(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "md")
+            })
             .filter_map(|entry| {
                 let below = entry.path().strip_prefix(folder).ok()?.with_extension("");
                 let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
@@ -204,7 +268,10 @@ struct Page {
 impl Page {
     fn read(path: &Path, follow: bool) -> Option<Page> {
         let bytes = head(path, FRONT_MATTER, follow)?;
-        Some(Page { path_name: String::new(), fields: front_matter(&String::from_utf8_lossy(&bytes)) })
+        Some(Page {
+            path_name: String::new(),
+            fields: front_matter(&String::from_utf8_lossy(&bytes)),
+        })
     }
 
     fn declared_name(&self) -> &str {
@@ -218,12 +285,20 @@ impl Page {
 
 /// The beginning of a regular file.
 fn head(path: &Path, bytes: u64, follow: bool) -> Option<Vec<u8>> {
-    let metadata = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    let metadata = if follow {
+        fs::metadata(path)
+    } else {
+        fs::symlink_metadata(path)
+    };
     if !metadata.ok()?.is_file() {
         return None;
     }
     let mut content = Vec::new();
-    fs::File::open(path).ok()?.take(bytes).read_to_end(&mut content).ok()?;
+    fs::File::open(path)
+        .ok()?
+        .take(bytes)
+        .read_to_end(&mut content)
+        .ok()?;
     Some(content)
 }
 
@@ -249,9 +324,18 @@ fn front_matter(text: &str) -> BTreeMap<String, String> {
             }
         } else if let Some((key, value)) = line.split_once(':') {
             let value = value.trim();
-            let quoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+            let quoted = ['"', '\'']
+                .into_iter()
+                .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
             let block = matches!(value.trim_end_matches(['-', '+']), ">" | "|");
-            fields.insert(key.to_owned(), if block { String::new() } else { quoted.unwrap_or(value).to_owned() });
+            fields.insert(
+                key.to_owned(),
+                if block {
+                    String::new()
+                } else {
+                    quoted.unwrap_or(value).to_owned()
+                },
+            );
             current = Some(key.to_owned());
         }
     }
@@ -289,15 +373,30 @@ mod tests {
         write(
             home.path(),
             &[
-                (".claude/skills/pdf/SKILL.md", "---\nname: pdf\ndescription: \"Reads: PDFs\"\n---\nbody"),
+                (
+                    ".claude/skills/pdf/SKILL.md",
+                    "---\nname: pdf\ndescription: \"Reads: PDFs\"\n---\nbody",
+                ),
                 (".claude/skills/empty/readme.md", "no skill"),
-                (".claude/agents/reviewer.md", "---\nname: code-reviewer\ndescription: >\n  Reviews\n  code\n---"),
+                (
+                    ".claude/agents/reviewer.md",
+                    "---\nname: code-reviewer\ndescription: >\n  Reviews\n  code\n---",
+                ),
                 (".claude/commands/front/build.md", "Build it"),
-                (".claude.json", r#"{"mcpServers":{"linear server":{}},"projects":{"/w":{"mcpServers":{"local":{}}}}}"#),
+                (
+                    ".claude.json",
+                    r#"{"mcpServers":{"linear server":{}},"projects":{"/w":{"mcpServers":{"local":{}}}}}"#,
+                ),
                 (".claude/plugins/installed_plugins.json", &list),
-                (".claude/plugins/cache/caveman/skills/compress/SKILL.md", "---\ndescription: short\n---"),
+                (
+                    ".claude/plugins/cache/caveman/skills/compress/SKILL.md",
+                    "---\ndescription: short\n---",
+                ),
                 (".claude/plugins/cache/caveman/agents/grunt.md", ""),
-                (".claude/plugins/cache/caveman/.mcp.json", r#"{"mcpServers":{"fire":{}}}"#),
+                (
+                    ".claude/plugins/cache/caveman/.mcp.json",
+                    r#"{"mcpServers":{"fire":{}}}"#,
+                ),
                 ("work/api/.mcp.json", r#"{"mcpServers":{"db":{}}}"#),
                 ("work/api/.claude/commands/deploy.md", ""),
             ],
@@ -320,9 +419,18 @@ mod tests {
                 ("skill:pdf", "user"),
             ]
         );
-        let of = |id: &str| machine.tools.iter().find(|tool| tool.tool_id.as_str() == id).unwrap();
+        let of = |id: &str| {
+            machine
+                .tools
+                .iter()
+                .find(|tool| tool.tool_id.as_str() == id)
+                .unwrap()
+        };
         assert_eq!(of("skill:pdf").description.as_deref(), Some("Reads: PDFs"));
-        assert_eq!(of("agent:code-reviewer").description.as_deref(), Some("Reviews code"));
+        assert_eq!(
+            of("agent:code-reviewer").description.as_deref(),
+            Some("Reviews code")
+        );
     }
 
     #[test]
@@ -346,7 +454,13 @@ mod tests {
     fn a_projects_links_are_not_followed() {
         let home = tempfile::tempdir().unwrap();
         let secrets = tempfile::tempdir().unwrap();
-        write(secrets.path(), &[("diary/SKILL.md", "---\ndescription: secret\n---"), ("private.md", "secret")]);
+        write(
+            secrets.path(),
+            &[
+                ("diary/SKILL.md", "---\ndescription: secret\n---"),
+                ("private.md", "secret"),
+            ],
+        );
         let claude = home.path().join("api/.claude");
         fs::create_dir_all(&claude).unwrap();
         std::os::unix::fs::symlink(secrets.path(), claude.join("skills")).unwrap();

@@ -14,7 +14,9 @@ pub(crate) async fn send(inventory: Inventory, sender: &Sender) -> Result<Option
     let mut total = InventoryReceipt::default();
     for part in parts(inventory, sender.limits()) {
         let body = serde_json::to_vec(&part).map_err(|error| Error::Output(error.into()))?;
-        let Some(receipt) = sender.put::<InventoryReceipt>(PATH, body).await? else { return Ok(None) };
+        let Some(receipt) = sender.put::<InventoryReceipt>(PATH, body).await? else {
+            return Ok(None);
+        };
         total.sessions += receipt.sessions;
         total.loaded += receipt.loaded;
         total.installed += receipt.installed;
@@ -33,7 +35,10 @@ fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
         if !sessions.is_empty()
             && (rows + more_rows > limits.batch_events || bytes + more_bytes > limits.decoded_bytes / 2)
         {
-            parts.push(Inventory { sessions: std::mem::take(&mut sessions), machine: None });
+            parts.push(Inventory {
+                sessions: std::mem::take(&mut sessions),
+                machine: None,
+            });
             (rows, bytes) = (0, 0);
         }
         rows += more_rows;
@@ -41,7 +46,10 @@ fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
         sessions.push(session);
     }
     if !sessions.is_empty() {
-        parts.push(Inventory { sessions, machine: None });
+        parts.push(Inventory {
+            sessions,
+            machine: None,
+        });
     }
     parts.extend(inventory.machine.map(|machine: MachineInventory| Inventory {
         sessions: Vec::new(),
@@ -52,7 +60,10 @@ fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
 
 /// Rows and JSON bytes of a session.
 fn size(session: &SessionInventory) -> (usize, usize) {
-    (session.tools.len(), serde_json::to_vec(session).map_or(0, |json| json.len() + 1))
+    (
+        session.tools.len(),
+        serde_json::to_vec(session).map_or(0, |json| json.len() + 1),
+    )
 }
 
 #[cfg(test)]
@@ -69,17 +80,39 @@ mod tests {
             project: None,
             agent: None,
             observed_at: DateTime::UNIX_EPOCH,
-            tools: vec![LoadedTool { tool_id, context_bytes: 1 }; tools],
+            tools: vec![
+                LoadedTool {
+                    tool_id,
+                    context_bytes: 1
+                };
+                tools
+            ],
         }
     }
 
     #[test]
     fn parts_stay_within_the_limits_and_lose_no_session() {
-        let limits = Limits { batch_events: 10, ..Limits::default() };
-        let machine =
-            MachineInventory { machine_id: "m".into(), observed_at: DateTime::UNIX_EPOCH, tools: Vec::new() };
-        let sessions: Vec<_> = [4, 4, 4, 30, 1].iter().enumerate().map(|(id, &tools)| session(id, tools)).collect();
-        let parts = parts(Inventory { sessions: sessions.clone(), machine: Some(machine) }, &limits);
+        let limits = Limits {
+            batch_events: 10,
+            ..Limits::default()
+        };
+        let machine = MachineInventory {
+            machine_id: "m".into(),
+            observed_at: DateTime::UNIX_EPOCH,
+            tools: Vec::new(),
+        };
+        let sessions: Vec<_> = [4, 4, 4, 30, 1]
+            .iter()
+            .enumerate()
+            .map(|(id, &tools)| session(id, tools))
+            .collect();
+        let parts = parts(
+            Inventory {
+                sessions: sessions.clone(),
+                machine: Some(machine),
+            },
+            &limits,
+        );
         let lengths: Vec<usize> = parts.iter().map(|part| part.sessions.len()).collect();
         assert_eq!(lengths, [2, 1, 1, 1, 0]);
         let all: Vec<_> = parts.iter().flat_map(|part| part.sessions.clone()).collect();

@@ -48,7 +48,10 @@ impl Place {
         digest.update([0]);
         digest.update(token.hash().0);
         let name = hex(&digest.finalize()[..8]);
-        Ok(Place { folder: environment.state_dir()?.join("journal"), name })
+        Ok(Place {
+            folder: environment.state_dir()?.join("journal"),
+            name,
+        })
     }
 
     fn file(&self, extension: &str) -> PathBuf {
@@ -57,7 +60,11 @@ impl Place {
 
     /// When the last complete upload of all of this machine's logs began.
     pub fn last_complete(&self) -> Option<DateTime<Utc>> {
-        fs::read_to_string(self.file("complete")).ok()?.trim().parse().ok()
+        fs::read_to_string(self.file("complete"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Remembers when a complete upload of all of this machine's logs began.
@@ -90,7 +97,11 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(Error::file(&path))?;
         let (acknowledged, sound) = read(&bytes);
         start_at(&mut file, sound).map_err(Error::file(&path))?;
-        Ok(Some(Journal { file, path, acknowledged }))
+        Ok(Some(Journal {
+            file,
+            path,
+            acknowledged,
+        }))
     }
 
     /// What earlier runs had acknowledged.
@@ -100,7 +111,9 @@ impl Journal {
 
     /// Remembers events whose receipt was understood.
     pub fn append(&mut self, events: &[Fingerprint]) -> Result<(), Error> {
-        let Ok(count) = u32::try_from(events.len()) else { return Ok(()) };
+        let Ok(count) = u32::try_from(events.len()) else {
+            return Ok(());
+        };
         if count == 0 {
             return Ok(());
         }
@@ -115,7 +128,10 @@ impl Journal {
     /// The run is complete: there is nothing to resume.
     pub fn remove(self) -> Result<(), Error> {
         match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File { path: self.path, source }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
+                path: self.path,
+                source,
+            }),
             _ => Ok(()),
         }
     }
@@ -144,7 +160,9 @@ fn start_at(file: &mut File, sound: usize) -> io::Result<()> {
 /// The fingerprints of a journal, and how many of its bytes are sound (0: not even the header).
 fn read(bytes: &[u8]) -> (HashSet<Fingerprint>, usize) {
     let mut prints = HashSet::new();
-    let Some(mut rest) = bytes.strip_prefix(HEADER.as_slice()) else { return (prints, 0) };
+    let Some(mut rest) = bytes.strip_prefix(HEADER.as_slice()) else {
+        return (prints, 0);
+    };
     while let Some((block, after)) = block(rest) {
         prints.extend(block.as_chunks().0.iter().map(|&bytes| Fingerprint(bytes)));
         rest = after;
@@ -170,7 +188,10 @@ mod tests {
     use super::*;
 
     fn place(folder: &Path) -> Place {
-        Place { folder: folder.to_owned(), name: "a".into() }
+        Place {
+            folder: folder.to_owned(),
+            name: "a".into(),
+        }
     }
 
     fn prints(range: std::ops::Range<u64>) -> Vec<Fingerprint> {
@@ -213,7 +234,11 @@ mod tests {
             fs::write(&path, &whole[..length]).unwrap();
             let mut journal = Journal::open(&place(folder.path())).unwrap().unwrap();
             let known = journal.acknowledged().clone();
-            assert!([0, 10].contains(&known.len()), "{length} bytes gave {}", known.len());
+            assert!(
+                [0, 10].contains(&known.len()),
+                "{length} bytes gave {}",
+                known.len()
+            );
             journal.append(&prints(100..102)).unwrap();
             drop(journal);
             let again = Journal::open(&place(folder.path())).unwrap().unwrap();
@@ -225,7 +250,12 @@ mod tests {
     fn a_newer_or_foreign_journal_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = place(folder.path()).file("journal");
-        for content in [&b"thjrnl2\nwhatever"[..], b"", b"\0\0\0\0\0\0\0\0\0\0", b"thjrnl1\n\xFF\xFF\xFF\xFF\0\0\0\0"] {
+        for content in [
+            &b"thjrnl2\nwhatever"[..],
+            b"",
+            b"\0\0\0\0\0\0\0\0\0\0",
+            b"thjrnl1\n\xFF\xFF\xFF\xFF\0\0\0\0",
+        ] {
             fs::write(&path, content).unwrap();
             let journal = Journal::open(&place(folder.path())).unwrap().unwrap();
             assert!(journal.acknowledged().is_empty());

@@ -50,7 +50,9 @@ impl Batch {
     /// The events, without line breaks.
     pub fn events(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.body[start..end - 1])
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.body[start..end - 1])
     }
 
     /// The first and the second half of the events; `None` when there is only one.
@@ -60,7 +62,10 @@ impl Batch {
             return None;
         }
         let cut = self.ends[middle - 1];
-        let first = Batch { body: self.body.slice(..cut), ends: self.ends[..middle].to_vec() };
+        let first = Batch {
+            body: self.body.slice(..cut),
+            ends: self.ends[..middle].to_vec(),
+        };
         let second = Batch {
             body: self.body.slice(cut..),
             ends: self.ends[middle..].iter().map(|end| end - cut).collect(),
@@ -72,11 +77,13 @@ impl Batch {
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Fills batches, one event after the other.
@@ -116,7 +123,10 @@ impl Planner {
             return None;
         }
         let body = Bytes::from(std::mem::take(&mut self.body));
-        Some(Batch { body, ends: std::mem::take(&mut self.ends) })
+        Some(Batch {
+            body,
+            ends: std::mem::take(&mut self.ends),
+        })
     }
 }
 
@@ -134,13 +144,20 @@ mod tests {
     }
 
     fn all(batches: &[Batch]) -> Vec<Vec<u8>> {
-        batches.iter().flat_map(|batch| batch.events().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect()
+        batches
+            .iter()
+            .flat_map(|batch| batch.events().map(<[u8]>::to_vec).collect::<Vec<_>>())
+            .collect()
     }
 
     #[test]
     fn no_events_make_no_batch_and_a_limit_of_zero_still_sends() {
         assert_eq!(plan(&[], &Limits::default(), None), []);
-        let none = Limits { batch_events: 0, decoded_bytes: 0, ..Limits::default() };
+        let none = Limits {
+            batch_events: 0,
+            decoded_bytes: 0,
+            ..Limits::default()
+        };
         assert_eq!(plan(&[b"{}".to_vec(), b"{}".to_vec()], &none, None).len(), 2);
     }
 
@@ -184,6 +201,9 @@ mod tests {
     fn the_hash_is_that_of_the_body() {
         let batch = plan(&[b"{}".to_vec()], &Limits::default(), None).remove(0);
         // printf '{}\n' | sha256sum
-        assert_eq!(batch.hash(), "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356");
+        assert_eq!(
+            batch.hash(),
+            "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"
+        );
     }
 }

@@ -17,7 +17,10 @@ pub struct Projects {
 impl Projects {
     /// Knows the home directory: a repository there (of settings, usually) is no project of what lies below it.
     pub fn new(home: Option<&Path>) -> Projects {
-        Projects { home: home.map(Path::to_owned), roots: BTreeSet::new() }
+        Projects {
+            home: home.map(Path::to_owned),
+            roots: BTreeSet::new(),
+        }
     }
 
     /// The repository in which a working directory lies, or lay before it was deleted.
@@ -27,7 +30,10 @@ impl Projects {
             return None;
         }
         let below_home = |folder: &&Path| self.home.as_deref() != Some(*folder);
-        let root = path.ancestors().take_while(below_home).find(|folder| folder.join(".git").exists())?;
+        let root = path
+            .ancestors()
+            .take_while(below_home)
+            .find(|folder| folder.join(".git").exists())?;
         self.roots.insert(root.to_owned());
         let main = main_repository(root).unwrap_or_else(|| root.to_owned());
         Some(main.file_name()?.to_str()?.to_owned())
@@ -71,7 +77,10 @@ mod tests {
         let mut projects = Projects::new(None);
         let mut project = |path: PathBuf| projects.of(path.to_str().unwrap());
         assert_eq!(project(repository.join("src/deep")).as_deref(), Some("api"));
-        assert_eq!(project(repository.join("src/deleted/since")).as_deref(), Some("api"));
+        assert_eq!(
+            project(repository.join("src/deleted/since")).as_deref(),
+            Some("api")
+        );
         assert_eq!(project(root.path().join("plain")), None);
         assert_eq!(projects.roots().iter().collect::<Vec<_>>(), [&repository]);
     }
@@ -105,7 +114,13 @@ mod tests {
         fs::create_dir(home.path().join(".git")).unwrap();
         let mut projects = Projects::new(Some(home.path()));
         let plain = home.path().join("plain");
-        for cwd in ["/nowhere/on/this/machine", r"C:\Users\ann\web", "web", "", plain.to_str().unwrap()] {
+        for cwd in [
+            "/nowhere/on/this/machine",
+            r"C:\Users\ann\web",
+            "web",
+            "",
+            plain.to_str().unwrap(),
+        ] {
             assert_eq!(projects.of(cwd), None, "{cwd}");
         }
     }

@@ -83,9 +83,19 @@ impl Question {
     fn parameters(self) -> &'static [&'static str] {
         match self {
             Question::Scores => &["kind", "min_sample", "sort", "limit", "cursor"],
-            Question::Leaderboard(_) => &["window", "kind", "project", "member", "min_sample", "limit", "cursor"],
+            Question::Leaderboard(_) => &[
+                "window",
+                "kind",
+                "project",
+                "member",
+                "min_sample",
+                "limit",
+                "cursor",
+            ],
             Question::DeadWeight => &["days", "kind", "project", "member", "limit", "cursor"],
-            Question::Events => &["tool_id", "member", "project", "session", "outcome", "limit", "cursor"],
+            Question::Events => &[
+                "tool_id", "member", "project", "session", "outcome", "limit", "cursor",
+            ],
             Question::Uploads => &["member", "limit", "cursor"],
             Question::Me => &[],
         }
@@ -148,9 +158,18 @@ mod tests {
             ..Filter::default()
         };
         let limit = ("limit", "5".to_owned());
-        assert_eq!(Question::DeadWeight.query(&filter), [("days", "30".into()), limit.clone()]);
-        assert_eq!(Question::Events.query(&filter), [limit.clone(), ("tool_id", "mcp:linear".into())]);
-        assert_eq!(Question::Leaderboard(Board::Tools).query(&filter), [("window", "7d".into()), limit]);
+        assert_eq!(
+            Question::DeadWeight.query(&filter),
+            [("days", "30".into()), limit.clone()]
+        );
+        assert_eq!(
+            Question::Events.query(&filter),
+            [limit.clone(), ("tool_id", "mcp:linear".into())]
+        );
+        assert_eq!(
+            Question::Leaderboard(Board::Tools).query(&filter),
+            [("window", "7d".into()), limit]
+        );
         assert_eq!(Question::Me.query(&filter), []);
     }
 }

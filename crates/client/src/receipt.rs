@@ -12,14 +12,24 @@ pub(crate) fn believe(answer: &[u8], batch: &Batch) -> Result<Receipt, String> {
     if receipt.batch != batch.hash() {
         return Err("the receipt is for another batch".into());
     }
-    let sum = [receipt.inserted, receipt.upgraded, receipt.duplicate, receipt.conflict, receipt.rejected]
-        .into_iter()
-        .try_fold(0_u64, u64::checked_add);
+    let sum = [
+        receipt.inserted,
+        receipt.upgraded,
+        receipt.duplicate,
+        receipt.conflict,
+        receipt.rejected,
+    ]
+    .into_iter()
+    .try_fold(0_u64, u64::checked_add);
     if sum != Some(receipt.received) {
         return Err("the numbers of the receipt do not add up".into());
     }
     if usize::try_from(receipt.received) != Ok(batch.len()) {
-        return Err(format!("the receipt counts {} events of {}", receipt.received, batch.len()));
+        return Err(format!(
+            "the receipt counts {} events of {}",
+            receipt.received,
+            batch.len()
+        ));
     }
     Ok(receipt)
 }
@@ -37,14 +47,45 @@ mod tests {
         assert_eq!(planner.push(b"{\"a\":1}"), None);
         assert_eq!(planner.push(b"{\"a\":2}"), None);
         let batch = planner.finish().unwrap();
-        let honest = Receipt { received: 2, inserted: 1, rejected: 1, ..Receipt::new(batch.hash(), true) };
+        let honest = Receipt {
+            received: 2,
+            inserted: 1,
+            rejected: 1,
+            ..Receipt::new(batch.hash(), true)
+        };
         let read = |receipt: &Receipt| believe(&serde_json::to_vec(receipt).unwrap(), &batch);
         assert_eq!(read(&honest).as_ref(), Ok(&honest));
         for (lie, why) in [
-            (Receipt { batch: "00".into(), ..honest.clone() }, "another batch"),
-            (Receipt { inserted: 2, ..honest.clone() }, "add up"),
-            (Receipt { inserted: u64::MAX, duplicate: 2, ..honest.clone() }, "add up"),
-            (Receipt { received: 1, rejected: 0, ..honest.clone() }, "1 events of 2"),
+            (
+                Receipt {
+                    batch: "00".into(),
+                    ..honest.clone()
+                },
+                "another batch",
+            ),
+            (
+                Receipt {
+                    inserted: 2,
+                    ..honest.clone()
+                },
+                "add up",
+            ),
+            (
+                Receipt {
+                    inserted: u64::MAX,
+                    duplicate: 2,
+                    ..honest.clone()
+                },
+                "add up",
+            ),
+            (
+                Receipt {
+                    received: 1,
+                    rejected: 0,
+                    ..honest.clone()
+                },
+                "1 events of 2",
+            ),
         ] {
             assert!(read(&lie).unwrap_err().contains(why), "{lie:?}");
         }

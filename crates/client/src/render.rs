@@ -56,7 +56,10 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(word: &str) -> Result<Format, UnknownFormat> {
-        Format::ALL.into_iter().find(|format| format.as_str() == word).ok_or(UnknownFormat)
+        Format::ALL
+            .into_iter()
+            .find(|format| format.as_str() == word)
+            .ok_or(UnknownFormat)
     }
 }
 
@@ -102,7 +105,9 @@ impl Listing {
 
     fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.shown().map(|(_, title, _)| title));
         for row in &self.rows {
             table.add_row(self.shown().map(|(at, _, _)| row[at].human()));
@@ -129,7 +134,11 @@ impl Listing {
             text.push('\n');
         };
         line(&mut self.shown().map(|(_, title, _)| title.to_owned()));
-        line(&mut self.shown().map(|(_, _, right)| if right { "--:".into() } else { "---".into() }));
+        line(
+            &mut self
+                .shown()
+                .map(|(_, _, right)| if right { "--:".into() } else { "---".into() }),
+        );
         for row in &self.rows {
             line(&mut self.shown().map(|(at, _, _)| row[at].markdown()));
         }
@@ -139,8 +148,13 @@ impl Listing {
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let header = writer.write_record(self.columns.iter().map(|column| column.key));
-        let rows = self.rows.iter().try_for_each(|row| writer.write_record(row.iter().map(Cell::csv)));
-        header.and(rows).expect("every row has a cell per column, and memory can be written");
+        let rows = self
+            .rows
+            .iter()
+            .try_for_each(|row| writer.write_record(row.iter().map(Cell::csv)));
+        header
+            .and(rows)
+            .expect("every row has a cell per column, and memory can be written");
         let bytes = writer.into_inner().expect("memory can be written");
         String::from_utf8(bytes).expect("cells are text")
     }
@@ -153,9 +167,21 @@ mod tests {
     fn hostile(name: &str) -> Listing {
         Listing {
             columns: vec![
-                Column { key: "tool_id", title: Some("tool"), right: false },
-                Column { key: "events", title: Some("events"), right: true },
-                Column { key: "session_id", title: None, right: false },
+                Column {
+                    key: "tool_id",
+                    title: Some("tool"),
+                    right: false,
+                },
+                Column {
+                    key: "events",
+                    title: Some("events"),
+                    right: true,
+                },
+                Column {
+                    key: "session_id",
+                    title: None,
+                    right: false,
+                },
             ],
             rows: vec![vec![Cell::text(name), Cell::count(12_345), Cell::text("s")]],
             notes: Vec::new(),
@@ -166,8 +192,14 @@ mod tests {
     fn a_table_is_for_people_and_csv_has_every_column_in_plain_values() {
         let listing = hostile("mcp:linear");
         let table = listing.render(Format::Table);
-        assert!(table.contains("12,345") && table.contains("mcp:linear") && !table.contains("session"), "{table}");
-        assert_eq!(listing.render(Format::Csv), "tool_id,events,session_id\nmcp:linear,12345,s\n");
+        assert!(
+            table.contains("12,345") && table.contains("mcp:linear") && !table.contains("session"),
+            "{table}"
+        );
+        assert_eq!(
+            listing.render(Format::Csv),
+            "tool_id,events,session_id\nmcp:linear,12345,s\n"
+        );
         assert_eq!(
             listing.render(Format::Markdown),
             "| tool | events |\n| --- | --: |\n| mcp:linear | 12,345 |\n"

@@ -23,7 +23,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub(crate) fn of_file(path: &Path, code: &str, detail: &str) -> Problem {
-        Problem { file: path.display().to_string(), line: None, code: code.to_owned(), detail: detail.to_owned() }
+        Problem {
+            file: path.display().to_string(),
+            line: None,
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+        }
     }
 }
 
@@ -146,7 +151,10 @@ impl Report {
         self.duplicate += receipt.duplicate;
         self.conflict += receipt.conflict;
         self.rejected += receipt.rejected;
-        for (list, more) in [(&mut self.rejections, receipt.rejections), (&mut self.warnings, receipt.warnings)] {
+        for (list, more) in [
+            (&mut self.rejections, receipt.rejections),
+            (&mut self.warnings, receipt.warnings),
+        ] {
             let room = limits::LISTED_REJECTIONS.saturating_sub(list.len());
             list.extend(more.into_iter().take(room));
         }
@@ -173,9 +181,23 @@ mod tests {
     #[test]
     fn the_sums_of_receipts_and_quarantine_keep_the_law() {
         let mut report = Report::default();
-        report.add(Receipt { received: 3, inserted: 2, duplicate: 1, ..Receipt::new("a".into(), true) });
-        report.add(Receipt { received: 2, upgraded: 1, conflict: 1, ..Receipt::new("b".into(), false) });
-        report.quarantine(Quarantined { uuid: None, bytes: 9, detail: "too large".into() });
+        report.add(Receipt {
+            received: 3,
+            inserted: 2,
+            duplicate: 1,
+            ..Receipt::new("a".into(), true)
+        });
+        report.add(Receipt {
+            received: 2,
+            upgraded: 1,
+            conflict: 1,
+            ..Receipt::new("b".into(), false)
+        });
+        report.quarantine(Quarantined {
+            uuid: None,
+            bytes: 9,
+            detail: "too large".into(),
+        });
         let sum = report.inserted + report.upgraded + report.duplicate + report.conflict + report.rejected;
         assert_eq!((sum, report.received, report.batches), (6, 6, 2));
         assert!(!report.durable);

@@ -38,7 +38,8 @@ impl Patience {
 /// The pause before attempt `attempt + 1`. `roll` is a random number in 0..1; `floor` is what the server asked for.
 pub fn pause(attempt: u32, roll: f64, floor: Option<Duration>) -> Duration {
     let most = FIRST.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST);
-    most.mul_f64(roll.clamp(0.0, 1.0)).max(floor.unwrap_or_default().min(LONGEST))
+    most.mul_f64(roll.clamp(0.0, 1.0))
+        .max(floor.unwrap_or_default().min(LONGEST))
 }
 
 /// Reads the value of a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3). What cannot be read,
@@ -61,13 +62,24 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(crate) fn new(patience: Patience) -> Retry {
-        Retry { attempt: 0, first_failed: None, patience }
+        Retry {
+            attempt: 0,
+            first_failed: None,
+            patience,
+        }
     }
 
     /// Sleeps until it is time for the next attempt; gives up when the patience would be over by then.
-    pub(crate) async fn wait(&mut self, trouble: Trouble, url: &str, answered_before: bool) -> Result<(), Error> {
+    pub(crate) async fn wait(
+        &mut self,
+        trouble: Trouble,
+        url: &str,
+        answered_before: bool,
+    ) -> Result<(), Error> {
         let floor = match &trouble {
-            Trouble::Stop(_) | Trouble::TooLarge(_) | Trouble::Encoding(_) => return Err(trouble.into_error(url)),
+            Trouble::Stop(_) | Trouble::TooLarge(_) | Trouble::Encoding(_) => {
+                return Err(trouble.into_error(url));
+            }
             Trouble::Busy { retry_after, .. } => *retry_after,
             Trouble::NobodyThere(_) | Trouble::Broken(_) | Trouble::Stranger(_) => None,
         };
@@ -77,10 +89,15 @@ impl Retry {
         self.attempt += 1;
         if now + pause > first_failed + self.patience.with(&trouble, answered_before) {
             return Err(match trouble {
-                Trouble::Stranger(what) => Error::NotToolhub { url: url.to_owned(), what },
-                trouble => {
-                    Error::GaveUp { url: url.to_owned(), after: now - first_failed, cause: trouble.cause() }
-                }
+                Trouble::Stranger(what) => Error::NotToolhub {
+                    url: url.to_owned(),
+                    what,
+                },
+                trouble => Error::GaveUp {
+                    url: url.to_owned(),
+                    after: now - first_failed,
+                    cause: trouble.cause(),
+                },
             });
         }
         tokio::time::sleep(pause).await;
@@ -103,12 +120,21 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_minute_and_the_server_sets_the_floor() {
-        let full: Vec<u64> = (0..8).map(|attempt| pause(attempt, 1.0, None).as_secs()).collect();
+        let full: Vec<u64> = (0..8)
+            .map(|attempt| pause(attempt, 1.0, None).as_secs())
+            .collect();
         assert_eq!(full, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(pause(3, 0.5, None), Duration::from_secs(4));
-        assert_eq!(pause(0, 0.0, Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(
+            pause(0, 0.0, Some(Duration::from_secs(7))),
+            Duration::from_secs(7)
+        );
         assert_eq!(pause(6, 1.0, Some(Duration::from_secs(7))), LONGEST);
-        assert_eq!(pause(0, 0.0, Some(Duration::from_secs(86_400))), LONGEST, "a day is capped");
+        assert_eq!(
+            pause(0, 0.0, Some(Duration::from_secs(86_400))),
+            LONGEST,
+            "a day is capped"
+        );
         assert_eq!(pause(u32::MAX, 1.0, None), LONGEST);
     }
 
@@ -117,14 +143,20 @@ mod tests {
         let now = at("2026-11-23T09:00:00Z");
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("0", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("Mon, 23 Nov 2026 09:00:30 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(
+            retry_after("Mon, 23 Nov 2026 09:00:30 GMT", now),
+            Some(Duration::from_secs(30))
+        );
         for nothing in ["-5", "soon", "", "Mon, 23 Nov 2026 08:00:00 GMT"] {
             assert_eq!(retry_after(nothing, now), None, "{nothing}");
         }
     }
 
     fn busy(seconds: u64) -> Trouble {
-        Trouble::Busy { detail: "full".into(), retry_after: Some(Duration::from_secs(seconds)) }
+        Trouble::Busy {
+            detail: "full".into(),
+            retry_after: Some(Duration::from_secs(seconds)),
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -156,9 +188,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_final_is_not_tried_again() {
         let mut retry = Retry::new(Patience::default());
-        let refused = Error::Forbidden { url: "http://a".into(), detail: "no".into() };
+        let refused = Error::Forbidden {
+            url: "http://a".into(),
+            detail: "no".into(),
+        };
         let started = Instant::now();
-        let error = retry.wait(Trouble::Stop(refused), "http://a", true).await.unwrap_err();
-        assert_eq!((error.exit(), started.elapsed()), (crate::Exit::NotAllowed, Duration::ZERO));
+        let error = retry
+            .wait(Trouble::Stop(refused), "http://a", true)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.exit(), started.elapsed()),
+            (crate::Exit::NotAllowed, Duration::ZERO)
+        );
     }
 }

@@ -103,11 +103,17 @@ impl Sender {
     ) -> Result<Sender, Error> {
         server.token()?;
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(api::SOURCE_HEADER), HeaderValue::from_static("jsonl"));
+        headers.insert(
+            HeaderName::from_static(api::SOURCE_HEADER),
+            HeaderValue::from_static("jsonl"),
+        );
         if let Some(value) = ci.and_then(|ci| HeaderValue::from_str(ci).ok()) {
             headers.insert(HeaderName::from_static(api::CI_HEADER), value);
         }
-        let first = Encoding::ALL.iter().position(|other| *other == encoding).unwrap_or_default();
+        let first = Encoding::ALL
+            .iter()
+            .position(|other| *other == encoding)
+            .unwrap_or_default();
         let mut sender = Sender {
             server,
             patience,
@@ -131,12 +137,18 @@ impl Sender {
 
     /// True for an event that an earlier run had delivered.
     pub(crate) fn is_acknowledged(&self, event: Fingerprint) -> bool {
-        self.with_journal(|journal| journal.acknowledged().contains(&event)).unwrap_or(false)
+        self.with_journal(|journal| journal.acknowledged().contains(&event))
+            .unwrap_or(false)
     }
 
     /// Removes the journal: everything is delivered.
     pub(crate) fn complete(&self) -> Result<(), Error> {
-        match self.journal.lock().expect("no holder of the journal panics").take() {
+        match self
+            .journal
+            .lock()
+            .expect("no holder of the journal panics")
+            .take()
+        {
             Some(journal) => journal.remove(),
             None => Ok(()),
         }
@@ -156,7 +168,9 @@ impl Sender {
                 }
                 Ok(Sent::TooLarge(detail)) => match piece.halve() {
                     Some((first, second)) => pieces.extend([second, first]),
-                    None => delivery.quarantined.extend(piece.events().map(|event| quarantined(event, &detail))),
+                    None => delivery
+                        .quarantined
+                        .extend(piece.events().map(|event| quarantined(event, &detail))),
                 },
                 Err(error) => delivery.error = Some(error),
             }
@@ -168,18 +182,34 @@ impl Sender {
     }
 
     /// Puts JSON to a route until it is accepted. `None` when the server has no such route.
-    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<Option<T>, Error> {
-        match self.request(Method::PUT, path, "application/json", &body.into(), parse).await {
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Option<T>, Error> {
+        match self
+            .request(Method::PUT, path, "application/json", &body.into(), parse)
+            .await
+        {
             Ok(Sent::Accepted(answer)) => Ok(Some(answer)),
             Ok(Sent::TooLarge(detail)) => Err(Trouble::TooLarge(detail).into_error(self.server.url())),
-            Err(Error::Refused { status: 404 | 405, .. }) => Ok(None),
+            Err(Error::Refused {
+                status: 404 | 405, ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn post(&self, batch: &Batch) -> Result<Sent<Receipt>, Error> {
         let believe = |answer: &[u8]| receipt::believe(answer, batch);
-        self.request(Method::POST, "/v1/events", "application/x-ndjson", batch.body(), believe).await
+        self.request(
+            Method::POST,
+            "/v1/events",
+            "application/x-ndjson",
+            batch.body(),
+            believe,
+        )
+        .await
     }
 
     /// One body in whatever encoding the server takes.
@@ -209,14 +239,26 @@ impl Sender {
             match self.persist(ask, believe).await {
                 Err(Error::Refused { status: 415, .. }) if encoding != Encoding::Identity => {
                     // Another request may have moved on already.
-                    let _ = self.encoding.compare_exchange(place, place + 1, Ordering::Relaxed, Ordering::Relaxed);
+                    let _ = self.encoding.compare_exchange(
+                        place,
+                        place + 1,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
                 }
                 other => return other,
             }
         }
     }
 
-    fn ask<'a>(&self, method: Method, path: &'a str, media_type: &'static str, body: Bytes, encoding: Encoding) -> Ask<'a> {
+    fn ask<'a>(
+        &self,
+        method: Method,
+        path: &'a str,
+        media_type: &'static str,
+        body: Bytes,
+        encoding: Encoding,
+    ) -> Ask<'a> {
         let mut headers = self.headers.clone();
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -224,14 +266,28 @@ impl Sender {
                 headers.insert(CONTENT_ENCODING, encoding);
             }
         }
-        Ask { method, path, query: &[], headers, body }
+        Ask {
+            method,
+            path,
+            query: &[],
+            headers,
+            body,
+        }
     }
 
     /// Sends a request again and again until its answer is believed, or there is no use.
-    async fn persist<T>(&self, ask: Ask<'_>, believe: impl Fn(&[u8]) -> Result<T, String>) -> Result<Sent<T>, Error> {
+    async fn persist<T>(
+        &self,
+        ask: Ask<'_>,
+        believe: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Sent<T>, Error> {
         let mut retry = Retry::new(self.patience);
         loop {
-            let answer = self.server.ask(&ask).await.and_then(|answer| self.server.judge(answer));
+            let answer = self
+                .server
+                .ask(&ask)
+                .await
+                .and_then(|answer| self.server.judge(answer));
             let trouble = match answer {
                 Ok(body) => match believe(&body) {
                     Ok(accepted) => {
@@ -243,7 +299,9 @@ impl Sender {
                 Err(Trouble::TooLarge(detail)) => return Ok(Sent::TooLarge(detail)),
                 Err(trouble) => trouble,
             };
-            retry.wait(trouble, self.server.url(), self.answered.load(Ordering::Relaxed)).await?;
+            retry
+                .wait(trouble, self.server.url(), self.answered.load(Ordering::Relaxed))
+                .await?;
         }
     }
 
@@ -253,13 +311,21 @@ impl Sender {
         if receipt.rejected > 0 {
             return Ok(());
         }
-        let prints: Vec<Fingerprint> =
-            batch.events().filter(|event| uuid_of(event).is_some()).map(Fingerprint::of).collect();
-        self.with_journal(|journal| journal.append(&prints)).unwrap_or(Ok(()))
+        let prints: Vec<Fingerprint> = batch
+            .events()
+            .filter(|event| uuid_of(event).is_some())
+            .map(Fingerprint::of)
+            .collect();
+        self.with_journal(|journal| journal.append(&prints))
+            .unwrap_or(Ok(()))
     }
 
     fn with_journal<T>(&self, f: impl FnOnce(&mut Journal) -> T) -> Option<T> {
-        self.journal.lock().expect("no holder of the journal panics").as_mut().map(f)
+        self.journal
+            .lock()
+            .expect("no holder of the journal panics")
+            .as_mut()
+            .map(f)
     }
 }
 
@@ -277,5 +343,9 @@ fn uuid_of(event: &[u8]) -> Option<String> {
 }
 
 fn quarantined(event: &[u8], detail: &str) -> Quarantined {
-    Quarantined { uuid: uuid_of(event), bytes: event.len(), detail: detail.to_owned() }
+    Quarantined {
+        uuid: uuid_of(event),
+        bytes: event.len(),
+        detail: detail.to_owned(),
+    }
 }

@@ -1,11 +1,6 @@
 //! One server over HTTP: how it is asked, and how its answers and silences are told apart.
 
-use std::{
-    error::Error as _,
-    io,
-    sync::Once,
-    time::Duration,
-};
+use std::{error::Error as _, io, sync::Once, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -56,7 +51,10 @@ pub(crate) enum Trouble {
     /// The connection failed, or broke, or timed out.
     Broken(String),
     /// The server says that it cannot serve now.
-    Busy { detail: String, retry_after: Option<Duration> },
+    Busy {
+        detail: String,
+        retry_after: Option<Duration>,
+    },
     /// The answer does not come from a toolhub server.
     Stranger(String),
     /// 413.
@@ -116,9 +114,10 @@ impl Server {
         if is_loopback(&url) {
             builder = builder.no_proxy();
         }
-        let http = builder
-            .build()
-            .map_err(|error| Error::Unreachable { url: url.clone(), cause: deepest(&error) })?;
+        let http = builder.build().map_err(|error| Error::Unreachable {
+            url: url.clone(),
+            cause: deepest(&error),
+        })?;
         Ok(Server { http, url, token })
     }
 
@@ -129,7 +128,9 @@ impl Server {
 
     /// The token, or the error that tells how to get one.
     pub fn token(&self) -> Result<&Token, Error> {
-        self.token.as_ref().ok_or_else(|| Error::NoCredentials { url: self.url.clone() })
+        self.token.as_ref().ok_or_else(|| Error::NoCredentials {
+            url: self.url.clone(),
+        })
     }
 
     /// Asks for a route that needs a token; answers the body as the server sent it.
@@ -139,7 +140,11 @@ impl Server {
     }
 
     /// Asks for a route and reads the answer.
-    pub async fn get_as<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+    pub async fn get_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Error> {
         let body = self.once(Method::GET, path, query).await?;
         self.read(&body)
     }
@@ -157,12 +162,20 @@ impl Server {
 
     /// Reads a body that should be ours.
     pub fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
-        serde_json::from_slice(body)
-            .map_err(|error| Error::NotToolhub { url: self.url.clone(), what: error.to_string() })
+        serde_json::from_slice(body).map_err(|error| Error::NotToolhub {
+            url: self.url.clone(),
+            what: error.to_string(),
+        })
     }
 
     async fn once(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Error> {
-        let ask = Ask { method, path, query, headers: header::HeaderMap::new(), body: Bytes::new() };
+        let ask = Ask {
+            method,
+            path,
+            query,
+            headers: header::HeaderMap::new(),
+            body: Bytes::new(),
+        };
         match self.ask(&ask).await.and_then(|answer| self.judge(answer)) {
             Ok(body) => Ok(body),
             Err(trouble) => Err(trouble.into_error(&self.url)),
@@ -193,25 +206,47 @@ impl Server {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
             if body.len() + chunk.len() > ANSWER_BYTES {
-                return Err(Trouble::Stranger(format!("an answer of more than {ANSWER_BYTES} bytes")));
+                return Err(Trouble::Stranger(format!(
+                    "an answer of more than {ANSWER_BYTES} bytes"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body, retry_after, date })
+        Ok(Answer {
+            status,
+            body,
+            retry_after,
+            date,
+        })
     }
 
     /// The body of a success, or what the status means.
     pub(crate) fn judge(&self, answer: Answer) -> Result<Vec<u8>, Trouble> {
-        let Answer { status, body, retry_after, .. } = answer;
+        let Answer {
+            status,
+            body,
+            retry_after,
+            ..
+        } = answer;
         let url = || self.url.clone();
         if (200..300).contains(&status) {
             return Ok(body);
         }
         let problem = serde_json::from_slice::<Problem>(&body).ok();
-        let detail = problem.as_ref().map_or_else(|| format!("status {status}"), |problem| clean(&problem.detail));
+        let detail = problem
+            .as_ref()
+            .map_or_else(|| format!("status {status}"), |problem| clean(&problem.detail));
         let refused = |problem: Option<Problem>, detail: String| {
-            let (code, request_id) = problem.map(|p| (clean(&p.code), clean(&p.request_id))).unwrap_or_default();
-            Error::Refused { url: url(), status, code, detail, request_id }
+            let (code, request_id) = problem
+                .map(|p| (clean(&p.code), clean(&p.request_id)))
+                .unwrap_or_default();
+            Error::Refused {
+                url: url(),
+                status,
+                code,
+                detail,
+                request_id,
+            }
         };
         Err(match status {
             401 => Trouble::Stop(Error::Unauthorized { url: url(), detail }),
@@ -240,7 +275,11 @@ impl Trouble {
         if error.is_timeout() {
             return Trouble::Broken("no answer in time".into());
         }
-        if error.is_connect() { Trouble::NobodyThere(deepest(error)) } else { Trouble::Broken(deepest(error)) }
+        if error.is_connect() {
+            Trouble::NobodyThere(deepest(error))
+        } else {
+            Trouble::Broken(deepest(error))
+        }
     }
 
     /// The error when nothing is tried again.
@@ -250,9 +289,13 @@ impl Trouble {
             Trouble::NobodyThere(cause) | Trouble::Broken(cause) => Error::Unreachable { url, cause },
             Trouble::Busy { detail, .. } => Error::Busy { url, detail },
             Trouble::Stranger(what) => Error::NotToolhub { url, what },
-            Trouble::TooLarge(detail) => {
-                Error::Refused { url, status: 413, code: String::new(), detail, request_id: String::new() }
-            }
+            Trouble::TooLarge(detail) => Error::Refused {
+                url,
+                status: 413,
+                code: String::new(),
+                detail,
+                request_id: String::new(),
+            },
             Trouble::Encoding(error) | Trouble::Stop(error) => error,
         }
     }
@@ -288,12 +331,30 @@ mod tests {
 
     #[test]
     fn an_address_is_kept_in_one_form() {
-        for text in ["http://Toolhub.example:80/", "http://toolhub.example", "HTTP://toolhub.example//"] {
+        for text in [
+            "http://Toolhub.example:80/",
+            "http://toolhub.example",
+            "HTTP://toolhub.example//",
+        ] {
             assert_eq!(normalize_url(text).unwrap(), "http://toolhub.example", "{text}");
         }
-        assert_eq!(normalize_url("https://a.example/hub/").unwrap(), "https://a.example/hub");
-        for text in ["", "127.0.0.1:7700", "ftp://a", "http://u:p@a", "http://a?x=1", "http://a#x"] {
-            assert_eq!(normalize_url(text).unwrap_err().exit(), crate::Exit::Usage, "{text}");
+        assert_eq!(
+            normalize_url("https://a.example/hub/").unwrap(),
+            "https://a.example/hub"
+        );
+        for text in [
+            "",
+            "127.0.0.1:7700",
+            "ftp://a",
+            "http://u:p@a",
+            "http://a?x=1",
+            "http://a#x",
+        ] {
+            assert_eq!(
+                normalize_url(text).unwrap_err().exit(),
+                crate::Exit::Usage,
+                "{text}"
+            );
         }
     }
 

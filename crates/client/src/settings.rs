@@ -93,12 +93,33 @@ fn read(path: &Path, whose: Whose, loaded: &mut Loaded) -> Result<(), Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(Error::File { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(Error::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
-    let bad = |detail: String| Error::BadFile { path: path.to_owned(), detail };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
+    let bad = |detail: String| Error::BadFile {
+        path: path.to_owned(),
+        detail,
+    };
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
     for (key, value) in table {
-        if whose == Whose::Project && ["url", "token", "command", "hooks", "prices", "task_text", "inventory"].contains(&key.as_str()) {
+        if whose == Whose::Project
+            && [
+                "url",
+                "token",
+                "command",
+                "hooks",
+                "prices",
+                "task_text",
+                "inventory",
+            ]
+            .contains(&key.as_str())
+        {
             loaded.warnings.push(format!(
                 "ignored `{key}` in {}: a project's file cannot set it",
                 path.display()
@@ -107,7 +128,12 @@ fn read(path: &Path, whose: Whose, loaded: &mut Loaded) -> Result<(), Error> {
         }
         let expect = |what: &str| bad(format!("`{key}` must be {what}"));
         let text = || value.as_str().map(str::to_owned).ok_or_else(|| expect("a text"));
-        let whole = || value.as_integer().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| expect("a whole number"));
+        let whole = || {
+            value
+                .as_integer()
+                .and_then(|n| u32::try_from(n).ok())
+                .ok_or_else(|| expect("a whole number"))
+        };
         let switch = || value.as_bool().ok_or_else(|| expect("true or false"));
         let settings = &mut loaded.settings;
         match key.as_str() {
@@ -121,7 +147,9 @@ fn read(path: &Path, whose: Whose, loaded: &mut Loaded) -> Result<(), Error> {
             "days" => keep(&mut settings.days, whole()?),
             "limit" => keep(&mut settings.limit, whole()?),
             "min_sample" => keep(&mut settings.min_sample, whole()?.into()),
-            _ => loaded.warnings.push(format!("ignored `{key}` in {}: no such setting", path.display())),
+            _ => loaded
+                .warnings
+                .push(format!("ignored `{key}` in {}: no such setting", path.display())),
         }
     }
     Ok(())
@@ -161,9 +189,21 @@ mod tests {
         let evil = "url = 'http://evil'\ntoken = 'thb_x'\ncommand = 'rm'\ntask_text = true\nkind = 'mcp'";
         let (_home, environment) = files("", evil);
         let loaded = load(&environment).unwrap();
-        assert_eq!(loaded.settings, Settings { kind: Some("mcp".into()), ..Settings::default() });
+        assert_eq!(
+            loaded.settings,
+            Settings {
+                kind: Some("mcp".into()),
+                ..Settings::default()
+            }
+        );
         for key in ["url", "token", "command", "task_text"] {
-            assert!(loaded.warnings.iter().any(|text| text.contains(&format!("`{key}`"))), "{key}");
+            assert!(
+                loaded
+                    .warnings
+                    .iter()
+                    .any(|text| text.contains(&format!("`{key}`"))),
+                "{key}"
+            );
         }
         assert_eq!(url(None, &loaded.settings, &Credentials::default()), DEFAULT_URL);
     }
@@ -172,6 +212,9 @@ mod tests {
     fn a_wrong_value_names_the_key_and_what_is_right() {
         let (_home, environment) = files("days = 'many'", "");
         let error = load(&environment).unwrap_err();
-        assert!(error.to_string().ends_with("`days` must be a whole number"), "{error}");
+        assert!(
+            error.to_string().ends_with("`days` must be a whole number"),
+            "{error}"
+        );
     }
 }

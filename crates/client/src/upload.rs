@@ -140,8 +140,15 @@ pub async fn upload(
     observer: &Observer,
     print: Option<Printer<'_>>,
 ) -> Finished {
-    let mut report = Report { dry_run: request.dry_run, ..Report::default() };
-    let run = Run { request, environment, observer };
+    let mut report = Report {
+        dry_run: request.dry_run,
+        ..Report::default()
+    };
+    let run = Run {
+        request,
+        environment,
+        observer,
+    };
     let error = run.upload(server, print, &mut report).await.err();
     Finished { report, error }
 }
@@ -153,7 +160,12 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn upload(&self, server: Option<Server>, print: Option<Printer<'_>>, report: &mut Report) -> Result<(), Error> {
+    async fn upload(
+        &self,
+        server: Option<Server>,
+        print: Option<Printer<'_>>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
         let started = environment::now();
         let server = if self.request.dry_run { None } else { server };
         let place = match &server {
@@ -169,7 +181,9 @@ impl Run<'_> {
         let (collected, roots) = self.read(found, report).await?;
         let sender = match (server.clone(), &place) {
             (Some(server), Some(place)) => {
-                let patience = Patience { given: self.request.retry_for };
+                let patience = Patience {
+                    given: self.request.retry_for,
+                };
                 let ci = ci.as_ref().map(ci::header_value);
                 let journal = Journal::open(place)?;
                 Some(Sender::connect(server, patience, self.request.encoding, ci.as_deref(), journal).await?)
@@ -182,7 +196,10 @@ impl Run<'_> {
             // A CI runner is another machine each time: what is installed there says nothing.
             let home = homes.first().filter(|_| ci.is_none());
             let machine = home.and_then(|home| installed::scan(home, &roots, self.environment));
-            let inventory = Inventory { sessions: collected.inventory, machine };
+            let inventory = Inventory {
+                sessions: collected.inventory,
+                machine,
+            };
             if let Some(sender) = &sender {
                 report.inventory = inventory::send(inventory, sender).await?;
             }
@@ -204,10 +221,15 @@ impl Run<'_> {
 
     fn find(&self, place: Option<&Place>) -> Result<Found, Error> {
         let mut found = find::find(&self.request.paths, &self.request.agents, self.environment)?;
-        let last = place.filter(|_| self.request.changed).and_then(Place::last_complete);
+        let last = place
+            .filter(|_| self.request.changed)
+            .and_then(Place::last_complete);
         let not_before = self.request.since.max(last.map(|last| last - MARGIN));
         if let Some(not_before) = not_before {
-            found.files.retain(|file| file.modified.is_none_or(|modified| DateTime::<Utc>::from(modified) >= not_before));
+            found.files.retain(|file| {
+                file.modified
+                    .is_none_or(|modified| DateTime::<Utc>::from(modified) >= not_before)
+            });
         }
         if let [only] = self.request.agents[..] {
             for file in &mut found.files {
@@ -223,13 +245,22 @@ impl Run<'_> {
         found: Found,
         report: &mut Report,
     ) -> Result<(Collected, std::collections::BTreeSet<PathBuf>), Error> {
-        let options = Options { task_text: self.request.task_text };
+        let options = Options {
+            task_text: self.request.task_text,
+        };
         let prices = collect::prices(self.request.prices.as_deref())?;
         let mut projects = Projects::new(self.environment.home());
         let observer = Arc::clone(self.observer);
-        let Found { files, problems: passed_over, .. } = found;
+        let Found {
+            files,
+            problems: passed_over,
+            ..
+        } = found;
         let bytes = files.iter().map(|file| file.bytes).sum();
-        observer(Progress::Reading { files: files.len() as u64, bytes });
+        observer(Progress::Reading {
+            files: files.len() as u64,
+            bytes,
+        });
         let reading = tokio::task::spawn_blocking(move || {
             let read = |bytes| observer(Progress::Read(bytes));
             let (collected, problems) = collect::collect(&files, &options, &prices, &mut projects, &read);
@@ -242,7 +273,10 @@ impl Run<'_> {
         for problem in passed_over.into_iter().chain(unreadable) {
             report.problem(problem);
         }
-        report.logs(std::mem::take(&mut collected.totals), std::mem::take(&mut collected.problems));
+        report.logs(
+            std::mem::take(&mut collected.totals),
+            std::mem::take(&mut collected.problems),
+        );
         Ok((collected, projects.roots().clone()))
     }
 
@@ -254,10 +288,17 @@ impl Run<'_> {
         mut print: Option<Printer<'_>>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        (self.observer)(Progress::Sending { events: collected.events().count() as u64 });
+        (self.observer)(Progress::Sending {
+            events: collected.events().count() as u64,
+        });
         let limits = sender.map_or_else(Limits::default, |sender| sender.limits().clone());
         let mut planner = Planner::new(&limits, self.request.batch_events);
-        let mut flight = Flight { sender, in_flight: self.request.in_flight.max(1), tasks: JoinSet::new(), observer: self.observer };
+        let mut flight = Flight {
+            sender,
+            in_flight: self.request.in_flight.max(1),
+            tasks: JoinSet::new(),
+            observer: self.observer,
+        };
         let mut line = Vec::new();
         let mut failed = None;
         for event in collected.events() {
@@ -266,11 +307,14 @@ impl Run<'_> {
             }
             report.count(&event);
             line.clear();
-            serde_json::to_writer(&mut line, &EventV1(&event)).map_err(|error| Error::Output(error.into()))?;
+            serde_json::to_writer(&mut line, &EventV1(&event))
+                .map_err(|error| Error::Output(error.into()))?;
             if let Some(print) = &mut print {
                 print(&line).map_err(Error::Output)?;
             }
-            if event.uuid.is_some() && sender.is_some_and(|sender| sender.is_acknowledged(Fingerprint::of(&line))) {
+            if event.uuid.is_some()
+                && sender.is_some_and(|sender| sender.is_acknowledged(Fingerprint::of(&line)))
+            {
                 report.resumed += 1;
                 (self.observer)(Progress::Sent(1));
                 continue;
@@ -359,7 +403,10 @@ async fn wait_for_scores(server: &Server, at_most: Duration) -> Result<(), Error
             return Ok(());
         }
         if started.elapsed() + pause > at_most {
-            return Err(Error::StillPending { after: started.elapsed(), last_error: state.last_error });
+            return Err(Error::StillPending {
+                after: started.elapsed(),
+                last_error: state.last_error,
+            });
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LOOK.1);

@@ -24,7 +24,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// The server. Default: the one of the last login, else http://127.0.0.1:7700
-    #[arg(long, global = true, env = "TOOLHUB_URL", value_name = "URL", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_URL",
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
     pub(crate) url: Option<String>,
     /// The token. Better in the environment or by `toolhub login`: others can see arguments
     #[arg(
@@ -133,8 +139,14 @@ mod tests {
         for text in ["", "m", "5 m", "-5s", "5y", "99999999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
         }
-        assert_eq!(since("2026-11-23").unwrap().to_rfc3339(), "2026-11-23T00:00:00+00:00");
-        assert_eq!(since("2026-11-23T10:00:00+01:00").unwrap().to_rfc3339(), "2026-11-23T09:00:00+00:00");
+        assert_eq!(
+            since("2026-11-23").unwrap().to_rfc3339(),
+            "2026-11-23T00:00:00+00:00"
+        );
+        assert_eq!(
+            since("2026-11-23T10:00:00+01:00").unwrap().to_rfc3339(),
+            "2026-11-23T09:00:00+00:00"
+        );
         assert!(since("7d").unwrap() < environment::now());
         assert!(since("99999999999d").is_err());
         assert!(since("yesterday").is_err());

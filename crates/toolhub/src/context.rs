@@ -22,7 +22,13 @@ impl Context {
         }
         let Global { url, token, json } = global;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        Ok(Context { environment, settings: loaded.settings, json, url: given(url), token: given(token) })
+        Ok(Context {
+            environment,
+            settings: loaded.settings,
+            json,
+            url: given(url),
+            token: given(token),
+        })
     }
 
     /// The address of the server.
@@ -46,7 +52,9 @@ impl Context {
             None => self.credentials()?.token(&url),
         };
         if token.is_some() && url.starts_with("http:") && !server::is_loopback(&url) {
-            talk::warn(&format!("{url} is not encrypted: others on the way can read the token"));
+            talk::warn(&format!(
+                "{url} is not encrypted: others on the way can read the token"
+            ));
         }
         Server::new(&url, token)
     }
@@ -65,7 +73,9 @@ impl Context {
             return Ok(Format::Json);
         }
         match given.or(self.settings.format.as_deref()) {
-            Some(word) => word.parse().map_err(|error| Error::Usage(format!("`{word}`: {error}"))),
+            Some(word) => word
+                .parse()
+                .map_err(|error| Error::Usage(format!("`{word}`: {error}"))),
             None => Ok(Format::default()),
         }
     }

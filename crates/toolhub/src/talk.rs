@@ -7,7 +7,9 @@ use client::Error;
 /// Writes an answer to stdout.
 pub(crate) fn answer(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
 }
 
 /// Writes an answer and ends its line.

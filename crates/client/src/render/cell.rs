@@ -17,7 +17,14 @@ impl Cell {
     /// A text of whatever origin.
     pub fn text(text: &str) -> Cell {
         let clean = text::clean(text).into_owned();
-        Cell { human: if clean.is_empty() { NOTHING.into() } else { clean.clone() }, plain: clean }
+        Cell {
+            human: if clean.is_empty() {
+                NOTHING.into()
+            } else {
+                clean.clone()
+            },
+            plain: clean,
+        }
     }
 
     /// A text that may be missing.
@@ -27,7 +34,10 @@ impl Cell {
 
     /// A number of things.
     pub fn count(count: i64) -> Cell {
-        Cell { human: grouped(count), plain: count.to_string() }
+        Cell {
+            human: grouped(count),
+            plain: count.to_string(),
+        }
     }
 
     /// A number of things that may not be known.
@@ -61,7 +71,10 @@ impl Cell {
             1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
             _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
         };
-        Cell { human, plain: bytes.to_string() }
+        Cell {
+            human,
+            plain: bytes.to_string(),
+        }
     }
 
     /// A time, seen from `now`.
@@ -73,11 +86,17 @@ impl Cell {
     }
 
     fn nothing() -> Cell {
-        Cell { human: NOTHING.into(), plain: String::new() }
+        Cell {
+            human: NOTHING.into(),
+            plain: String::new(),
+        }
     }
 
     fn number(value: Option<f64>, human: impl FnOnce(f64) -> String) -> Cell {
-        value.map_or_else(Cell::nothing, |value| Cell { human: human(value), plain: value.to_string() })
+        value.map_or_else(Cell::nothing, |value| Cell {
+            human: human(value),
+            plain: value.to_string(),
+        })
     }
 
     /// For a table.
@@ -143,7 +162,12 @@ pub(super) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if past < TimeDelta::zero() && past > TimeDelta::minutes(-1) {
         return "now".into();
     }
-    match (past.num_seconds(), past.num_minutes(), past.num_hours(), past.num_days()) {
+    match (
+        past.num_seconds(),
+        past.num_minutes(),
+        past.num_hours(),
+        past.num_days(),
+    ) {
         (..0, ..) => time.format("%Y-%m-%d %H:%MZ").to_string(),
         (s, 0, ..) => format!("{s} s ago"),
         (_, m, 0, _) => format!("{m} min ago"),
@@ -177,7 +201,11 @@ mod tests {
             (at("2026-11-23T09:59:00Z"), "2 h ago", "2026-11-23T09:59:00Z"),
             (at("2026-11-01T00:00:00Z"), "22 d ago", "2026-11-01T00:00:00Z"),
             (at("2026-01-01T00:00:00Z"), "2026-01-01", "2026-01-01T00:00:00Z"),
-            (at("2026-11-24T00:00:00Z"), "2026-11-24 00:00Z", "2026-11-24T00:00:00Z"),
+            (
+                at("2026-11-24T00:00:00Z"),
+                "2026-11-24 00:00Z",
+                "2026-11-24T00:00:00Z",
+            ),
             (Cell::text(""), "–", ""),
         ] {
             assert_eq!((cell.human(), cell.plain.as_str()), (human, plain));

@@ -10,17 +10,29 @@ use crate::read::Board;
 
 /// A column for everybody, at the left.
 const fn name(key: &'static str, title: &'static str) -> Column {
-    Column { key, title: Some(title), right: false }
+    Column {
+        key,
+        title: Some(title),
+        right: false,
+    }
 }
 
 /// A column for everybody, at the right.
 const fn figure(key: &'static str, title: &'static str) -> Column {
-    Column { key, title: Some(title), right: true }
+    Column {
+        key,
+        title: Some(title),
+        right: true,
+    }
 }
 
 /// A column for CSV only.
 const fn detail(key: &'static str) -> Column {
-    Column { key, title: None, right: false }
+    Column {
+        key,
+        title: None,
+        right: false,
+    }
 }
 
 const TALLY: [Column; 13] = [
@@ -80,7 +92,11 @@ pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
         row.extend(tally(&score.tally, now));
         row
     });
-    Listing { columns, rows: rows.collect(), notes: notes(answer.as_of, answer.next_cursor.as_ref(), now) }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes: notes(answer.as_of, answer.next_cursor.as_ref(), now),
+    }
 }
 
 /// `GET /v1/leaderboards/…`.
@@ -89,7 +105,12 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
     let subject: fn(&LeaderboardRow) -> Vec<Cell> = match board {
         Board::Tools => {
             columns.extend([name("tool_id", "tool"), detail("kind")]);
-            |row| vec![Cell::maybe(row.tool_id.as_deref()), Cell::maybe(row.kind.as_deref())]
+            |row| {
+                vec![
+                    Cell::maybe(row.tool_id.as_deref()),
+                    Cell::maybe(row.kind.as_deref()),
+                ]
+            }
         }
         Board::Members => {
             columns.extend([name("member", "member"), figure("tools", "tools")]);
@@ -103,7 +124,10 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
     columns.extend(TALLY);
     if board == Board::Members {
         // One member has used it: themself.
-        columns.iter_mut().filter(|column| column.key == "members").for_each(|column| column.title = None);
+        columns
+            .iter_mut()
+            .filter(|column| column.key == "members")
+            .for_each(|column| column.title = None);
     }
     let rows = answer.leaderboard.iter().map(|row| {
         let mut cells = vec![Cell::count(row.rank)];
@@ -112,8 +136,15 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         cells
     });
     let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
-    notes.insert(0, format!("window {} (UTC days)", model::text::clean(&answer.window)));
-    Listing { columns, rows: rows.collect(), notes }
+    notes.insert(
+        0,
+        format!("window {} (UTC days)", model::text::clean(&answer.window)),
+    );
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
 }
 
 /// `GET /v1/dead-weight`.
@@ -146,7 +177,11 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
     });
     let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
     notes.insert(0, format!("the last {} days", answer.days));
-    Listing { columns, rows: rows.collect(), notes }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
 }
 
 /// `GET /v1/events`.
@@ -172,7 +207,11 @@ pub fn events(answer: &Events, now: DateTime<Utc>) -> Listing {
         detail("uuid"),
     ];
     let rows = answer.events.iter().map(|event| event_row(event, now)).collect();
-    Listing { columns, rows, notes: next_page(answer.next_cursor.as_ref()).into_iter().collect() }
+    Listing {
+        columns,
+        rows,
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
 }
 
 fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
@@ -217,8 +256,16 @@ pub fn uploads(answer: &Uploads, now: DateTime<Utc>) -> Listing {
         detail("batch"),
         detail("upload_id"),
     ];
-    let rows = answer.uploads.iter().map(|upload| upload_row(upload, now)).collect();
-    Listing { columns, rows, notes: next_page(answer.next_cursor.as_ref()).into_iter().collect() }
+    let rows = answer
+        .uploads
+        .iter()
+        .map(|upload| upload_row(upload, now))
+        .collect();
+    Listing {
+        columns,
+        rows,
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
 }
 
 fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
@@ -243,8 +290,19 @@ fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
 fn ci(context: &CiContext) -> String {
     let pull_request = context.pull_request.as_ref().map(|number| format!("#{number}"));
     let run = context.run_id.as_ref().map(|run| format!("run {run}"));
-    let parts = [&context.provider, &context.repository, &context.git_ref, &pull_request, &run];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    let parts = [
+        &context.provider,
+        &context.repository,
+        &context.git_ref,
+        &pull_request,
+        &run,
+    ];
+    parts
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `GET /v1/me`.
@@ -267,9 +325,17 @@ pub fn me(answer: &Me, now: DateTime<Utc>) -> Listing {
         Cell::text(answer.kind.as_str()),
         Cell::text(&scopes.join(",")),
         Cell::text(&answer.token_name),
-        if expires.is_some() { Cell::time(expires, now) } else { Cell::text("never") },
+        if expires.is_some() {
+            Cell::time(expires, now)
+        } else {
+            Cell::text("never")
+        },
     ];
-    Listing { columns, rows: vec![row], notes: Vec::new() }
+    Listing {
+        columns,
+        rows: vec![row],
+        notes: Vec::new(),
+    }
 }
 
 /// What models cost.
@@ -285,11 +351,21 @@ pub fn prices(prices: &sources::Prices) -> Listing {
         detail("source"),
     ];
     let rows = prices.list().map(|price| {
-        let amounts = [price.input, price.output, price.cache_read, price.cache_write_5m, price.cache_write_1h];
+        let amounts = [
+            price.input,
+            price.output,
+            price.cache_read,
+            price.cache_write_5m,
+            price.cache_write_1h,
+        ];
         let mut row = vec![Cell::text(&price.model), Cell::text(&price.from.to_string())];
         row.extend(amounts.map(|amount| Cell::usd(Some(amount))));
         row.push(Cell::text(&price.source));
         row
     });
-    Listing { columns, rows: rows.collect(), notes: vec!["USD per million tokens".into()] }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes: vec!["USD per million tokens".into()],
+    }
 }

@@ -31,6 +31,8 @@ enum AdminCommand {
     Token(TokenCommand),
     /// Refresh the scores now.
     Refresh,
+    /// Recompute everything that is derived from the events and report what differed: always nothing.
+    Rebuild,
     /// Bring the schema up to date.
     Migrate,
 }
@@ -134,6 +136,17 @@ async fn execute(
             output.say(
                 token.reveal(),
                 &json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
+            )
+        }
+        AdminCommand::Rebuild => {
+            let rebuilt = store.rebuild().await?;
+            let found = match rebuilt.differences {
+                0 => "nothing differed".to_owned(),
+                some => format!("{some} differed and were written anew; please report this"),
+            };
+            output.say(
+                &format!("compared {} rows of the rollup with the events: {found}", rebuilt.days),
+                &json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
             )
         }
         AdminCommand::Refresh => match store.refresh().await? {

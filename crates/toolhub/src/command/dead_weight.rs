@@ -39,6 +39,12 @@ impl DeadWeight {
             ..Filter::default()
         };
         let filter = self.page.filter(filter, context);
-        reading::show(Question::DeadWeight, &filter, self.page.format.as_deref(), context).await
+        reading::show(
+            Question::DeadWeight,
+            &filter,
+            self.page.format.as_deref(),
+            context,
+        )
+        .await
     }
 }

@@ -29,6 +29,10 @@ fn show(check: &Check) -> String {
         Health::Odd => "odd   ",
         Health::Broken => "broken",
     };
-    let fix = check.fix.as_ref().map(|fix| format!("\n         fix: {fix}")).unwrap_or_default();
+    let fix = check
+        .fix
+        .as_ref()
+        .map(|fix| format!("\n         fix: {fix}"))
+        .unwrap_or_default();
     format!("{mark} {}: {}{fix}\n", check.name, check.found)
 }

@@ -48,7 +48,11 @@ impl Hooks {
             }
             Action::Uninstall => {
                 let changed = hooks.uninstall()?;
-                talk::note(&if changed { format!("Removed from {place}") } else { format!("No hook in {place}") });
+                talk::note(&if changed {
+                    format!("Removed from {place}")
+                } else {
+                    format!("No hook in {place}")
+                });
             }
             Action::Status => return status(&hooks, context.json),
             Action::Run => {}
@@ -61,8 +65,10 @@ fn status(hooks: &hooks::Hooks, json: bool) -> Result<Exit, Error> {
     let installed = hooks.installed();
     let place = hooks.path().display().to_string();
     if json {
-        let commands: serde_json::Map<_, _> =
-            installed.iter().map(|(event, command)| ((*event).to_owned(), command.as_str().into())).collect();
+        let commands: serde_json::Map<_, _> = installed
+            .iter()
+            .map(|(event, command)| ((*event).to_owned(), command.as_str().into()))
+            .collect();
         talk::answer_line(&serde_json::json!({ "settings": place, "hooks": commands }).to_string())?;
     } else if installed.is_empty() {
         talk::answer_line(&format!("not installed in {place}"))?;
@@ -71,7 +77,11 @@ fn status(hooks: &hooks::Hooks, json: bool) -> Result<Exit, Error> {
             talk::answer_line(&format!("{event}: {command}"))?;
         }
     }
-    Ok(if installed.is_empty() { Exit::Failed } else { Exit::Done })
+    Ok(if installed.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 /// Starts an uploader that outlives us: Claude Code may kill a hook, with its group, when it exits.

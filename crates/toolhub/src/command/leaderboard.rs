@@ -60,6 +60,12 @@ impl Leaderboard {
             ..Filter::default()
         };
         let filter = self.page.filter(filter, context);
-        reading::show(Question::Leaderboard(board), &filter, self.page.format.as_deref(), context).await
+        reading::show(
+            Question::Leaderboard(board),
+            &filter,
+            self.page.format.as_deref(),
+            context,
+        )
+        .await
     }
 }

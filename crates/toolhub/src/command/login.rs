@@ -30,7 +30,9 @@ impl Login {
             .map_err(|error| Error::Usage(format!("cannot read the token from standard input: {error}")))?;
         let token = Token::parse(line.trim())
             .map_err(|error| Error::Usage(format!("what came on standard input is {error}")))?;
-        let me: Me = Server::new(&url, Some(token.clone()))?.get_as("/v1/me", &[]).await?;
+        let me: Me = Server::new(&url, Some(token.clone()))?
+            .get_as("/v1/me", &[])
+            .await?;
         let mut credentials = context.credentials()?;
         credentials.set(&url, &token, &me.org, &me.member)?;
         credentials.write()?;

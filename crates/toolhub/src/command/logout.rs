@@ -18,13 +18,17 @@ impl Logout {
         if credentials.entry(&url).is_none() {
             return Err(Error::NoCredentials { url });
         }
-        if !self.keep_token && let Some(token) = credentials.token(&url) {
+        if !self.keep_token
+            && let Some(token) = credentials.token(&url)
+        {
             match Server::new(&url, Some(token))?.delete("/v1/tokens/current").await {
                 Ok(()) => {}
                 // It is not valid any more: as good as revoked.
                 Err(Error::Unauthorized { .. }) => {}
                 Err(error) => {
-                    talk::complain("the token is not revoked, so it is not forgotten; --keep-token only forgets it");
+                    talk::complain(
+                        "the token is not revoked, so it is not forgotten; --keep-token only forgets it",
+                    );
                     return Err(error);
                 }
             }

@@ -16,12 +16,17 @@ pub(crate) struct Man {
 impl Man {
     pub(super) fn run(self) -> Result<Exit, Error> {
         if let Some(folder) = self.out {
-            let file = |source| Error::File { path: folder.clone(), source };
+            let file = |source| Error::File {
+                path: folder.clone(),
+                source,
+            };
             fs::create_dir_all(&folder).map_err(file)?;
             clap_mangen::generate_to(Cli::command(), &folder).map_err(file)?;
         } else {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Error::Output)?;
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(Error::Output)?;
             talk::answer(&String::from_utf8_lossy(&page))?;
         }
         Ok(Exit::Done)

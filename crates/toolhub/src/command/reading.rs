@@ -21,7 +21,10 @@ pub(super) async fn show(
     if format == Format::Json {
         // Read, so that an answer of something else is told as such.
         server.read::<&serde_json::value::RawValue>(&body)?;
-        talk::answer(&format!("{}\n", String::from_utf8_lossy(&body).trim_end_matches('\n')))?;
+        talk::answer(&format!(
+            "{}\n",
+            String::from_utf8_lossy(&body).trim_end_matches('\n')
+        ))?;
         return Ok(Exit::Done);
     }
     let listing = question.listing(&server, &body, environment::now())?;

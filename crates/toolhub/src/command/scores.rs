@@ -31,7 +31,12 @@ pub(crate) struct Scores {
 
 impl Scores {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = Filter { kind: self.kind, min_sample: self.min_sample, sort: self.sort, ..Filter::default() };
+        let filter = Filter {
+            kind: self.kind,
+            min_sample: self.min_sample,
+            sort: self.sort,
+            ..Filter::default()
+        };
         let filter = self.page.filter(filter, context);
         reading::show(Question::Scores, &filter, self.page.format.as_deref(), context).await
     }

@@ -96,7 +96,11 @@ impl Upload {
     }
 
     async fn upload(self, context: &Context) -> Result<Exit, Error> {
-        let server = if self.dry_run { None } else { Some(context.server()?) };
+        let server = if self.dry_run {
+            None
+        } else {
+            Some(context.server()?)
+        };
         let settings = &context.settings;
         let request = Request {
             paths: self.paths,
@@ -156,38 +160,64 @@ fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
 
 /// The report in a few lines.
 fn summary(report: &Report) -> Vec<String> {
-    let Report { files, lines, events, .. } = report;
+    let Report {
+        files, lines, events, ..
+    } = report;
     let mut text = vec![format!("read {files} logs, {lines} lines: {events} events")];
     if report.dry_run {
         text.push("dry run: nothing was sent".to_owned());
     } else {
         text.push(format!(
             "sent {}: {} new, {} upgraded, {} known, {} conflicting, {} rejected",
-            report.received, report.inserted, report.upgraded, report.duplicate, report.conflict, report.rejected
+            report.received,
+            report.inserted,
+            report.upgraded,
+            report.duplicate,
+            report.conflict,
+            report.rejected
         ));
         if report.resumed > 0 {
-            text.push(format!("{} more had been sent by an earlier run that did not end", report.resumed));
+            text.push(format!(
+                "{} more had been sent by an earlier run that did not end",
+                report.resumed
+            ));
         }
         if report.batches > 0 && !report.durable {
-            text.push("the server does not sync its writes to disk: a crash can lose these events".to_owned());
+            text.push(
+                "the server does not sync its writes to disk: a crash can lose these events".to_owned(),
+            );
         }
     }
     for rejection in report.rejections.iter().take(5) {
         let uuid = rejection.uuid.as_deref().unwrap_or("an event without uuid");
-        text.push(format!("rejected {}: {}", model::text::clean(uuid), model::text::clean(&rejection.detail)));
+        text.push(format!(
+            "rejected {}: {}",
+            model::text::clean(uuid),
+            model::text::clean(&rejection.detail)
+        ));
     }
     for event in report.quarantined.iter().take(5) {
         let uuid = event.uuid.as_deref().unwrap_or("an event without uuid");
-        text.push(format!("too large {}: {}", model::text::clean(uuid), model::text::clean(&event.detail)));
+        text.push(format!(
+            "too large {}: {}",
+            model::text::clean(uuid),
+            model::text::clean(&event.detail)
+        ));
     }
     if !report.problems_by_code.is_empty() {
-        text.push(format!("problems in the logs: {} (--json lists them)", counts(&report.problems_by_code)));
+        text.push(format!(
+            "problems in the logs: {} (--json lists them)",
+            counts(&report.problems_by_code)
+        ));
     }
     text
 }
 
 fn counts(by_code: &BTreeMap<String, u64>) -> String {
-    let counts: Vec<String> = by_code.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    let counts: Vec<String> = by_code
+        .iter()
+        .map(|(code, count)| format!("{count} {code}"))
+        .collect();
     counts.join(", ")
 }
 

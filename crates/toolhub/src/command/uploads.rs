@@ -19,7 +19,13 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = self.page.filter(Filter { member: self.member, ..Filter::default() }, context);
+        let filter = self.page.filter(
+            Filter {
+                member: self.member,
+                ..Filter::default()
+            },
+            context,
+        );
         reading::show(Question::Uploads, &filter, self.page.format.as_deref(), context).await
     }
 }

@@ -44,7 +44,14 @@ impl Watch {
                 }
                 first = false;
                 let observer: upload::Observer = Arc::new(|_| {});
-                let finished = upload::upload(&request, &context.environment, Some(server.clone()), &observer, None).await;
+                let finished = upload::upload(
+                    &request,
+                    &context.environment,
+                    Some(server.clone()),
+                    &observer,
+                    None,
+                )
+                .await;
                 let report = finished.report;
                 if report.inserted + report.upgraded + report.rejected > 0 {
                     talk::note(&format!(
@@ -54,7 +61,9 @@ impl Watch {
                 }
                 match finished.error {
                     None => {}
-                    Some(error) if error.exit() == Exit::TryAgain || matches!(error, Error::Unreachable { .. }) => {
+                    Some(error)
+                        if error.exit() == Exit::TryAgain || matches!(error, Error::Unreachable { .. }) =>
+                    {
                         talk::warn(&error.to_string());
                         grown.iter().for_each(|path| drop(known.remove(path)));
                     }
@@ -72,7 +81,10 @@ impl Watch {
             Err(Error::NoLogs { .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let grown: Vec<LogFile> = files.into_iter().filter(|file| known.get(&file.path) != Some(file)).collect();
+        let grown: Vec<LogFile> = files
+            .into_iter()
+            .filter(|file| known.get(&file.path) != Some(file))
+            .collect();
         let paths = grown.iter().map(|file| file.path.clone()).collect();
         known.extend(grown.into_iter().map(|file| (file.path.clone(), file)));
         Ok(paths)
