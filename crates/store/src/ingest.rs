@@ -1,9 +1,10 @@
 //! Storing events: each call once, whatever is sent, however often and in whatever order.
 //!
 //! One transaction takes any number of batches of one org: the tools join the catalogue, new events are inserted,
-//! known ones are compared and, where the upload knows more, raised. Every statement is set-based and sorted by the
-//! key, so that writers who send the same events in different orders never wait for each other in a circle. The
-//! transaction is READ COMMITTED: an insert that lost a race must see, in its next statement, what the winner stored.
+//! known ones are compared and, where the upload knows more, raised; what that changed is counted in the daily rollup.
+//! Every statement is set-based and sorted by the key, so that writers who send the same events in different orders
+//! never wait for each other in a circle. The transaction is READ COMMITTED: an insert that lost a race must see, in
+//! its next statement, what the winner stored.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -15,7 +16,7 @@ use deadpool_postgres::Transaction;
 use model::{Event, MemberId, Merge, MicroUsd, OrgId, Outcome, Reason, api::CiContext, event::Source};
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, rollup};
 
 /// One upload: the events that passed the checks, and what its receipt needs to know about those that did not.
 #[derive(Clone, Debug)]
@@ -127,7 +128,15 @@ impl Store {
         let transaction = client.transaction().await?;
         catalogue(&transaction, org, groups, now).await?;
         insert(&transaction, org, groups, now).await?;
-        raise(&transaction, org, groups).await?;
+        let raised = raise(&transaction, org, groups).await?;
+        let mut changes = rollup::Changes::default();
+        for group in groups.iter().filter(|group| group.fate == Fate::Inserted) {
+            changes.insert(group.member, &group.event);
+        }
+        for raised in &raised {
+            changes.raise(raised);
+        }
+        changes.apply(&transaction, org).await?;
         let counts = count(batches.len(), groups);
         for (batch, counts) in batches.iter().zip(&counts) {
             crate::uploads::insert(&transaction, org, batch, *counts, now).await?;
@@ -285,13 +294,17 @@ fn first_of_each_key(groups: &[Group]) -> impl Iterator<Item = &Group> {
 }
 
 /// Compares what was not new with what is stored, and raises what is weaker there.
-async fn raise(transaction: &Transaction<'_>, org: OrgId, groups: &mut [Group]) -> Result<(), StoreError> {
+async fn raise(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    groups: &mut [Group],
+) -> Result<Vec<rollup::Raised>, StoreError> {
     let mut known: Vec<&mut Group> = groups
         .iter_mut()
         .filter(|group| group.fate != Fate::Inserted)
         .collect();
     if known.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let columns = Columns::of(known.iter().map(|group| &**group));
     let statement = transaction
@@ -309,7 +322,7 @@ async fn raise(transaction: &Transaction<'_>, org: OrgId, groups: &mut [Group]) 
         }
     }
     if stronger.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let columns = Columns::of(stronger.iter().map(|&at| &*known[at]));
     let statement = transaction
@@ -322,7 +335,9 @@ async fn raise(transaction: &Transaction<'_>, org: OrgId, groups: &mut [Group]) 
             known[at].fate = Fate::Upgraded;
         }
     }
-    Ok(())
+    rows.iter()
+        .map(|row| rollup::Raised::read(MemberId(row.get(0)), row, 2))
+        .collect()
 }
 
 /// The events as one array per column, for `unnest`. All have the same length: a shorter one would be filled with

@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod page;
 pub mod pool;
 pub mod refresh;
+pub mod rollup;
 pub mod scores;
 pub mod team;
 #[cfg(feature = "testing")]

@@ -1,10 +1,12 @@
 -- events::upgrade
 -- Raises stored events about which a later upload knows more: model::Event::merge, as a statement. A second statement
 -- and not part of the insert, because only a new snapshot sees what a concurrent upload has committed meanwhile; the
--- rows are locked in the order of the key and compared again under the lock.
+-- rows are locked in the order of the key and compared again under the lock. Answers what was and what is, for the
+-- rollup.
 with weaker as materialized (
     select
         e.member_id, e.uuid,
+        e.outcome as old_outcome, e.cost_micro_usd as old_cost_micro_usd, e.project as old_project,
         verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason) as rises,
         b.outcome::event_outcome as outcome, b.reason::event_reason as reason, b.duration_ms, b.cost_micro_usd,
         b.operation, b.session_id, b.project, b.model, b.agent, b.agent_version, b.git_branch, b.task_text
@@ -49,4 +51,7 @@ set
     task_text = coalesce(e.task_text, w.task_text)
 from weaker w
 where e.org_id = $1 and e.member_id = w.member_id and e.uuid = w.uuid
-returning e.member_id, e.uuid
+returning
+    e.member_id, e.uuid, e.tool_id, e.occurred_at,
+    w.old_outcome::text, w.old_cost_micro_usd, w.old_project,
+    e.outcome::text, e.cost_micro_usd, e.project

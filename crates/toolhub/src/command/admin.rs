@@ -32,6 +32,8 @@ enum AdminCommand {
     Token(TokenCommand),
     /// Refresh the scores now.
     Refresh,
+    /// Recompute everything that is derived from the events and report what differed: always nothing.
+    Rebuild,
     /// Bring the schema up to date.
     Migrate,
 }
@@ -166,6 +168,17 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
             done(
                 token.reveal(),
                 json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
+            )
+        }
+        AdminCommand::Rebuild => {
+            let rebuilt = store.rebuild().await?;
+            let found = match rebuilt.differences {
+                0 => "nothing differed".to_owned(),
+                some => format!("{some} differed and were written anew; please report this"),
+            };
+            output.say(
+                &format!("compared {} rows of the rollup with the events: {found}", rebuilt.days),
+                &json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
             )
         }
         AdminCommand::Refresh => match store.refresh().await? {
