@@ -49,6 +49,13 @@ pub enum Actor {
         /// Where the request came from.
         address: Option<IpAddr>,
     },
+    /// A CI run that exchanges its identity.
+    Publisher {
+        /// The provider and the repository.
+        name: String,
+        /// Where the request came from.
+        address: Option<IpAddr>,
+    },
 }
 
 impl Act {
@@ -72,6 +79,7 @@ impl Act {
         match &self.actor {
             Actor::Operator => true,
             Actor::Member { identity, .. } => identity.scopes.contains(&Scope::Admin),
+            Actor::Publisher { .. } => false,
         }
     }
 
@@ -80,6 +88,7 @@ impl Act {
         match &self.actor {
             Actor::Operator => "operator",
             Actor::Member { identity, .. } => &identity.handle,
+            Actor::Publisher { name, .. } => name,
         }
     }
 }
@@ -176,6 +185,7 @@ pub(crate) async fn begin<'c>(
         .await?;
     let role = match &act.actor {
         Actor::Operator => Role::Owner,
+        Actor::Publisher { .. } => Role::Viewer,
         Actor::Member { identity, .. } => {
             let row = transaction
                 .query_opt(
@@ -204,6 +214,7 @@ pub(crate) async fn record(
         Actor::Member { identity, address } => {
             (Some(identity.member.0), Some(identity.token_id), *address)
         }
+        Actor::Publisher { address, .. } => (None, None, *address),
     };
     let statement = transaction
         .prepare_cached(include_str!("audit/record.sql"))

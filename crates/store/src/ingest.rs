@@ -16,7 +16,11 @@ use deadpool_postgres::Transaction;
 use model::{Event, MemberId, Merge, MicroUsd, OrgId, Outcome, Reason, api::CiContext, event::Source};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, rollup};
+use crate::{
+    Store, StoreError,
+    policy::{self, Policy},
+    rollup,
+};
 
 /// One upload: the events that passed the checks, and what its receipt needs to know about those that did not.
 #[derive(Clone, Debug)]
@@ -50,6 +54,17 @@ pub struct Counts {
     pub duplicate: u64,
     /// Known as a call of another tool.
     pub conflict: u64,
+    /// Refused by the policy.
+    pub refused: u64,
+}
+
+/// What became of a batch, and the policy that held in its transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// What became of its events.
+    pub counts: Counts,
+    /// Which of them it refused, and whether their task texts were dropped.
+    pub policy: Policy,
 }
 
 impl Counts {
@@ -101,11 +116,10 @@ impl Store {
         org: OrgId,
         batches: &[Batch],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Counts>, StoreError> {
-        let mut groups = fold(batches);
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut attempt = 1;
         loop {
-            match self.ingest_once(org, batches, &mut groups, now).await {
+            match self.ingest_once(org, batches, now).await {
                 Err(error) if error.is_conflict_of_transactions() && attempt < ATTEMPTS => {
                     tracing::warn!(attempt, %error, "ingest lost a race; trying again");
                     let jitter = u64::from(batches[0].upload_id.as_bytes()[15]) % 20;
@@ -121,14 +135,16 @@ impl Store {
         &self,
         org: OrgId,
         batches: &[Batch],
-        groups: &mut [Group],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Counts>, StoreError> {
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        catalogue(&transaction, org, groups, now).await?;
-        insert(&transaction, org, groups, now).await?;
-        let raised = raise(&transaction, org, groups).await?;
+        let members = batches.iter().map(|batch| batch.member);
+        let policies = policy::read(&transaction, org, members, now).await?;
+        let (mut groups, mut stored) = fold(batches, &policies);
+        catalogue(&transaction, org, &groups, now).await?;
+        insert(&transaction, org, &mut groups, now).await?;
+        let raised = raise(&transaction, org, &mut groups).await?;
         let mut changes = rollup::Changes::default();
         for group in groups.iter().filter(|group| group.fate == Fate::Inserted) {
             changes.insert(group.member, &group.event);
@@ -137,27 +153,34 @@ impl Store {
             changes.raise(raised);
         }
         changes.apply(&transaction, org).await?;
-        let counts = count(batches.len(), groups);
-        for (batch, counts) in batches.iter().zip(&counts) {
-            crate::uploads::insert(&transaction, org, batch, *counts, now).await?;
+        count(&mut stored, &groups);
+        for (batch, stored) in batches.iter().zip(&stored) {
+            crate::uploads::insert(&transaction, org, batch, stored.counts, now).await?;
         }
         transaction.commit().await?;
-        Ok(counts)
+        Ok(stored)
     }
 }
 
 /// Brings all reports of a call together and sorts by the key. A key that stands with several tools gives several
-/// groups, the one that arrived first in front.
-fn fold(batches: &[Batch]) -> Vec<Group> {
+/// groups, the one that arrived first in front. What the policy refuses is counted and left out.
+fn fold(batches: &[Batch], policies: &HashMap<MemberId, Policy>) -> (Vec<Group>, Vec<Stored>) {
+    let mut stored = Vec::with_capacity(batches.len());
     let mut groups: Vec<Group> = Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
     let mut known: HashMap<(MemberId, &str, &str), usize> = HashMap::with_capacity(groups.capacity());
     for (index, batch) in batches.iter().enumerate() {
+        let policy = policies.get(&batch.member).copied().unwrap_or_default();
+        let mut counts = Counts::default();
         for event in &batch.events {
+            if policy.refuses(event).is_some() {
+                counts.refused += 1;
+                continue;
+            }
             if let Some(uuid) = &event.uuid {
                 let key = (batch.member, uuid.as_str(), event.tool.as_str());
                 if let Some(&at) = known.get(&key) {
                     let group: &mut Group = &mut groups[at];
-                    let merge = group.event.merge(event);
+                    let merge = group.event.merge(&policy.apply(event));
                     group.reports.push((index, merge));
                     continue;
                 }
@@ -166,21 +189,21 @@ fn fold(batches: &[Batch]) -> Vec<Group> {
             groups.push(Group {
                 member: batch.member,
                 uuid: event.uuid.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
-                event: event.clone(),
+                event: policy.apply(event).into_owned(),
                 source: batch.source,
                 upload_id: batch.upload_id,
                 reports: vec![(index, Merge::Upgraded)],
                 fate: Fate::Duplicate,
             });
         }
+        stored.push(Stored { counts, policy });
     }
     // Stable, so that of two tools under one key the first to arrive stays in front.
     groups.sort_by(|a, b| (a.member, &a.uuid).cmp(&(b.member, &b.uuid)));
-    groups
+    (groups, stored)
 }
 
-fn count(batches: usize, groups: &[Group]) -> Vec<Counts> {
-    let mut counts = vec![Counts::default(); batches];
+fn count(stored: &mut [Stored], groups: &[Group]) {
     for group in groups {
         // As if the reports had come one after the other: one of them brought the news, the rest did not.
         let news = match group.fate {
@@ -198,10 +221,9 @@ fn count(batches: usize, groups: &[Group]) -> Vec<Counts> {
                 Fate::Inserted if *merge == Merge::Upgraded => Fate::Upgraded,
                 _ => Fate::Duplicate,
             };
-            counts[*batch].add(fate);
+            stored[*batch].counts.add(fate);
         }
     }
-    counts
 }
 
 async fn catalogue(
@@ -460,7 +482,7 @@ mod tests {
             ),
             batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
         ];
-        let mut groups = fold(&batches);
+        let (mut groups, mut stored) = fold(&batches, &HashMap::new());
         assert_eq!(
             groups.len(),
             4,
@@ -475,7 +497,8 @@ mod tests {
                 Fate::Inserted
             };
         }
-        let counts = count(3, &groups);
+        count(&mut stored, &groups);
+        let counts: Vec<Counts> = stored.iter().map(|stored| stored.counts).collect();
         assert_eq!(
             counts[0],
             Counts {

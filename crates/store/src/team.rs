@@ -8,7 +8,8 @@ mod orgs;
 mod tokens;
 
 pub use members::{MemberFilter, NewMember};
-pub(crate) use tokens::{issue, read_token_info};
+pub(crate) use members::{add as add_member, find as find_member, within};
+pub(crate) use tokens::{Origin, issue, random_text};
 pub use tokens::{Identity, Issued, NewToken, TokenFilter};
 
 use tokio_postgres::Row;

@@ -9,7 +9,7 @@ use model::{
     limits,
     team::{MemberKind, Role, Scope},
     text,
-    token::{Token, TokenHash},
+    token::{PREFIX, Token, TokenHash},
 };
 use serde_json::json;
 use tokio_postgres::{Row, types::Json};
@@ -445,7 +445,7 @@ fn scopes(row: &Row, at: usize) -> Result<Vec<Scope>, StoreError> {
 }
 
 /// Reads a row of `tokens/list.sql`.
-pub(crate) fn read_token_info(row: &Row) -> Result<TokenInfo, StoreError> {
+fn read_token_info(row: &Row) -> Result<TokenInfo, StoreError> {
     Ok(TokenInfo {
         token_id: row.try_get::<_, Uuid>(0)?.to_string(),
         member: row.try_get(1)?,
@@ -457,6 +457,12 @@ pub(crate) fn read_token_info(row: &Row) -> Result<TokenInfo, StoreError> {
         last_used_at: row.try_get(7)?,
         ci: row.try_get::<_, Option<Json<CiContext>>>(8)?.map(|Json(ci)| ci),
     })
+}
+
+/// Random letters and digits, 178 bits of them: a password for a machine.
+pub(crate) fn random_text() -> Result<String, StoreError> {
+    let token = random_token()?;
+    Ok(token.reveal()[PREFIX.len()..].to_owned())
 }
 
 fn random_token() -> Result<Token, StoreError> {
