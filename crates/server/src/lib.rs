@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+mod address;
 mod api;
 mod auth;
 mod body;
@@ -13,6 +14,9 @@ pub mod config;
 mod error;
 mod extract;
 mod observe;
+mod oidc;
+mod rates;
+mod retention;
 pub mod router;
 mod serve;
 mod state;

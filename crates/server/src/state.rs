@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use store::Store;
 use tokio::sync::Notify;
 
-use crate::Config;
+use crate::{Config, oidc::Verifier, rates::Rates};
 
 /// The application: cheap to clone, one per process.
 #[derive(Clone)]
@@ -24,12 +24,18 @@ pub(crate) struct Inner {
     pub(crate) scores_stale: Notify,
     /// Wakes those who wait for fresh scores.
     pub(crate) scores_fresh: Notify,
+    /// How much each token and address may still ask for.
+    pub(crate) rates: Rates,
+    /// Checks identities of CI runs.
+    pub(crate) verifier: Verifier,
     draining: AtomicBool,
 }
 
 impl App {
     pub(crate) fn new(store: Store, config: Config, durable: bool) -> App {
         App(Arc::new(Inner {
+            rates: Rates::new(&config),
+            verifier: Verifier::new(&config),
             store,
             config,
             durable,

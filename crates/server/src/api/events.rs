@@ -12,11 +12,15 @@ use model::{
     api::{CI_HEADER, CiContext, Events, SOURCE_HEADER},
     event::Source,
     limits, text,
-    wire::{self, Framing},
+    wire::{self, Framing, RejectionCode},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use store::{events::EventFilter, ingest::Batch};
+use store::{
+    events::EventFilter,
+    ingest::{Batch, Stored},
+    policy::Policy,
+};
 use uuid::Uuid;
 
 use super::page_rows;
@@ -42,21 +46,23 @@ pub(crate) async fn ingest(
     let durable = app.durable;
     // A caller who goes away must not stop the transaction half-way: it runs in a task of its own.
     let stored = tokio::spawn(async move {
-        let (mut receipt, events) = check(&bytes, framing, durable, now)?;
+        let (mut receipt, events, at) = check(&bytes, framing, durable, now)?;
         let batch = Batch {
             member: caller.member,
             upload_id: Uuid::now_v7(),
             source: provenance.source,
             client: provenance.client,
-            ci: provenance.ci,
+            // What the provider has signed stands above what the client says.
+            ci: caller.ci.or(provenance.ci),
             hash: receipt.batch.clone(),
             rejected: receipt.rejected,
             events,
         };
-        let counts = app
+        let Stored { counts, policy } = app
             .store
             .ingest(caller.org, std::slice::from_ref(&batch), now)
             .await?[0];
+        apply(&policy, &batch.events, &at, &mut receipt);
         receipt.inserted = counts.inserted;
         receipt.upgraded = counts.upgraded;
         receipt.duplicate = counts.duplicate;
@@ -137,13 +143,14 @@ impl Provenance {
     }
 }
 
-/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored.
+/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored, and comes with its
+/// positions in the body.
 fn check(
     bytes: &Bytes,
     framing: Framing,
     durable: bool,
     now: DateTime<Utc>,
-) -> Result<(Receipt, Vec<model::Event>), ApiError> {
+) -> Result<(Receipt, Vec<model::Event>, Vec<usize>), ApiError> {
     let items = wire::split(bytes, framing)?;
     if items.len() > limits::BATCH_EVENTS {
         return Err(ApiError::TooLarge {
@@ -159,6 +166,7 @@ fn check(
     let mut receipt = Receipt::new(hash, durable);
     receipt.received = items.len() as u64;
     let mut events = Vec::with_capacity(items.len());
+    let mut at = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         match wire::read_event(item, now) {
             Ok(checked) => {
@@ -172,6 +180,7 @@ fn check(
                     });
                 }
                 events.push(checked.event);
+                at.push(index);
             }
             Err(refusal) => receipt.reject(Rejection {
                 index,
@@ -182,7 +191,34 @@ fn check(
             }),
         }
     }
-    Ok((receipt, events))
+    Ok((receipt, events, at))
+}
+
+/// Tells in the receipt what the policy has refused and left out. `at` is the position of each event in the body.
+fn apply(policy: &Policy, events: &[model::Event], at: &[usize], receipt: &mut Receipt) {
+    for (event, &index) in events.iter().zip(at) {
+        let tell = |code, field: &str, detail: &str| Rejection {
+            index,
+            uuid: event.uuid.clone(),
+            code,
+            field: Some(field.to_owned()),
+            detail: detail.to_owned(),
+        };
+        match policy.refuses(event) {
+            Some(code @ RejectionCode::DeletedByMember) => receipt.reject(tell(
+                code,
+                "occurred_at",
+                "you deleted your data after this; `toolhub me accept-deleted` takes such events again",
+            )),
+            Some(code) => receipt.reject(tell(code, "occurred_at", "your org does not keep events that long")),
+            None if policy.drops_task_text(event) => receipt.warn(tell(
+                RejectionCode::TaskTextNotStored,
+                "task_text",
+                "your org does not store the text of tasks, so it was left out",
+            )),
+            None => {}
+        }
+    }
 }
 
 #[derive(Deserialize)]
