@@ -8,9 +8,12 @@ pub mod rows;
 
 use std::{fmt, str::FromStr};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 pub use cell::Cell;
+
+/// A line under the header and none elsewhere: many rows fit on a screen.
+const UNDERLINED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// How an answer is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +109,7 @@ impl Listing {
     fn table(&self) -> String {
         let mut table = Table::new();
         table
-            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(UNDERLINED)
             .set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.shown().map(|(_, title, _)| title));
         for row in &self.rows {

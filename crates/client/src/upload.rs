@@ -168,11 +168,16 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let started = environment::now();
         let server = if self.request.dry_run { None } else { server };
+        let mut found = find::find(&self.request.paths, &self.request.agents, self.environment)?;
         let place = match &server {
-            Some(server) => Some(Place::of(self.environment, server.url(), server.token()?)?),
+            Some(server) => Some(Place::of(
+                self.environment,
+                server.url(),
+                server.authorized().await?,
+            )?),
             None => None,
         };
-        let found = self.find(place.as_ref())?;
+        self.select(&mut found, place.as_ref());
         if found.files.is_empty() && self.request.changed {
             return Ok(());
         }
@@ -219,8 +224,8 @@ impl Run<'_> {
         }
     }
 
-    fn find(&self, place: Option<&Place>) -> Result<Found, Error> {
-        let mut found = find::find(&self.request.paths, &self.request.agents, self.environment)?;
+    /// Leaves out logs that cannot hold what was asked for.
+    fn select(&self, found: &mut Found, place: Option<&Place>) {
         let last = place
             .filter(|_| self.request.changed)
             .and_then(Place::last_complete);
@@ -236,7 +241,6 @@ impl Run<'_> {
                 file.agent.get_or_insert(only);
             }
         }
-        Ok(found)
     }
 
     /// Reads the logs away from the threads that serve the network.

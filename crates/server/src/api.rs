@@ -11,6 +11,7 @@ pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod oidc;
 pub(crate) mod org;
+pub(crate) mod metrics;
 pub(crate) mod refresh;
 pub(crate) mod scores;
 pub(crate) mod tokens;

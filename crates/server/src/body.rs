@@ -9,8 +9,17 @@ use model::limits;
 
 use crate::{error::ApiError, state::App};
 
-/// Reads and decodes a body.
-pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+/// Bodies up to this size are decoded where they are read; larger ones take long enough to need a thread of their own.
+const SMALL_BYTES: usize = 32 * 1024;
+
+/// Reads a body, decodes it and makes something of it: the parts that cost processor time together, and for large
+/// bodies off the threads that serve connections.
+pub(crate) async fn read<T: Send + 'static>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    make: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let encoding = Encoding::of(headers)?;
     let declared = headers
         .get(header::CONTENT_LENGTH)
@@ -30,15 +39,18 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<B
             }
         })?
         .to_bytes();
-    match encoding {
-        Encoding::Identity => Ok(wire),
-        // Tens of milliseconds at the limits: not on a thread that serves connections.
-        encoding => tokio::task::spawn_blocking(move || encoding.decode(&wire))
-            .await
-            .map_err(|error| ApiError::Internal {
-                cause: error.to_string(),
-            })?,
+    if wire.len() <= SMALL_BYTES {
+        return make(encoding.decode(wire)?);
     }
+    let failed = |cause: String| ApiError::Internal { cause };
+    let _room = app
+        .decoding
+        .acquire()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    tokio::task::spawn_blocking(move || make(encoding.decode(wire)?))
+        .await
+        .map_err(|error| failed(error.to_string()))?
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +78,17 @@ impl Encoding {
         }
     }
 
-    fn decode(self, wire: &[u8]) -> Result<Bytes, ApiError> {
+    fn decode(self, wire: Bytes) -> Result<Bytes, ApiError> {
+        let length = wire.len();
         match self {
-            Encoding::Identity => Ok(Bytes::copy_from_slice(wire)),
-            Encoding::Gzip => inflate(flate2::read::MultiGzDecoder::new(wire), wire.len()),
+            Encoding::Identity => Ok(wire),
+            Encoding::Gzip => inflate(flate2::read::MultiGzDecoder::new(&wire[..]), length),
             Encoding::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::new(wire).map_err(|_| ApiError::Encoding)?;
+                let mut decoder =
+                    zstd::stream::read::Decoder::new(&wire[..]).map_err(|_| ApiError::Encoding)?;
                 // A frame may ask for a window of 2 GiB; 8 MiB is what level 19 of the usual tools needs.
                 decoder.window_log_max(23).map_err(|_| ApiError::Encoding)?;
-                inflate(decoder, wire.len())
+                inflate(decoder, length)
             }
         }
     }
@@ -121,10 +135,10 @@ mod tests {
     #[test]
     fn both_encodings_read_back() {
         let body: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-        assert_eq!(Encoding::Gzip.decode(&gzip(&body)).unwrap(), body);
+        assert_eq!(Encoding::Gzip.decode(gzip(&body).into()).unwrap(), body);
         assert_eq!(
             Encoding::Zstd
-                .decode(&zstd::encode_all(&body[..], 3).unwrap())
+                .decode(zstd::encode_all(&body[..], 3).unwrap().into())
                 .unwrap(),
             body
         );
@@ -134,9 +148,9 @@ mod tests {
     fn a_bomb_is_refused_before_it_goes_off() {
         let zeros = vec![0_u8; 40 * 1024 * 1024];
         for error in [
-            Encoding::Gzip.decode(&gzip(&zeros)).unwrap_err(),
+            Encoding::Gzip.decode(gzip(&zeros).into()).unwrap_err(),
             Encoding::Zstd
-                .decode(&zstd::encode_all(&zeros[..], 3).unwrap())
+                .decode(zstd::encode_all(&zeros[..], 3).unwrap().into())
                 .unwrap_err(),
         ] {
             assert!(matches!(error, ApiError::TooLarge { .. }), "{error:?}");
@@ -148,11 +162,11 @@ mod tests {
         let body: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
         let (gzip, zstd) = (gzip(&body), zstd::encode_all(&body[..], 3).unwrap());
         assert!(matches!(
-            Encoding::Gzip.decode(&gzip[..gzip.len() / 2]),
+            Encoding::Gzip.decode(Bytes::copy_from_slice(&gzip[..gzip.len() / 2])),
             Err(ApiError::Encoding)
         ));
         assert!(matches!(
-            Encoding::Zstd.decode(&zstd[..zstd.len() / 2]),
+            Encoding::Zstd.decode(Bytes::copy_from_slice(&zstd[..zstd.len() / 2])),
             Err(ApiError::Encoding)
         ));
     }

@@ -15,6 +15,14 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long a client may take to send the body of a request.
     pub body_timeout: Duration,
+    /// How long a read may take: the database no longer answers at all.
+    pub read_timeout: Duration,
+    /// How long a write may take once its body is here.
+    pub write_timeout: Duration,
+    /// Open connections; more are closed at once.
+    pub connections: usize,
+    /// Requests in flight; more are answered 503.
+    pub requests: usize,
     /// How long `/readyz` answers 503 before connections are refused at shutdown, so that a balancer notices.
     pub drain_grace: Duration,
     /// How long requests in flight may take to finish at shutdown.
@@ -139,6 +147,10 @@ impl Default for Config {
             refresh_poll: Duration::from_secs(2),
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(9),
+            write_timeout: Duration::from_secs(25),
+            connections: 4_096,
+            requests: 512,
             drain_grace: Duration::ZERO,
             drain_limit: Duration::from_secs(25),
             allow_not_durable: false,

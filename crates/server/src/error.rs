@@ -63,6 +63,8 @@ pub(crate) enum ApiError {
     IssuerUnavailable { retry_after: u32, cause: String },
     #[error("the database is not available at the moment; try again in {retry_after} s")]
     Unavailable { retry_after: u32, cause: String },
+    #[error("the server has more work than it can do at the moment; try again in {retry_after} s")]
+    Overloaded { retry_after: u32 },
     #[error("the server failed; its log tells why under this request id")]
     Internal { cause: String },
 }
@@ -94,7 +96,9 @@ impl ApiError {
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             ApiError::Conflict(_) => StatusCode::CONFLICT,
-            ApiError::Unavailable { .. } | ApiError::IssuerUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Unavailable { .. } | ApiError::IssuerUnavailable { .. } | ApiError::Overloaded { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -123,6 +127,7 @@ impl ApiError {
             ApiError::TooManyRequests { .. } => "too_many_requests",
             ApiError::IssuerUnavailable { .. } => "issuer_unavailable",
             ApiError::Unavailable { .. } => "unavailable",
+            ApiError::Overloaded { .. } => "overloaded",
             ApiError::Internal { .. } => "internal",
         }
     }
@@ -202,6 +207,7 @@ impl IntoResponse for ApiError {
         match &self {
             ApiError::Unavailable { retry_after, .. }
             | ApiError::IssuerUnavailable { retry_after, .. }
+            | ApiError::Overloaded { retry_after }
             | ApiError::TooManyRequests { retry_after } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
             }

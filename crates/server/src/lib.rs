@@ -10,7 +10,9 @@ mod address;
 mod api;
 mod auth;
 mod body;
+mod commit;
 pub mod config;
+mod connections;
 mod error;
 mod extract;
 mod observe;
@@ -19,6 +21,7 @@ mod rates;
 mod retention;
 pub mod router;
 mod serve;
+mod shed;
 mod state;
 mod worker;
 

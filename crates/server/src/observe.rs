@@ -1,5 +1,7 @@
 //! Around every request: an id, a line in the log, and the body of an error.
 
+use std::time::Instant;
+
 use axum::{
     body::Body,
     extract::{MatchedPath, Request},
@@ -25,6 +27,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or("-".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", %request_id, %method, route);
+    let started = Instant::now();
     async {
         let mut response = next.run(request).await;
         // Answers of layers and of the router itself have no body of ours yet.
@@ -47,6 +50,13 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        let labels = [
+            ("method", method.to_string()),
+            ("route", route.clone()),
+            ("status", response.status().as_u16().to_string()),
+        ];
+        metrics::counter!("toolhub_requests_total", &labels).increment(1);
+        metrics::histogram!("toolhub_request_seconds", "route" => route.clone()).record(started.elapsed());
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     address, api,
     error::ApiError,
-    observe,
+    observe, shed,
     state::App,
 };
 
@@ -75,10 +75,12 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(POST, "/v1/oidc/exchange", Public, api::oidc::exchange)
         .add(GET, "/livez", Probe, api::health::livez)
         .add(GET, "/readyz", Probe, api::health::readyz)
+        .add(GET, "/metrics", Probe, api::metrics::get)
         .finish();
     let router = router
         .fallback(|| async { ApiError::NoRoute })
         .layer(DefaultBodyLimit::max(limits::WIRE_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), shed::shed))
         .layer(CatchPanicLayer::custom(api::health::panicked))
         .layer(middleware::from_fn(observe::observe))
         .layer(middleware::from_fn_with_state(app.clone(), address::resolve))

@@ -6,7 +6,7 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use store::{Store, StoreError};
 
-use crate::{Config, retention, router, state::App, worker};
+use crate::{Config, api, connections::Capped, retention, router, state::App, worker};
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,9 @@ pub async fn serve(
             handle.graceful_shutdown(Some(app.config.drain_limit));
         }
     });
+    api::metrics::recorder();
     let mut server = axum_server::from_tcp(listener)?
+        .acceptor(Capped::new(config.connections))
         .first_request_timeout(config.header_timeout)
         .http1_only()
         .handle(handle);

@@ -7,9 +7,9 @@ use std::sync::{
 
 use chrono::{DateTime, Utc};
 use store::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::{Config, oidc::Verifier, rates::Rates};
+use crate::{Config, commit::Committer, oidc::Verifier, rates::Rates};
 
 /// The application: cheap to clone, one per process.
 #[derive(Clone)]
@@ -20,6 +20,11 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     /// True when an acknowledgement survives a power cut.
     pub(crate) durable: bool,
+    pub(crate) committer: Committer,
+    /// Room for requests in flight.
+    pub(crate) requests: Semaphore,
+    /// Room for bodies that are being decoded and checked: work for the processor, in threads of its own.
+    pub(crate) decoding: Semaphore,
     /// Wakes the worker: the scores lack something.
     pub(crate) scores_stale: Notify,
     /// Wakes those who wait for fresh scores.
@@ -33,9 +38,13 @@ pub(crate) struct Inner {
 
 impl App {
     pub(crate) fn new(store: Store, config: Config, durable: bool) -> App {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         App(Arc::new(Inner {
             rates: Rates::new(&config),
             verifier: Verifier::new(&config),
+            committer: Committer::new(store.clone()),
+            requests: Semaphore::new(config.requests),
+            decoding: Semaphore::new(threads * 2),
             store,
             config,
             durable,

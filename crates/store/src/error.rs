@@ -3,6 +3,7 @@
 //! Knows SQLSTATEs, not HTTP: whoever answers a request maps the predicates of [`StoreError`] to a status.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use deadpool_postgres::{PoolError, TimeoutType};
@@ -52,6 +53,12 @@ pub enum StoreError {
         waited: Duration,
         /// Connections in the pool.
         size: usize,
+    },
+    /// The database accepted the work and then said nothing. Whether it was committed is not known.
+    #[error("the database did not answer within {}. Try again: what is stored already is recognised", seconds(.waited))]
+    NoAnswer {
+        /// How long the caller waited.
+        waited: Duration,
     },
     /// The server is older than toolhub supports.
     #[error(
@@ -196,15 +203,15 @@ impl StoreError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::PoolTimeout { .. } => true,
+            Self::PoolTimeout { .. } | Self::NoAnswer { .. } => true,
             Self::Unavailable { source: None, .. } => true,
             Self::Unavailable {
                 source: Some(error), ..
             }
             | Self::Query(error) => match error.code() {
                 Some(state) => is_temporary_state(state.code()),
-                // Without a SQLSTATE the server said nothing: the connection broke, or what came back made no sense.
-                None => error.is_closed() || is_io(error),
+                // Without a SQLSTATE the server said nothing: the connection broke, or the two do not fit.
+                None => error.is_closed() || is_broken_connection(error),
             },
             _ => false,
         }
@@ -248,11 +255,15 @@ fn is_temporary_state(code: &str) -> bool {
     matches!(class, "08" | "40" | "53" | "57" | "58") || matches!(code, "55P03" | "25006" | "25P03")
 }
 
-fn is_io(error: &tokio_postgres::Error) -> bool {
+/// The connection broke. A handshake that ended over a certificate also ends as an I/O error; that one lasts.
+fn is_broken_connection(error: &tokio_postgres::Error) -> bool {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if inner.is::<std::io::Error>() {
-            return true;
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return !matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            );
         }
         cause = inner.source();
     }

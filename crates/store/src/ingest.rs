@@ -6,21 +6,24 @@
 //! never wait for each other in a circle. The transaction is READ COMMITTED: an insert that lost a race must see, in
 //! its next statement, what the winner stored.
 
+mod columns;
+mod group;
+
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use model::{Event, MemberId, Merge, MicroUsd, OrgId, Outcome, Reason, api::CiContext, event::Source};
+use model::{Event, MemberId, OrgId, api::CiContext, event::Source, wire::RejectionCode};
 use uuid::Uuid;
 
-use crate::{
-    Store, StoreError,
-    policy::{self, Policy},
-    rollup,
+use self::{
+    columns::Columns,
+    group::{Fate, Group, count, fold},
 };
+use crate::{Store, StoreError, policy, rollup};
 
 /// One upload: the events that passed the checks, and what its receipt needs to know about those that did not.
 #[derive(Clone, Debug)]
@@ -54,17 +57,32 @@ pub struct Counts {
     pub duplicate: u64,
     /// Known as a call of another tool.
     pub conflict: u64,
-    /// Refused by the policy.
+    /// Refused by what the org or the member has decided.
     pub refused: u64,
 }
 
-/// What became of a batch, and the policy that held in its transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// What became of its events.
     pub counts: Counts,
-    /// Which of them it refused, and whether their task texts were dropped.
-    pub policy: Policy,
+    /// Which events were refused: the first 100.
+    pub refused: Vec<Noted>,
+    /// Events of which something was left out.
+    pub lessened: u64,
+    /// Which ones: the first 100.
+    pub lesser: Vec<Noted>,
+}
+
+/// An event that was not stored as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Its position in the batch, from 0.
+    pub position: usize,
+    /// Its uuid, where it has one.
+    pub uuid: Option<String>,
+    /// Why.
+    pub code: RejectionCode,
 }
 
 impl Counts {
@@ -81,26 +99,6 @@ impl Counts {
             Fate::Conflict => self.conflict += 1,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Inserted,
-    Upgraded,
-    Duplicate,
-    Conflict,
-}
-
-/// All reports of one call of one tool within the transaction, folded into one event.
-struct Group {
-    member: MemberId,
-    uuid: String,
-    event: Event,
-    source: Source,
-    upload_id: Uuid,
-    /// The batch of each report, in the order of arrival, and whether it told more than those before it.
-    reports: Vec<(usize, Merge)>,
-    fate: Fate,
 }
 
 const ATTEMPTS: u32 = 4;
@@ -162,74 +160,10 @@ impl Store {
     }
 }
 
-/// Brings all reports of a call together and sorts by the key. A key that stands with several tools gives several
-/// groups, the one that arrived first in front. What the policy refuses is counted and left out.
-fn fold(batches: &[Batch], policies: &HashMap<MemberId, Policy>) -> (Vec<Group>, Vec<Stored>) {
-    let mut stored = Vec::with_capacity(batches.len());
-    let mut groups: Vec<Group> = Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
-    let mut known: HashMap<(MemberId, &str, &str), usize> = HashMap::with_capacity(groups.capacity());
-    for (index, batch) in batches.iter().enumerate() {
-        let policy = policies.get(&batch.member).copied().unwrap_or_default();
-        let mut counts = Counts::default();
-        for event in &batch.events {
-            if policy.refuses(event).is_some() {
-                counts.refused += 1;
-                continue;
-            }
-            if let Some(uuid) = &event.uuid {
-                let key = (batch.member, uuid.as_str(), event.tool.as_str());
-                if let Some(&at) = known.get(&key) {
-                    let group: &mut Group = &mut groups[at];
-                    let merge = group.event.merge(&policy.apply(event));
-                    group.reports.push((index, merge));
-                    continue;
-                }
-                known.insert(key, groups.len());
-            }
-            groups.push(Group {
-                member: batch.member,
-                uuid: event.uuid.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
-                event: policy.apply(event).into_owned(),
-                source: batch.source,
-                upload_id: batch.upload_id,
-                reports: vec![(index, Merge::Upgraded)],
-                fate: Fate::Duplicate,
-            });
-        }
-        stored.push(Stored { counts, policy });
-    }
-    // Stable, so that of two tools under one key the first to arrive stays in front.
-    groups.sort_by(|a, b| (a.member, &a.uuid).cmp(&(b.member, &b.uuid)));
-    (groups, stored)
-}
-
-fn count(stored: &mut [Stored], groups: &[Group]) {
-    for group in groups {
-        // As if the reports had come one after the other: one of them brought the news, the rest did not.
-        let news = match group.fate {
-            Fate::Inserted => 0,
-            _ => group
-                .reports
-                .iter()
-                .rposition(|(_, merge)| *merge == Merge::Upgraded)
-                .unwrap_or(0),
-        };
-        for (at, (batch, merge)) in group.reports.iter().enumerate() {
-            let fate = match group.fate {
-                Fate::Conflict => Fate::Conflict,
-                fate if at == news => fate,
-                Fate::Inserted if *merge == Merge::Upgraded => Fate::Upgraded,
-                _ => Fate::Duplicate,
-            };
-            stored[*batch].counts.add(fate);
-        }
-    }
-}
-
 async fn catalogue(
     transaction: &Transaction<'_>,
     org: OrgId,
-    groups: &[Group],
+    groups: &[Group<'_>],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let tools: BTreeSet<&str> = groups.iter().map(|group| group.event.tool.as_str()).collect();
@@ -247,81 +181,48 @@ async fn catalogue(
 async fn insert(
     transaction: &Transaction<'_>,
     org: OrgId,
-    groups: &mut [Group],
+    groups: &mut [Group<'_>],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for group in groups.iter_mut() {
         group.fate = Fate::Duplicate;
     }
-    let columns = Columns::of(first_of_each_key(groups));
-    if columns.uuid.is_empty() {
+    let candidates: Vec<usize> = (0..groups.len())
+        .filter(|&at| at == 0 || !groups[at].same_call(&groups[at - 1]))
+        .collect();
+    if candidates.is_empty() {
         return Ok(());
     }
+    let columns = Columns::of(candidates.iter().map(|&at| &groups[at]));
     let statement = transaction
         .prepare_cached(include_str!("events/insert.sql"))
         .await?;
     let rows = transaction
-        .query(
-            &statement,
-            &[
-                &org.0,
-                &now,
-                &columns.member_id,
-                &columns.occurred_at,
-                &columns.duration_ms,
-                &columns.cost_micro_usd,
-                &columns.outcome,
-                &columns.reason,
-                &columns.source,
-                &columns.upload_id,
-                &columns.uuid,
-                &columns.tool_id,
-                &columns.operation,
-                &columns.session_id,
-                &columns.project,
-                &columns.model,
-                &columns.agent,
-                &columns.agent_version,
-                &columns.git_branch,
-                &columns.task_text,
-            ],
-        )
+        .query(&statement, &columns.insertable(&org.0, &now))
         .await?;
-    let everything_is_new = rows.len() == columns.uuid.len();
+    let everything_is_new = rows.len() == columns.len();
+    drop(columns);
     let new: HashSet<(i64, &str)> = if everything_is_new {
         HashSet::new()
     } else {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     };
-    let mut previous: Option<(MemberId, String)> = None;
-    for group in groups.iter_mut() {
-        let first = previous
-            .as_ref()
-            .is_none_or(|(member, uuid)| (*member, uuid) != (group.member, &group.uuid));
-        if first && (everything_is_new || new.contains(&(group.member.0, group.uuid.as_str()))) {
+    for at in candidates {
+        let group = &mut groups[at];
+        if everything_is_new || new.contains(&(group.member.0, &*group.uuid)) {
             group.fate = Fate::Inserted;
-        }
-        if first {
-            previous = Some((group.member, group.uuid.clone()));
         }
     }
     Ok(())
-}
-
-fn first_of_each_key(groups: &[Group]) -> impl Iterator<Item = &Group> {
-    groups.iter().enumerate().filter_map(|(at, group)| {
-        let repeats = at > 0 && groups[at - 1].member == group.member && groups[at - 1].uuid == group.uuid;
-        (!repeats).then_some(group)
-    })
 }
 
 /// Compares what was not new with what is stored, and raises what is weaker there.
 async fn raise(
     transaction: &Transaction<'_>,
     org: OrgId,
-    groups: &mut [Group],
+    groups: &mut [Group<'_>],
 ) -> Result<Vec<rollup::Raised>, StoreError> {
-    let mut known: Vec<&mut Group> = groups
+    let mut known: Vec<&mut Group<'_>> = groups
         .iter_mut()
         .filter(|group| group.fate != Fate::Inserted)
         .collect();
@@ -353,173 +254,11 @@ async fn raise(
     let rows = transaction.query(&statement, &columns.comparable(&org.0)).await?;
     let raised: HashSet<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     for at in stronger {
-        if raised.contains(&(known[at].member.0, known[at].uuid.clone())) {
+        if raised.contains(&(known[at].member.0, known[at].uuid.to_string())) {
             known[at].fate = Fate::Upgraded;
         }
     }
     rows.iter()
         .map(|row| rollup::Raised::read(MemberId(row.get(0)), row, 2))
         .collect()
-}
-
-/// The events as one array per column, for `unnest`. All have the same length: a shorter one would be filled with
-/// nulls in silence.
-#[derive(Default)]
-struct Columns<'a> {
-    member_id: Vec<i64>,
-    occurred_at: Vec<DateTime<Utc>>,
-    duration_ms: Vec<Option<i64>>,
-    cost_micro_usd: Vec<Option<i64>>,
-    outcome: Vec<&'static str>,
-    reason: Vec<Option<&'static str>>,
-    source: Vec<&'static str>,
-    upload_id: Vec<Uuid>,
-    uuid: Vec<&'a str>,
-    tool_id: Vec<&'a str>,
-    operation: Vec<Option<&'a str>>,
-    session_id: Vec<Option<&'a str>>,
-    project: Vec<Option<&'a str>>,
-    model: Vec<Option<&'a str>>,
-    agent: Vec<Option<&'a str>>,
-    agent_version: Vec<Option<&'a str>>,
-    git_branch: Vec<Option<&'a str>>,
-    task_text: Vec<Option<&'a str>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(groups: impl Iterator<Item = &'a Group>) -> Columns<'a> {
-        let mut columns = Columns::default();
-        for group in groups {
-            let event = &group.event;
-            columns.member_id.push(group.member.0);
-            columns.occurred_at.push(event.occurred_at);
-            columns.duration_ms.push(event.duration_ms);
-            columns
-                .cost_micro_usd
-                .push(event.cost.map(|MicroUsd(micros)| micros));
-            columns.outcome.push(Outcome::as_str(event.verdict.outcome()));
-            columns.reason.push(event.verdict.reason().map(Reason::as_str));
-            columns.source.push(group.source.as_str());
-            columns.upload_id.push(group.upload_id);
-            columns.uuid.push(&group.uuid);
-            columns.tool_id.push(event.tool.as_str());
-            columns.operation.push(event.operation.as_deref());
-            columns.session_id.push(event.session.as_deref());
-            columns.project.push(event.project.as_deref());
-            columns.model.push(event.model.as_deref());
-            columns.agent.push(event.agent.as_deref());
-            columns.agent_version.push(event.agent_version.as_deref());
-            columns.git_branch.push(event.git_branch.as_deref());
-            columns.task_text.push(event.task_text.as_deref());
-        }
-        columns
-    }
-
-    /// The parameters of `compare.sql` and `upgrade.sql`.
-    fn comparable<'p>(&'p self, org: &'p i64) -> [&'p (dyn tokio_postgres::types::ToSql + Sync); 16] {
-        [
-            org,
-            &self.member_id,
-            &self.uuid,
-            &self.tool_id,
-            &self.outcome,
-            &self.reason,
-            &self.duration_ms,
-            &self.cost_micro_usd,
-            &self.operation,
-            &self.session_id,
-            &self.project,
-            &self.model,
-            &self.agent,
-            &self.agent_version,
-            &self.git_branch,
-            &self.task_text,
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::{ToolId, Verdict};
-
-    fn event(uuid: Option<&str>, tool: &str, verdict: Verdict) -> Event {
-        Event {
-            uuid: uuid.map(str::to_owned),
-            ..Event::new(ToolId::parse(tool).unwrap(), verdict, DateTime::UNIX_EPOCH)
-        }
-    }
-
-    fn batch(member: i64, events: Vec<Event>) -> Batch {
-        Batch {
-            member: MemberId(member),
-            upload_id: Uuid::nil(),
-            source: Source::Api,
-            client: None,
-            ci: None,
-            hash: String::new(),
-            rejected: 0,
-            events,
-        }
-    }
-
-    #[test]
-    fn reports_of_one_call_are_folded_and_each_is_accounted_once() {
-        let batches = [
-            batch(
-                1,
-                vec![
-                    event(Some("b"), "mcp:x", Verdict::UNANSWERED),
-                    event(None, "mcp:x", Verdict::SUCCESS),
-                ],
-            ),
-            batch(
-                1,
-                vec![
-                    event(Some("b"), "mcp:x", Verdict::SUCCESS),
-                    event(Some("b"), "mcp:y", Verdict::SUCCESS),
-                ],
-            ),
-            batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
-        ];
-        let (mut groups, mut stored) = fold(&batches, &HashMap::new());
-        assert_eq!(
-            groups.len(),
-            4,
-            "one per member, uuid and tool, and one without uuid"
-        );
-        assert!(groups.is_sorted_by_key(|group| (group.member, group.uuid.clone())));
-        assert_eq!(first_of_each_key(&groups).count(), 3);
-        for group in &mut groups {
-            group.fate = if group.event.tool.as_str() == "mcp:y" {
-                Fate::Conflict
-            } else {
-                Fate::Inserted
-            };
-        }
-        count(&mut stored, &groups);
-        let counts: Vec<Counts> = stored.iter().map(|stored| stored.counts).collect();
-        assert_eq!(
-            counts[0],
-            Counts {
-                inserted: 2,
-                ..Counts::default()
-            }
-        );
-        assert_eq!(
-            counts[1],
-            Counts {
-                upgraded: 1,
-                conflict: 1,
-                ..Counts::default()
-            }
-        );
-        assert_eq!(
-            counts[2],
-            Counts {
-                inserted: 1,
-                ..Counts::default()
-            }
-        );
-    }
 }

@@ -1,7 +1,7 @@
 //! PostgreSQL: reaching it (or starting it), its schema, and every statement toolhub runs.
 //!
 //! The only crate that names the driver. Deliberately without HTTP words and without a storage trait: there is one
-//! database, and tests use the real one ([`testing`], behind the feature of that name). Unix only, because the
+//! database, and tests use the real one (`store::testing`, behind the feature of that name). Unix only, because the
 //! embedded server is: it drops privileges, and speaks through a socket in a private directory.
 
 #![warn(missing_docs)]
@@ -25,10 +25,10 @@ pub mod readers;
 pub mod refresh;
 pub mod rollup;
 pub mod scores;
+mod session;
 pub mod team;
 #[cfg(feature = "testing")]
 pub mod testing;
-
 mod tls;
 pub mod uploads;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
 use crate::error::StoreError;
-use crate::pool::{Session, SessionLimits, Store};
+use crate::pool::Store;
+use crate::session::{Session, SessionLimits};
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");

@@ -1,21 +1,19 @@
-//! The connection pool, and connections outside it for work that must not starve requests.
+//! The connection pool.
 //!
 //! Nothing here waits without a limit: getting, making and checking a connection, a statement, a lock and an idle
 //! transaction each have their timeout.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
-use crate::error::{OLDEST_POSTGRES, StoreError};
+use crate::error::StoreError;
+use crate::session::{Session, SessionLimits, session_config};
 use crate::tls;
 
 /// Run on a connection before it is handed out again. Fails (by a division by zero) on a server that has become
@@ -23,28 +21,6 @@ use crate::tls;
 /// `select 1` and then refuses every write with 25006. A closed connection fails it, too.
 const RECYCLE_CHECK: &str =
     "/* pool::recycle */ select 1 / (current_setting('transaction_read_only') = 'off')::int";
-
-/// Limits of a session. A zero duration means no limit, as in PostgreSQL.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionLimits {
-    /// Longest run of one statement.
-    pub(crate) statement: Duration,
-    /// Longest wait for a lock.
-    pub(crate) lock: Duration,
-    /// Longest silence inside a transaction.
-    pub(crate) idle_in_transaction: Duration,
-}
-
-impl std::fmt::Display for Durability {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let fsync = if self.fsync { "on" } else { "off" };
-        write!(
-            f,
-            "fsync = {fsync}, synchronous_commit = {}",
-            self.synchronous_commit
-        )
-    }
-}
 
 /// How [`Store::connect`] sets its pool up.
 #[derive(Clone, Debug)]
@@ -97,6 +73,17 @@ impl Durability {
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.fsync && self.synchronous_commit != "off"
+    }
+}
+
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let fsync = if self.fsync { "on" } else { "off" };
+        write!(
+            f,
+            "fsync = {fsync}, synchronous_commit = {}",
+            self.synchronous_commit
+        )
     }
 }
 
@@ -278,129 +265,9 @@ impl Store {
     }
 }
 
-/// A connection outside the pool.
-pub(crate) struct Session {
-    client: Client,
-    task: JoinHandle<()>,
-}
-
-impl Session {
-    /// A session with the database at `url`, for whoever has no [`Store`].
-    #[cfg(feature = "testing")]
-    pub(crate) async fn to(url: &str, purpose: &str, limits: &SessionLimits) -> Result<Self, StoreError> {
-        let url: DatabaseUrl = url.parse()?;
-        let options = PoolOptions::default();
-        let config = session_config(&url, purpose, limits, &options);
-        Self::open(&config, &tls::connector(&url)?, &url, options.create_timeout).await
-    }
-
-    async fn open(
-        config: &Config,
-        tls: &MakeRustlsConnect,
-        url: &DatabaseUrl,
-        timeout: Duration,
-    ) -> Result<Self, StoreError> {
-        let connecting = tokio::time::timeout(timeout, config.connect(tls.clone())).await;
-        let (client, connection) = match connecting {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(StoreError::unavailable(url.to_string(), error)),
-            Err(_) => {
-                return Err(StoreError::Unavailable {
-                    address: url.to_string(),
-                    reason: format!("no answer within {:.0} s", timeout.as_secs_f64()),
-                    source: None,
-                });
-            }
-        };
-        // What the server says as notices is for its own log; errors reach us through the client.
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a database session ended");
-            }
-        });
-        let session = Self { client, task };
-        let row = session
-            .query_one(
-                "/* pool::open */ select current_setting('server_version_num')::int, current_setting('server_version')",
-                &[],
-            )
-            .await?;
-        let number: i32 = row.try_get(0)?;
-        if number / 10_000 < OLDEST_POSTGRES.cast_signed() {
-            return Err(StoreError::ServerTooOld {
-                found: row.try_get(1)?,
-            });
-        }
-        Ok(session)
-    }
-
-    /// Connections the server offers to ordinary sessions.
-    async fn room(&self) -> Result<usize, StoreError> {
-        let row = self
-            .query_one(
-                "/* pool::room */ select current_setting('max_connections')::int \
-                 - current_setting('superuser_reserved_connections')::int",
-                &[],
-            )
-            .await?;
-        Ok(usize::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0))
-    }
-}
-
-impl Deref for Session {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
-    }
-}
-
-impl DerefMut for Session {
-    fn deref_mut(&mut self) -> &mut Client {
-        &mut self.client
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 fn default_size(room: usize) -> usize {
     let processors = available_parallelism().map_or(2, usize::from);
     (room / 4).clamp(2, processors * 8)
-}
-
-/// The driver's configuration with every limit set. Limits travel as start-up options, which `RESET ALL` and a
-/// failed `SET` cannot undo; options of the address come after ours, so an operator's own value wins.
-fn session_config(url: &DatabaseUrl, name: &str, limits: &SessionLimits, options: &PoolOptions) -> Config {
-    let mut config = url.config();
-    let mut start_up = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC",
-        limits.statement.as_millis(),
-        limits.lock.as_millis(),
-        limits.idle_in_transaction.as_millis(),
-    );
-    if let Some(own) = config.get_options() {
-        start_up.push(' ');
-        start_up.push_str(own);
-    }
-    config.options(start_up);
-    if config.get_application_name().is_none() {
-        config.application_name(name);
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(options.create_timeout);
-    }
-    // A server that vanished without a word is noticed when data stays unacknowledged, or by keepalives when idle.
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(options.statement_timeout.max(Duration::from_secs(10)));
-    }
-    config.keepalives_idle(Duration::from_secs(30));
-    config.keepalives_interval(Duration::from_secs(10));
-    config.keepalives_retries(3);
-    config
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use model::{OrgId, api::RefreshState};
 
-use crate::{Store, StoreError, pool::SessionLimits};
+use crate::{Store, StoreError, session::SessionLimits};
 
 /// A refresh of ten million events takes seconds; one that takes minutes is stuck.
 const LIMITS: SessionLimits = SessionLimits {

@@ -17,7 +17,7 @@ use deadpool_postgres::Transaction;
 use model::{Event, MemberId, MicroUsd, OrgId, Outcome};
 use tokio_postgres::{GenericClient, Row};
 
-use crate::{Store, StoreError, pool::SessionLimits};
+use crate::{Store, StoreError, session::SessionLimits};
 
 /// A rebuild reads every event, member by member.
 const LIMITS: SessionLimits = SessionLimits {

@@ -16,7 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
 
 use crate::migrate;
-use crate::pool::{PoolOptions, Session, SessionLimits, Store};
+use crate::pool::{PoolOptions, Store};
+use crate::session::{Session, SessionLimits};
 
 /// Begins the name of every database made here.
 const PREFIX: &str = "toolhub_test_";

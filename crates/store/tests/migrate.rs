@@ -1,5 +1,10 @@
 //! The schema: applied once by many, refused when it is newer, and the folder it comes from.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy does not see that these are tests"
+)]
+
 use std::path::Path;
 
 use store::testing::TestDatabase;

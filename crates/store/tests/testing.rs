@@ -1,5 +1,10 @@
 //! The test databases themselves: one per test, on a server that all processes share and none has to stop.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy does not see that these are tests"
+)]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -4,6 +4,8 @@
 mod admin;
 mod completions;
 mod dead_weight;
+#[cfg(feature = "server")]
+mod demo;
 mod doctor;
 mod events;
 mod hooks;
@@ -47,12 +49,17 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     #[cfg(feature = "server")]
     Admin(admin::Admin),
+    #[cfg(feature = "server")]
+    Demo(demo::Demo),
 }
 
 /// Runs a command until it is done or Ctrl-C stops it, and says why if it failed.
 pub(crate) async fn run(cli: Cli) -> Exit {
     #[cfg(feature = "server")]
-    if matches!(cli.command, Command::Serve(_) | Command::Admin(_)) {
+    if matches!(
+        cli.command,
+        Command::Serve(_) | Command::Admin(_) | Command::Demo(_)
+    ) {
         // They end in their own way: there is a PostgreSQL to stop.
         return operate(cli).await;
     }
@@ -82,7 +89,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
         #[cfg(feature = "server")]
-        Command::Serve(_) | Command::Admin(_) => unreachable!("`run` has taken the operator's commands"),
+        Command::Serve(_) | Command::Admin(_) | Command::Demo(_) => {
+            unreachable!("`run` has taken the operator's commands")
+        }
     }
 }
 
@@ -93,6 +102,7 @@ async fn operate(cli: Cli) -> Exit {
     let done = match cli.command {
         Command::Serve(command) => command.run(json).await,
         Command::Admin(command) => command.run(json).await,
+        Command::Demo(command) => command.run().await,
         _ => Ok(()),
     };
     match done {

@@ -7,7 +7,7 @@ mod command;
 mod context;
 #[cfg(feature = "server")]
 mod database;
-#[cfg(all(feature = "server", test))]
+#[cfg(feature = "server")]
 mod demo;
 mod talk;
 

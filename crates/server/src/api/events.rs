@@ -18,8 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use store::{
     events::EventFilter,
-    ingest::{Batch, Stored},
-    policy::Policy,
+    ingest::{Batch, Noted, Stored},
 };
 use uuid::Uuid;
 
@@ -40,42 +39,48 @@ pub(crate) async fn ingest(
     body: Body,
 ) -> Result<Json<Receipt>, ApiError> {
     let framing = framing(&headers)?;
-    let bytes = body::read(&app, &headers, body).await?;
-    let now = app.now();
     let provenance = Provenance::of(&headers)?;
+    let now = app.now();
     let durable = app.durable;
-    // A caller who goes away must not stop the transaction half-way: it runs in a task of its own.
-    let stored = tokio::spawn(async move {
-        let (mut receipt, events, at) = check(&bytes, framing, durable, now)?;
-        let batch = Batch {
-            member: caller.member,
-            upload_id: Uuid::now_v7(),
-            source: provenance.source,
-            client: provenance.client,
-            // What the provider has signed stands above what the client says.
-            ci: caller.ci.or(provenance.ci),
-            hash: receipt.batch.clone(),
-            rejected: receipt.rejected,
-            events,
-        };
-        let Stored { counts, policy } = app
-            .store
-            .ingest(caller.org, std::slice::from_ref(&batch), now)
-            .await?[0];
-        apply(&policy, &batch.events, &at, &mut receipt);
-        receipt.inserted = counts.inserted;
-        receipt.upgraded = counts.upgraded;
-        receipt.duplicate = counts.duplicate;
-        receipt.conflict = counts.conflict;
-        if counts.changed() {
-            app.scores_stale.notify_one();
-        }
-        Ok::<_, ApiError>(receipt)
-    });
-    let receipt = stored.await.map_err(|error| ApiError::Internal {
-        cause: error.to_string(),
-    })??;
+    let (mut receipt, events, at) = body::read(&app, &headers, body, move |bytes| {
+        check(&bytes, framing, durable, now)
+    })
+    .await?;
+    let batch = Batch {
+        member: caller.member,
+        upload_id: Uuid::now_v7(),
+        source: provenance.source,
+        client: provenance.client,
+        // What the provider has signed stands above what the client says.
+        ci: caller.ci.or(provenance.ci),
+        hash: receipt.batch.clone(),
+        rejected: receipt.rejected,
+        events,
+    };
+    let stored = app.committer.commit(caller.org, batch, now).await?;
+    let counts = stored.counts;
+    tell(&stored, &at, &mut receipt);
+    receipt.inserted = counts.inserted;
+    receipt.upgraded = counts.upgraded;
+    receipt.duplicate = counts.duplicate;
+    receipt.conflict = counts.conflict;
+    if counts.changed() {
+        app.scores_stale.notify_one();
+    }
+    count(&receipt);
     Ok(Json(receipt))
+}
+
+fn count(receipt: &Receipt) {
+    for (fate, events) in [
+        ("inserted", receipt.inserted),
+        ("upgraded", receipt.upgraded),
+        ("duplicate", receipt.duplicate),
+        ("conflict", receipt.conflict),
+        ("rejected", receipt.rejected),
+    ] {
+        metrics::counter!("toolhub_events_total", "fate" => fate).increment(events);
+    }
 }
 
 fn framing(headers: &HeaderMap) -> Result<Framing, ApiError> {
@@ -144,7 +149,7 @@ impl Provenance {
 }
 
 /// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored, and comes with its
-/// positions in the body.
+/// places in the body.
 fn check(
     bytes: &Bytes,
     framing: Framing,
@@ -194,31 +199,35 @@ fn check(
     Ok((receipt, events, at))
 }
 
-/// Tells in the receipt what the policy has refused and left out. `at` is the position of each event in the body.
-fn apply(policy: &Policy, events: &[model::Event], at: &[usize], receipt: &mut Receipt) {
-    for (event, &index) in events.iter().zip(at) {
-        let tell = |code, field: &str, detail: &str| Rejection {
-            index,
-            uuid: event.uuid.clone(),
-            code,
+/// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
+/// given to it.
+fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
+    let rejection = |noted: &Noted| {
+        let (field, detail) = match noted.code {
+            RejectionCode::DeletedByMember => (
+                "occurred_at",
+                "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
+            ),
+            RejectionCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
+            _ => ("task_text", "your org does not store the text of tasks, so it was left out"),
+        };
+        Rejection {
+            index: at.get(noted.position).copied().unwrap_or(noted.position),
+            uuid: noted.uuid.clone(),
+            code: noted.code,
             field: Some(field.to_owned()),
             detail: detail.to_owned(),
-        };
-        match policy.refuses(event) {
-            Some(code @ RejectionCode::DeletedByMember) => receipt.reject(tell(
-                code,
-                "occurred_at",
-                "you deleted your data after this; `toolhub me accept-deleted` takes such events again",
-            )),
-            Some(code) => receipt.reject(tell(code, "occurred_at", "your org does not keep events that long")),
-            None if policy.drops_task_text(event) => receipt.warn(tell(
-                RejectionCode::TaskTextNotStored,
-                "task_text",
-                "your org does not store the text of tasks, so it was left out",
-            )),
-            None => {}
         }
+    };
+    let unlisted = |count: u64, listed: &[Noted]| count.saturating_sub(listed.len() as u64);
+    for noted in &stored.refused {
+        receipt.reject(rejection(noted));
     }
+    receipt.rejected += unlisted(stored.counts.refused, &stored.refused);
+    for noted in &stored.lesser {
+        receipt.warn(rejection(noted));
+    }
+    receipt.warned += unlisted(stored.lessened, &stored.lesser);
 }
 
 #[derive(Deserialize)]

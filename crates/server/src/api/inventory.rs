@@ -15,10 +15,13 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<InventoryReceipt>, ApiError> {
-    let bytes = body::read(&app, &headers, body).await?;
-    let mut inventory: Inventory = serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::BadRequest(format!("the inventory cannot be read: {error}")))?;
-    check(&mut inventory)?;
+    let inventory = body::read(&app, &headers, body, |bytes| {
+        let mut inventory: Inventory = serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::BadRequest(format!("the inventory cannot be read: {error}")))?;
+        check(&mut inventory)?;
+        Ok(inventory)
+    })
+    .await?;
     let receipt = app
         .store
         .inventory_put(caller.org, caller.member, &inventory, app.now())

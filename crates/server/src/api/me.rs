@@ -7,6 +7,7 @@ use model::{
     api::Me,
 };
 use serde::Deserialize;
+use store::audit::Act;
 
 use crate::{
     auth::{Acting, Caller},
@@ -82,9 +83,17 @@ pub(crate) async fn erase(
     Query(Confirmation { confirm }): Query<Confirmation>,
 ) -> Result<Json<Deleted>, ApiError> {
     confirmed(confirm.as_deref(), &caller.handle)?;
-    let deleted = app.store.member_erase(&act, &caller.handle).await?;
-    app.scores_stale.notify_one();
-    Ok(Json(deleted))
+    Ok(Json(delete(app, act, caller.handle).await?))
+}
+
+/// Deletes in a task of its own: a caller who does not wait for the end gets what they asked for all the same.
+pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted, ApiError> {
+    let deleting = tokio::spawn(async move {
+        let deleted = app.store.member_erase(&act, &handle).await?;
+        app.scores_stale.notify_one();
+        Ok::<_, ApiError>(deleted)
+    });
+    deleting.await.map_err(|error| ApiError::Internal { cause: error.to_string() })?
 }
 
 /// A deletion names whose data it deletes.

@@ -11,7 +11,10 @@ use model::{
 use serde::Deserialize;
 use store::team::{MemberFilter, NewMember, NewToken};
 
-use super::{me::confirmed, page_rows, tokens};
+use super::{
+    me::{confirmed, delete},
+    page_rows, tokens,
+};
 use crate::{
     auth::{Acting, Caller},
     error::ApiError,
@@ -104,7 +107,5 @@ pub(crate) async fn erase(
     // First whether there is one: of another org's members nothing is told.
     app.store.member_find(act.org, &handle).await?;
     confirmed(confirm.as_deref(), &handle)?;
-    let deleted = app.store.member_erase(&act, &handle).await?;
-    app.scores_stale.notify_one();
-    Ok(Json(deleted))
+    Ok(Json(delete(app, act, handle).await?))
 }

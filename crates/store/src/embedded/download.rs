@@ -9,6 +9,10 @@ use super::binaries::Binaries;
 #[cfg(feature = "download")]
 const PREFERRED_MAJOR: u32 = 17;
 
+/// How long fetching may take; about 15 MB, over a slow line.
+#[cfg(feature = "download")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Binaries of `major` (or of our preferred one) in `cache`, fetched if they are not there yet.
 ///
 /// # Errors
@@ -30,8 +34,12 @@ pub(super) async fn download(cache: &Path, major: Option<u32>) -> Result<Binarie
     }
     let required = VersionReq::parse(&major.to_string()).map_err(|error| error.to_string())?;
     tracing::info!(major, into = %directory.display(), "no PostgreSQL on this machine: downloading it");
-    let (version, archive) = get_archive(theseus::URL, &required)
+    // In a task of its own: where the machine has no certificate authorities the HTTP client panics.
+    let fetching = tokio::spawn(async move { get_archive(theseus::URL, &required).await });
+    let (version, archive) = tokio::time::timeout(PATIENCE, fetching)
         .await
+        .map_err(|_| format!("not done after {} s", PATIENCE.as_secs()))?
+        .map_err(|_| "this machine has no certificate authorities (install ca-certificates)".to_owned())?
         .map_err(|error| chain(&error))?;
     std::fs::create_dir_all(cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     extract(theseus::URL, &archive, &directory)

@@ -41,7 +41,7 @@ pub enum EmbeddedError {
         reason: String,
     },
     /// The data directory was made by another major version.
-    #[error("the data in {} belongs to PostgreSQL {data}, the server at {} is PostgreSQL {server}. Install PostgreSQL {data} or set TOOLHUB_PG_BIN to it; to move to {server}, use pg_upgrade or dump and restore", .path.display(), .binaries.display())]
+    #[error("the data in {} belongs to PostgreSQL {data}, the server at {} is PostgreSQL {server}. {}To move the data to {server}, use pg_upgrade or dump and restore", .path.display(), .binaries.display(), or_install(*.data))]
     OtherMajor {
         /// The data directory.
         path: PathBuf,
@@ -133,9 +133,58 @@ fn wanted(major: Option<u32>) -> String {
     }
 }
 
+/// Data older than toolhub supports has to be moved, whatever is installed.
+fn or_install(data: u32) -> String {
+    if data < OLDEST_POSTGRES {
+        return String::new();
+    }
+    format!("Install PostgreSQL {data} or set TOOLHUB_PG_BIN to the directory of its programs. ")
+}
+
 fn and_no_download(reason: &Option<String>) -> String {
     reason
         .as_ref()
         .map(|reason| format!(", and it could not be downloaded ({reason})"))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_postgres_the_way_to_get_one_is_told() {
+        let error = EmbeddedError::NoPostgres {
+            major: None,
+            download: Some("no network".to_owned()),
+        }
+        .to_string();
+        for part in [
+            "15 or newer",
+            "(no network)",
+            "apt install",
+            "brew install",
+            "TOOLHUB_PG_BIN",
+            "--database-url",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn data_too_old_for_toolhub_is_not_answered_with_installing_an_old_server() {
+        let other = |data| EmbeddedError::OtherMajor {
+            path: "/d".into(),
+            data,
+            binaries: "/b".into(),
+            server: 17,
+        };
+        assert!(other(16).to_string().contains("Install PostgreSQL 16"));
+        let error = other(13).to_string();
+        assert!(
+            error.contains("PostgreSQL 13") && error.contains("PostgreSQL 17"),
+            "{error}"
+        );
+        assert!(!error.contains("Install"), "{error}");
+    }
 }

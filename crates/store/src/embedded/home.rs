@@ -108,8 +108,20 @@ impl Home {
 
     /// Gives root's data directory to the account, if nothing else lies in it.
     async fn hand_over(&self, uid: u32, gid: u32, account: &Account) -> Result<(), EmbeddedError> {
-        let is_roots = self.owner_of_data_dir()? == 0;
-        if is_roots && self.holds_nothing_else()? {
+        if self.root.metadata().is_ok_and(|home| home.uid() == 0) {
+            // Somebody put it there as root, from a backup perhaps. Handing over what root did not make itself could
+            // give away a file that a link points to.
+            return Err(EmbeddedError::Path {
+                path: self.root.clone(),
+                doing: "used",
+                reason: format!(
+                    "it belongs to root, and PostgreSQL runs as {}: chown -R {uid}:{gid} {}",
+                    account.name(),
+                    self.root.display()
+                ),
+            });
+        }
+        if self.owner_of_data_dir()? == 0 && self.holds_nothing_else()? {
             chown(&self.data_dir, Some(uid), Some(gid))
                 .map_err(|error| path_error(&self.data_dir, "handed over", &error))?;
         }

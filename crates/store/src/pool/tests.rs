@@ -275,29 +275,6 @@ fn the_pool_leaves_room_for_others_whatever_the_server_offers() {
 }
 
 #[test]
-fn limits_reach_the_server_as_start_up_options_and_the_address_has_the_last_word() {
-    let url: DatabaseUrl = "host=h options='-c statement_timeout=77' application_name=mine"
-        .parse()
-        .unwrap();
-    let options = PoolOptions::default();
-    let limits = SessionLimits {
-        statement: Duration::from_secs(10),
-        lock: Duration::from_secs(5),
-        idle_in_transaction: Duration::ZERO,
-    };
-    let config = session_config(&url, "toolhub", &limits, &options);
-    let start_up = config.get_options().unwrap();
-    assert!(
-        start_up.starts_with("-c statement_timeout=10000 -c lock_timeout=5000"),
-        "{start_up}"
-    );
-    assert!(start_up.ends_with("-c statement_timeout=77"), "{start_up}");
-    assert_eq!(config.get_application_name(), Some("mine"));
-    assert_eq!(config.get_connect_timeout(), Some(&options.create_timeout));
-    assert!(config.get_tcp_user_timeout().is_some());
-}
-
-#[test]
 fn a_commit_is_durable_only_with_both_settings() {
     let durable = |fsync, commit: &str| {
         Durability {

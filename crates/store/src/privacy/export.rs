@@ -10,7 +10,7 @@ use tokio_postgres::IsolationLevel;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
-    pool::SessionLimits,
+    session::SessionLimits,
 };
 use std::{pin::pin, time::Duration};
 

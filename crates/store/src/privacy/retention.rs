@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use model::{MemberId, OrgId};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, policy, pool::SessionLimits};
+use crate::{Store, StoreError, policy, session::SessionLimits};
 
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(60),

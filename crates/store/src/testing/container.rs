@@ -13,7 +13,7 @@ use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::pool::Session;
+use crate::session::Session;
 
 /// Runs in the container. The image's own entry point starts the server; then somebody has to be connected at least
 /// every half minute. Test processes keep a connection open for as long as they live.
@@ -47,7 +47,7 @@ pub(super) async fn url(place: &Path) -> Result<String, String> {
     }
     let noted = place.join("container");
     if let Ok(url) = std::fs::read_to_string(&noted)
-        && stay_connected(&url).is_ok()
+        && stay_connected(&url).await.is_ok()
     {
         return Ok(url);
     }
@@ -81,7 +81,7 @@ async fn start() -> Result<String, String> {
         .map_err(|error| error.to_string())?;
     let url = format!("postgresql://toolhub:{password}@{host}:{port}/postgres?sslmode=disable");
     let deadline = Instant::now() + Duration::from_secs(60);
-    while let Err(error) = stay_connected(&url) {
+    while let Err(error) = stay_connected(&url).await {
         if Instant::now() > deadline {
             return Err(format!("the container does not answer: {error}"));
         }
@@ -94,8 +94,8 @@ async fn start() -> Result<String, String> {
 
 /// Opens a connection that stays open until this process ends, on a thread of its own: the runtime of a test ends
 /// with the test.
-fn stay_connected(url: &str) -> Result<(), String> {
-    let (answer, connected) = std::sync::mpsc::channel();
+async fn stay_connected(url: &str) -> Result<(), String> {
+    let (answer, connected) = tokio::sync::oneshot::channel();
     let url = url.to_owned();
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
@@ -115,7 +115,7 @@ fn stay_connected(url: &str) -> Result<(), String> {
         });
     });
     connected
-        .recv()
+        .await
         .unwrap_or_else(|_| Err("no thread to connect from".to_owned()))
 }
 

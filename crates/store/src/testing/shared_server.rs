@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, Lifeline, running_url};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's
 /// lifeline. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.

@@ -176,9 +176,12 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
                 0 => "nothing differed".to_owned(),
                 some => format!("{some} differed and were written anew; please report this"),
             };
-            output.say(
-                &format!("compared {} rows of the rollup with the events: {found}", rebuilt.days),
-                &json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
+            done(
+                format!(
+                    "compared {} rows of the rollup with the events: {found}",
+                    rebuilt.days
+                ),
+                json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
             )
         }
         AdminCommand::Refresh => match store.refresh().await? {
