@@ -26,7 +26,8 @@ impl Sym {
 impl Strings {
     /// The symbol of a text, new or known.
     pub(crate) fn intern(&mut self, text: &str) -> Sym {
-        self.find(text).unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
+        self.find(text)
+            .unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
     }
 
     /// The symbol of a known text.
@@ -44,14 +45,15 @@ impl Strings {
         self.0.len()
     }
 
-    /// Gives back spare room.
-    pub(crate) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
-    }
-
     /// Takes over the texts of another set: the symbol here for each symbol there.
     pub(crate) fn absorb(&mut self, other: Strings) -> Renaming {
-        Renaming(other.0.into_iter().map(|text| self.intern(&text)).collect())
+        Renaming(
+            other
+                .0
+                .into_iter()
+                .map(|text| Sym::at(self.0.insert_full(text).0))
+                .collect(),
+        )
     }
 }
 
