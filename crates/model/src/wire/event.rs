@@ -553,7 +553,7 @@ pub fn check_uuid(uuid: &str) -> Result<(), &'static str> {
     if uuid.len() > limits::UUID_BYTES {
         return Err("a uuid has at most 128 bytes");
     }
-    if uuid.chars().any(text::is_unsafe) {
+    if !text::is_clean(uuid) {
         return Err("a uuid holds no control characters");
     }
     if uuid == "REDACTED" || uuid.bytes().all(|b| matches!(b, b'0' | b'-')) {
