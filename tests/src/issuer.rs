@@ -67,8 +67,13 @@ impl Key {
         let signed = unsigned(header, claims);
         let pair = self.pair();
         let mut signature = vec![0; pair.public().modulus_len()];
-        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .expect("a key signs");
+        pair.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            signed.as_bytes(),
+            &mut signature,
+        )
+        .expect("a key signs");
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 }
@@ -98,11 +103,20 @@ impl CiIssuer {
     /// # Panics
     /// When loopback has no free port.
     pub async fn start() -> CiIssuer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let url = format!("http://{address}");
-        let state = Arc::new(Mutex::new(State { published: vec![Key::First], fetches: 0, down: false }));
-        let issuer = CiIssuer { url: url.clone(), state: state.clone() };
+        let state = Arc::new(Mutex::new(State {
+            published: vec![Key::First],
+            fetches: 0,
+            down: false,
+        }));
+        let issuer = CiIssuer {
+            url: url.clone(),
+            state: state.clone(),
+        };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (url, state) = (url.clone(), state.clone());
@@ -145,7 +159,10 @@ async fn answer(stream: TcpStream, url: &str, state: &Mutex<State>) -> Option<()
         if state.down {
             ("500 Internal Server Error", json!({}))
         } else if request.contains("/.well-known/openid-configuration") {
-            ("200 OK", json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }))
+            (
+                "200 OK",
+                json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }),
+            )
         } else {
             state.fetches += 1;
             let keys: Vec<Value> = state.published.iter().map(|key| key.public()).collect();

@@ -25,7 +25,10 @@ const TABLE: &[(&str, Statuses)] = &[
     ("GET /v1/limits", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/scores", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/scores/{tool_id}", [401, 404, 200, 403, 200, 200, 200]),
-    ("GET /v1/leaderboards/{board}", [401, 200, 200, 403, 200, 200, 200]),
+    (
+        "GET /v1/leaderboards/{board}",
+        [401, 200, 200, 403, 200, 200, 200],
+    ),
     ("GET /v1/dead-weight", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/uploads", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/refresh", [401, 200, 200, 200, 200, 200, 200]),
@@ -40,17 +43,32 @@ const TABLE: &[(&str, Statuses)] = &[
     ("POST /v1/members", [401, 201, 403, 403, 403, 201, 201]),
     ("GET /v1/members/{handle}", [401, 404, 403, 403, 403, 200, 200]),
     ("PATCH /v1/members/{handle}", [401, 404, 403, 403, 403, 200, 200]),
-    ("DELETE /v1/members/{handle}/data", [401, 404, 403, 403, 403, 200, 200]),
+    (
+        "DELETE /v1/members/{handle}/data",
+        [401, 404, 403, 403, 403, 200, 200],
+    ),
     ("GET /v1/tokens", [401, 200, 200, 403, 200, 200, 200]),
     ("POST /v1/tokens", [401, 201, 201, 403, 201, 201, 201]),
-    ("POST /v1/tokens/current/rotate", [401, 201, 201, 201, 201, 201, 201]),
+    (
+        "POST /v1/tokens/current/rotate",
+        [401, 201, 201, 201, 201, 201, 201],
+    ),
     ("DELETE /v1/tokens/current", [401, 204, 204, 204, 204, 204, 204]),
-    ("POST /v1/tokens/{token_id}/rotate", [401, 404, 404, 403, 404, 201, 201]),
-    ("DELETE /v1/tokens/{token_id}", [401, 404, 404, 403, 404, 204, 204]),
+    (
+        "POST /v1/tokens/{token_id}/rotate",
+        [401, 404, 404, 403, 404, 201, 201],
+    ),
+    (
+        "DELETE /v1/tokens/{token_id}",
+        [401, 404, 404, 403, 404, 204, 204],
+    ),
     ("GET /v1/audit", [401, 200, 403, 403, 403, 200, 200]),
     ("GET /v1/trusted-publishers", [401, 200, 403, 403, 403, 200, 200]),
     ("POST /v1/trusted-publishers", [401, 201, 403, 403, 403, 201, 201]),
-    ("DELETE /v1/trusted-publishers/{publisher_id}", [401, 404, 403, 403, 403, 204, 204]),
+    (
+        "DELETE /v1/trusted-publishers/{publisher_id}",
+        [401, 404, 403, 403, 403, 204, 204],
+    ),
     // Needs no token but an identity, and this server exchanges none.
     ("POST /v1/oidc/exchange", [401, 401, 401, 401, 401, 401, 401]),
     ("GET /livez", [200, 200, 200, 200, 200, 200, 200]),
@@ -58,7 +76,15 @@ const TABLE: &[(&str, Statuses)] = &[
     ("GET /readyz", [200, 200, 200, 200, 200, 200, 200]),
 ];
 
-const CALLERS: [&str; 7] = ["nobody", "another org's owner", "viewer", "upload only", "member", "admin", "owner"];
+const CALLERS: [&str; 7] = [
+    "nobody",
+    "another org's owner",
+    "viewer",
+    "upload only",
+    "member",
+    "admin",
+    "owner",
+];
 
 /// The parts that each call needs fresh, because calls destroy them.
 struct Stage {
@@ -73,15 +99,29 @@ impl Stage {
     async fn set() -> Stage {
         let hub = Hub::start().await;
         let (acme, rival) = (hub.org("acme").await, hub.org("rival").await);
-        let owner = hub.member_with(&acme, "acme-owner", Role::Owner, Scope::ALL).await;
-        let other = hub.member_with(&rival, "rival-owner", Role::Owner, Scope::ALL).await;
-        for (handle, role) in [("viewer", Role::Viewer), ("member", Role::Member), ("admin", Role::Admin)] {
+        let owner = hub
+            .member_with(&acme, "acme-owner", Role::Owner, Scope::ALL)
+            .await;
+        let other = hub
+            .member_with(&rival, "rival-owner", Role::Owner, Scope::ALL)
+            .await;
+        for (handle, role) in [
+            ("viewer", Role::Viewer),
+            ("member", Role::Member),
+            ("admin", Role::Admin),
+        ] {
             hub.member_with(&acme, handle, role, role.scopes()).await;
         }
         owner.upload(&[event("call_1", "skill:acme-secret")]).await;
         owner.refreshed().await;
         other.refreshed().await;
-        Stage { hub, acme, rival, owner, count: 0 }
+        Stage {
+            hub,
+            acme,
+            rival,
+            owner,
+            count: 0,
+        }
     }
 
     /// A caller with a token that no call has spent yet.
@@ -112,9 +152,12 @@ impl Stage {
                 serde_json::from_str::<Value>(&answer.text).unwrap()
             }
         };
-        let publisher = json!({ "provider": "github", "repository": format!("acme/r{count}"), "owner_id": "7" });
+        let publisher =
+            json!({ "provider": "github", "repository": format!("acme/r{count}"), "owner_id": "7" });
         let target = format!("acme-target-{count}");
-        let mut path = path.replace("{tool_id}", "skill:acme-secret").replace("{board}", "members");
+        let mut path = path
+            .replace("{tool_id}", "skill:acme-secret")
+            .replace("{board}", "members");
         if path.contains("{handle}") {
             create("/v1/members", json!({ "handle": target })).await;
             path = path.replace("{handle}", &target);
@@ -165,13 +208,20 @@ async fn every_route_answers_everybody_as_the_table_says() {
         let method: Method = route.split_once(' ').unwrap().0.parse().unwrap();
         for (number, expected) in statuses.iter().enumerate() {
             let caller = stage.caller(number).await;
-            let handle = caller.as_ref().map_or("nobody", |caller| &caller.handle).to_owned();
+            let handle = caller
+                .as_ref()
+                .map_or("nobody", |caller| &caller.handle)
+                .to_owned();
             let (path, body) = stage.request(route, &handle).await;
             let request = match &caller {
                 Some(caller) => caller.request(method.clone(), &path),
                 None => stage.hub.request(method.clone(), &path),
             };
-            let request = if method == Method::GET { request } else { request.body(body.to_string()) };
+            let request = if method == Method::GET {
+                request
+            } else {
+                request.body(body.to_string())
+            };
             let answer = stage.owner.send(request).await;
             if answer.status.as_u16() != *expected {
                 wrong.push(format!(
@@ -210,7 +260,13 @@ async fn what_belongs_to_another_org_and_what_does_not_exist_answer_the_same() {
             let answer = caller.send(request).await;
             let problem = answer.problem(statuses[1]);
             let named = path.rsplit('/').next().unwrap().to_owned();
-            problems.push((problem.code, problem.detail.replace(&named, "").replace(path.split('/').nth(3).unwrap(), "")));
+            problems.push((
+                problem.code,
+                problem
+                    .detail
+                    .replace(&named, "")
+                    .replace(path.split('/').nth(3).unwrap(), ""),
+            ));
         }
         assert_eq!(problems[0], problems[1], "{route}");
     }
@@ -229,20 +285,33 @@ async fn eight_members_and_a_second_org_with_the_same_logs_see_exactly_their_own
         uploaded += member.upload(&events).await.inserted;
     }
     let eve = hub.member(&rival, "member-0").await;
-    let same: Vec<Value> = (0..8).map(|call| event(&format!("toolu_{call}"), &format!("cli:tool-{}", call % 3))).collect();
+    let same: Vec<Value> = (0..8)
+        .map(|call| event(&format!("toolu_{call}"), &format!("cli:tool-{}", call % 3)))
+        .collect();
     assert_eq!((uploaded, eve.upload(&same).await.inserted), (36, 8));
     let ann = hub.member(&acme, "ann").await;
     ann.refreshed().await;
     eve.refreshed().await;
     let sum = |body: &Value, list: &str| -> i64 {
-        body[list].as_array().unwrap().iter().map(|row| row["events"].as_i64().unwrap()).sum()
+        body[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["events"].as_i64().unwrap())
+            .sum()
     };
     for (caller, events, members) in [(&ann, 36, 8), (&eve, 8, 1)] {
         assert_eq!(sum(&caller.get("/v1/scores").await.json(), "scores"), events);
-        let board = caller.get("/v1/leaderboards/members?window=all&kind=all").await.json();
+        let board = caller
+            .get("/v1/leaderboards/members?window=all&kind=all")
+            .await
+            .json();
         assert_eq!(board["leaderboard"].as_array().unwrap().len(), members);
         assert_eq!(sum(&board, "leaderboard"), events);
         let listed = caller.get("/v1/events?limit=500").await.json();
-        assert_eq!(i64::try_from(listed["events"].as_array().unwrap().len()).unwrap(), events);
+        assert_eq!(
+            i64::try_from(listed["events"].as_array().unwrap().len()).unwrap(),
+            events
+        );
     }
 }

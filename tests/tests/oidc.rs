@@ -46,13 +46,22 @@ impl Stage {
         .await;
         let acme = hub.org("acme").await;
         let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
-        Stage { issuer, gitlab, hub, acme, olga }
+        Stage {
+            issuer,
+            gitlab,
+            hub,
+            acme,
+            olga,
+        }
     }
 
     async fn trust(&self, fields: Value) -> Value {
         let publisher = json!({ "provider": "github", "repository": "acme/api", "owner_id": "7" });
         let request = self.olga.request(Method::POST, "/v1/trusted-publishers");
-        let answer = self.olga.send(request.body(with(publisher, &fields).to_string())).await;
+        let answer = self
+            .olga
+            .send(request.body(with(publisher, &fields).to_string()))
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         serde_json::from_str(&answer.text).unwrap()
     }
@@ -74,7 +83,10 @@ impl Stage {
     }
 
     async fn exchange_for(&self, body: Value) -> Answer {
-        let request = self.hub.request(Method::POST, "/v1/oidc/exchange").body(body.to_string());
+        let request = self
+            .hub
+            .request(Method::POST, "/v1/oidc/exchange")
+            .body(body.to_string());
         self.olga.send(request).await
     }
 }
@@ -82,9 +94,14 @@ impl Stage {
 #[tokio::test]
 async fn a_good_identity_gets_half_an_hour_of_uploading_labelled_with_its_run() {
     let stage = Stage::set().await;
-    stage.trust(json!({ "workflow": "ci.yml", "environment": "Production" })).await;
+    stage
+        .trust(json!({ "workflow": "ci.yml", "environment": "Production" }))
+        .await;
     let token = stage.exchange(&Key::First.sign(&stage.claims("1"))).await.json();
-    assert_eq!((&token["member"], &token["scopes"]), (&json!("ci-acme-api"), &json!(["upload"])));
+    assert_eq!(
+        (&token["member"], &token["scopes"]),
+        (&json!("ci-acme-api"), &json!(["upload"]))
+    );
     let ends: chrono::DateTime<chrono::Utc> = token["expires_at"].as_str().unwrap().parse().unwrap();
     let made: chrono::DateTime<chrono::Utc> = token["created_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(ends - made, chrono::TimeDelta::minutes(30));
@@ -92,7 +109,10 @@ async fn a_good_identity_gets_half_an_hour_of_uploading_labelled_with_its_run() 
     // The label is what was signed, whatever the client says about itself.
     let upload = ci
         .request(Method::POST, "/v1/events")
-        .header(model::api::CI_HEADER, json!({ "provider": "github", "repository": "evil/fork" }).to_string())
+        .header(
+            model::api::CI_HEADER,
+            json!({ "provider": "github", "repository": "evil/fork" }).to_string(),
+        )
         .body(json!({ "events": [event("call_1", "cli:make")] }).to_string());
     assert_eq!(ci.send(upload).await.receipt().inserted, 1);
     let uploads = stage.olga.get("/v1/uploads").await.json();
@@ -102,8 +122,14 @@ async fn a_good_identity_gets_half_an_hour_of_uploading_labelled_with_its_run() 
         json!({ "provider": "github", "repository": "acme/api", "git_ref": "refs/pull/12/merge", "run_id": "99", "pull_request": "12" })
     );
     assert_eq!(ci.get("/v1/scores").await.problem(403).code, "missing_scope");
-    let rotate = ci.send(ci.request(Method::POST, "/v1/tokens/current/rotate")).await;
-    assert_eq!(rotate.problem(403).code, "not_allowed", "it cannot make itself live longer");
+    let rotate = ci
+        .send(ci.request(Method::POST, "/v1/tokens/current/rotate"))
+        .await;
+    assert_eq!(
+        rotate.problem(403).code,
+        "not_allowed",
+        "it cannot make itself live longer"
+    );
     let acts = stage.olga.get("/v1/audit?action=token.exchanged").await.json();
     assert_eq!(acts["audit"][0]["actor"], "github:acme/api");
     assert_eq!(acts["audit"][0]["details"]["ci"]["run_id"], "99");
@@ -126,19 +152,31 @@ async fn gitlab_has_claims_of_its_own() {
     });
     let token = stage.exchange(&Key::First.sign(&claims)).await.json();
     assert_eq!(token["member"], "ci-group-sub-api");
-    assert_eq!((&token["ci"]["pull_request"], &token["ci"]["job"]), (&json!("3"), &json!("6")));
+    assert_eq!(
+        (&token["ci"]["pull_request"], &token["ci"]["job"]),
+        (&json!("3"), &json!("6"))
+    );
     // The same claims from the issuer whose tokens look otherwise.
     let claims = with(claims, &json!({ "iss": stage.issuer.url, "jti": "2" }));
-    assert_eq!(stage.exchange(&Key::First.sign(&claims)).await.problem(401).code, "identity_malformed");
+    assert_eq!(
+        stage.exchange(&Key::First.sign(&claims)).await.problem(401).code,
+        "identity_malformed"
+    );
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_token_is_named_and_nothing_is_exchanged() {
     let stage = Stage::set().await;
-    stage.trust(json!({ "workflow": "ci.yml", "environment": "production" })).await;
+    stage
+        .trust(json!({ "workflow": "ci.yml", "environment": "production" }))
+        .await;
     let at = now().timestamp();
     for (fields, status, code) in [
-        (json!({ "exp": at - 120, "iat": at - 600, "nbf": at - 600 }), 401, "identity_expired"),
+        (
+            json!({ "exp": at - 120, "iat": at - 600, "nbf": at - 600 }),
+            401,
+            "identity_expired",
+        ),
         (json!({ "exp": at - 61 }), 401, "identity_expired"),
         (json!({ "nbf": at + 120 }), 401, "identity_not_yet_valid"),
         (json!({ "iat": at + 120 }), 401, "identity_not_yet_valid"),
@@ -150,16 +188,36 @@ async fn what_is_wrong_with_a_token_is_named_and_nothing_is_exchanged() {
         (json!({ "aud": "https://crates.io" }), 401, "identity_audience"),
         (json!({ "aud": ["a", "b"] }), 401, "identity_audience"),
         (json!({ "aud": [] }), 401, "identity_audience"),
-        (json!({ "aud": format!("{AUDIENCE}.evil.example") }), 401, "identity_audience"),
+        (
+            json!({ "aud": format!("{AUDIENCE}.evil.example") }),
+            401,
+            "identity_audience",
+        ),
         (json!({ "iss": "https://evil.example" }), 401, "identity_issuer"),
-        (json!({ "iss": format!("{}/", stage.issuer.url) }), 401, "identity_issuer"),
-        (json!({ "event_name": "pull_request_target" }), 401, "identity_event"),
+        (
+            json!({ "iss": format!("{}/", stage.issuer.url) }),
+            401,
+            "identity_issuer",
+        ),
+        (
+            json!({ "event_name": "pull_request_target" }),
+            401,
+            "identity_event",
+        ),
         (json!({ "event_name": "workflow_run" }), 401, "identity_event"),
         (json!({ "event_name": null }), 401, "identity_malformed"),
         (json!({ "repository": "acme/other" }), 403, "untrusted_repository"),
         (json!({ "repository_owner_id": "8" }), 403, "untrusted_owner"),
-        (json!({ "workflow_ref": "acme/api/.github/workflows/x.yml@refs/heads/main" }), 403, "untrusted_workflow"),
-        (json!({ "workflow_ref": "evil/x/.github/workflows/ci.yml@refs/heads/main" }), 403, "untrusted_workflow"),
+        (
+            json!({ "workflow_ref": "acme/api/.github/workflows/x.yml@refs/heads/main" }),
+            403,
+            "untrusted_workflow",
+        ),
+        (
+            json!({ "workflow_ref": "evil/x/.github/workflows/ci.yml@refs/heads/main" }),
+            403,
+            "untrusted_workflow",
+        ),
         (json!({ "environment": "staging" }), 403, "untrusted_environment"),
         (json!({ "environment": null }), 403, "untrusted_environment"),
     ] {
@@ -178,8 +236,14 @@ async fn a_token_within_the_leeway_of_a_minute_is_good() {
     let stage = Stage::set().await;
     stage.trust(json!({})).await;
     let at = now().timestamp();
-    for (jti, fields) in [("late", json!({ "exp": at - 30 })), ("early", json!({ "iat": at + 30, "nbf": at + 30 }))] {
-        stage.exchange(&Key::First.sign(&with(stage.claims(jti), &fields))).await.json();
+    for (jti, fields) in [
+        ("late", json!({ "exp": at - 30 })),
+        ("early", json!({ "iat": at + 30, "nbf": at + 30 })),
+    ] {
+        stage
+            .exchange(&Key::First.sign(&with(stage.claims(jti), &fields)))
+            .await
+            .json();
     }
 }
 
@@ -205,11 +269,23 @@ async fn forged_headers_and_signatures_are_refused() {
         (format!("{none}."), "identity_algorithm"),
         (format!("{none}.{signature}"), "identity_algorithm"),
         (hs256, "identity_algorithm"),
-        (Key::First.sign_with(&json!({ "alg": "rs256", "kid": "first" }), &claims), "identity_algorithm"),
-        (Key::First.sign_with(&json!({ "alg": "RS512", "kid": "first" }), &claims), "identity_algorithm"),
+        (
+            Key::First.sign_with(&json!({ "alg": "rs256", "kid": "first" }), &claims),
+            "identity_algorithm",
+        ),
+        (
+            Key::First.sign_with(&json!({ "alg": "RS512", "kid": "first" }), &claims),
+            "identity_algorithm",
+        ),
         (Key::First.sign_with(&critical, &claims), "identity_malformed"),
-        (Key::First.sign_with(&json!({ "alg": "RS256" }), &claims), "identity_malformed"),
-        (Key::Stranger.sign_with(&json!({ "alg": "RS256", "kid": "first" }), &claims), "identity_signature"),
+        (
+            Key::First.sign_with(&json!({ "alg": "RS256" }), &claims),
+            "identity_malformed",
+        ),
+        (
+            Key::Stranger.sign_with(&json!({ "alg": "RS256", "kid": "first" }), &claims),
+            "identity_signature",
+        ),
         (format!("{other_claims}.{signature}"), "identity_signature"),
         (format!("{signed}.{short}"), "identity_signature"),
         (format!("{signed}."), "identity_signature"),
@@ -238,7 +314,10 @@ async fn each_identity_works_once_also_when_many_try_at_once() {
     let answers = futures_util::future::join_all((0..8).map(|_| stage.exchange(&token))).await;
     let good = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(good, 1, "{answers:?}");
-    assert_eq!(stage.exchange(&token).await.problem(403).code, "identity_replayed");
+    assert_eq!(
+        stage.exchange(&token).await.problem(403).code,
+        "identity_replayed"
+    );
     stage.exchange(&Key::First.sign(&stage.claims("2"))).await.json();
 }
 
@@ -290,17 +369,27 @@ async fn of_several_orgs_that_trust_a_repository_one_is_named() {
     let stage = Stage::set().await;
     stage.trust(json!({})).await;
     let rival = stage.hub.org("rival").await;
-    let eve = stage.hub.member_with(&rival, "eve", Role::Owner, Scope::ALL).await;
+    let eve = stage
+        .hub
+        .member_with(&rival, "eve", Role::Owner, Scope::ALL)
+        .await;
     let publisher = json!({ "provider": "github", "repository": "ACME/api", "owner_id": "7" });
-    let add = eve.request(Method::POST, "/v1/trusted-publishers").body(publisher.to_string());
+    let add = eve
+        .request(Method::POST, "/v1/trusted-publishers")
+        .body(publisher.to_string());
     assert_eq!(eve.send(add).await.status, 201);
     let token = Key::First.sign(&stage.claims("1"));
     assert_eq!(stage.exchange(&token).await.problem(403).code, "ambiguous_org");
-    let token = stage.exchange_for(json!({ "token": token, "org": "rival" })).await.json();
+    let token = stage
+        .exchange_for(json!({ "token": token, "org": "rival" }))
+        .await
+        .json();
     let ci = stage.hub.stranger(token["token"].as_str().unwrap());
     assert_eq!(ci.get("/v1/me").await.json()["org"], "rival");
     let other = Key::First.sign(&stage.claims("2"));
-    let unknown = stage.exchange_for(json!({ "token": other, "org": "nobody" })).await;
+    let unknown = stage
+        .exchange_for(json!({ "token": other, "org": "nobody" }))
+        .await;
     assert_eq!(unknown.problem(403).code, "untrusted_repository");
 }
 
@@ -313,9 +402,27 @@ async fn trust_that_ends_takes_its_tokens_along() {
     ci.get("/v1/me").await.json();
     let twice = stage.olga.request(Method::POST, "/v1/trusted-publishers");
     let body = json!({ "provider": "github", "repository": "acme/api", "owner_id": "7" });
-    assert_eq!(stage.olga.send(twice.body(body.to_string())).await.problem(409).code, "conflict");
-    let path = format!("/v1/trusted-publishers/{}", publisher["publisher_id"].as_str().unwrap());
-    assert_eq!(stage.olga.send(stage.olga.request(Method::DELETE, &path)).await.status, 204);
+    assert_eq!(
+        stage
+            .olga
+            .send(twice.body(body.to_string()))
+            .await
+            .problem(409)
+            .code,
+        "conflict"
+    );
+    let path = format!(
+        "/v1/trusted-publishers/{}",
+        publisher["publisher_id"].as_str().unwrap()
+    );
+    assert_eq!(
+        stage
+            .olga
+            .send(stage.olga.request(Method::DELETE, &path))
+            .await
+            .status,
+        204
+    );
     assert_eq!(ci.get("/v1/me").await.problem(401).code, "invalid_token");
     let later = stage.exchange(&Key::First.sign(&stage.claims("2"))).await;
     assert_eq!(later.problem(403).code, "untrusted_repository");
@@ -325,7 +432,10 @@ async fn trust_that_ends_takes_its_tokens_along() {
 async fn a_deactivated_ci_member_gets_no_token_and_a_person_is_never_one() {
     let stage = Stage::set().await;
     stage.trust(json!({ "member": "robot" })).await;
-    let change = stage.olga.request(Method::PATCH, "/v1/members/robot").body(json!({ "active": false }).to_string());
+    let change = stage
+        .olga
+        .request(Method::PATCH, "/v1/members/robot")
+        .body(json!({ "active": false }).to_string());
     assert_eq!(stage.olga.send(change).await.status, 200);
     let refused = stage.exchange(&Key::First.sign(&stage.claims("1"))).await;
     assert_eq!(refused.problem(403).code, "untrusted_member");
@@ -338,8 +448,14 @@ async fn a_deactivated_ci_member_gets_no_token_and_a_person_is_never_one() {
         (json!({ "provider": "jenkins" }), 400),
         (json!({ "issuer": "https://evil.example" }), 400),
     ] {
-        let body = with(json!({ "provider": "github", "repository": "acme/web", "owner_id": "7" }), &fields);
-        let request = stage.olga.request(Method::POST, "/v1/trusted-publishers").body(body.to_string());
+        let body = with(
+            json!({ "provider": "github", "repository": "acme/web", "owner_id": "7" }),
+            &fields,
+        );
+        let request = stage
+            .olga
+            .request(Method::POST, "/v1/trusted-publishers")
+            .body(body.to_string());
         stage.olga.send(request).await.problem(status);
     }
 }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use e2e::{Hub, sample::{event, now}};
+use e2e::{
+    Hub,
+    sample::{event, now},
+};
 use store::{audit::Act, readers::READABLE};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -25,8 +28,14 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
     let hub = Hub::start().await;
     let (acme, rival) = (hub.org("acme").await, hub.org("rival").await);
     let (ann, eve) = (hub.member(&acme, "ann").await, hub.member(&rival, "eve").await);
-    ann.upload(&[event("1", "cli:make"), event("2", "skill:ours")]).await;
-    eve.upload(&[event("1", "cli:make"), event("2", "skill:theirs"), event("3", "skill:theirs")]).await;
+    ann.upload(&[event("1", "cli:make"), event("2", "skill:ours")])
+        .await;
+    eve.upload(&[
+        event("1", "cli:make"),
+        event("2", "skill:theirs"),
+        event("3", "skill:theirs"),
+    ])
+    .await;
     ann.refreshed().await;
     eve.refreshed().await;
     let role = format!("bi_{}", uuid::Uuid::new_v4().simple());
@@ -37,7 +46,10 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
     assert_eq!(count(&reader, "select count(org_id) from usage_days").await, 2);
     assert_eq!(count(&reader, "select count(*) from reader_scores").await, 2);
     assert_eq!(count(&reader, "select count(org_id) from members").await, 1);
-    assert_eq!(count(&reader, "select count(*) from orgs where slug = 'rival'").await, 0);
+    assert_eq!(
+        count(&reader, "select count(*) from orgs where slug = 'rival'").await,
+        0
+    );
     for table in READABLE.iter().filter(|table| **table != "reader_scores") {
         let others = format!("select count(*) from {table} where org_id <> {}", acme.id);
         assert_eq!(count(&reader, &others).await, 0, "{table}");
@@ -61,22 +73,37 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
     // What a role may set itself does not change what it sees.
     for attempt in ["set app.org = '2'", "set role none", "set row_security = off"] {
         let _ = reader.batch_execute(attempt).await;
-        let seen = reader.query_one("select count(org_id) from usage_events", &[]).await;
+        let seen = reader
+            .query_one("select count(org_id) from usage_events", &[])
+            .await;
         assert!(seen.map_or(true, |row| row.get::<_, i64>(0) == 2), "{attempt}");
     }
     let stranger = format!("{role}_x");
     let admin = connect(&hub, None).await;
     admin
-        .batch_execute(&format!("create role {stranger} login password 'x'; grant select on usage_events, members to {stranger}"))
+        .batch_execute(&format!(
+            "create role {stranger} login password 'x'; grant select on usage_events, members to {stranger}"
+        ))
         .await
         .unwrap();
     let unbound = connect(&hub, Some((&stranger, "x"))).await;
-    assert_eq!(count(&unbound, "select count(*) from usage_events").await, 0, "no org, no rows");
+    assert_eq!(
+        count(&unbound, "select count(*) from usage_events").await,
+        0,
+        "no org, no rows"
+    );
     drop((reader, unbound));
-    admin.batch_execute(&format!("drop owned by {stranger}; drop role {stranger}")).await.unwrap();
+    admin
+        .batch_execute(&format!("drop owned by {stranger}; drop role {stranger}"))
+        .await
+        .unwrap();
     hub.store.reader_remove(&act, &role).await.unwrap();
     assert!(hub.store.reader_list(acme.id).await.unwrap().is_empty());
-    let names = hub.store.audit_list(acme.id, &Default::default(), None, 10).await.unwrap();
+    let names = hub
+        .store
+        .audit_list(acme.id, &Default::default(), None, 10)
+        .await
+        .unwrap();
     let names: Vec<&str> = names.rows.iter().map(|act| act.action.as_str()).collect();
     assert_eq!(&names[..2], ["reader.removed", "reader.created"]);
 }

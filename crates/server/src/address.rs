@@ -62,7 +62,10 @@ mod tests {
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        let trusted: Vec<IpNet> = trusted.split_whitespace().map(|net| net.parse().unwrap()).collect();
+        let trusted: Vec<IpNet> = trusted
+            .split_whitespace()
+            .map(|net| net.parse().unwrap())
+            .collect();
         client(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
@@ -76,8 +79,14 @@ mod tests {
     fn behind_trusted_proxies_the_last_hop_that_is_none_of_them_is_the_client() {
         let trusted = "10.0.0.0/8 ::1/128";
         assert_eq!(from("10.0.0.1", &["198.51.100.7"], trusted), "198.51.100.7");
-        assert_eq!(from("10.0.0.1", &["6.6.6.6, 198.51.100.7, 10.0.0.2"], trusted), "198.51.100.7");
-        assert_eq!(from("10.0.0.1", &["6.6.6.6", "198.51.100.7"], trusted), "198.51.100.7");
+        assert_eq!(
+            from("10.0.0.1", &["6.6.6.6, 198.51.100.7, 10.0.0.2"], trusted),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["6.6.6.6", "198.51.100.7"], trusted),
+            "198.51.100.7"
+        );
         assert_eq!(from("::ffff:10.0.0.1", &["2001:db8::1"], trusted), "2001:db8::1");
         assert_eq!(from("10.0.0.1", &["6.6.6.6, <script>"], trusted), "10.0.0.1");
         assert_eq!(from("10.0.0.1", &[], trusted), "10.0.0.1");

@@ -116,7 +116,10 @@ impl FromStr for Issuer {
         };
         let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
         if url.starts_with("https://") || loopback.iter().any(|start| url.starts_with(start)) {
-            Ok(Issuer { provider, url: url.to_owned() })
+            Ok(Issuer {
+                provider,
+                url: url.to_owned(),
+            })
         } else {
             Err(wrong)
         }
@@ -128,8 +131,14 @@ impl FromStr for Issuer {
 /// <https://docs.gitlab.com/ci/secrets/id_token_authentication/>.
 fn well_known_issuers() -> Vec<Issuer> {
     vec![
-        Issuer { provider: Provider::Github, url: "https://token.actions.githubusercontent.com".to_owned() },
-        Issuer { provider: Provider::Gitlab, url: "https://gitlab.com".to_owned() },
+        Issuer {
+            provider: Provider::Github,
+            url: "https://token.actions.githubusercontent.com".to_owned(),
+        },
+        Issuer {
+            provider: Provider::Gitlab,
+            url: "https://gitlab.com".to_owned(),
+        },
     ]
 }
 
@@ -172,9 +181,20 @@ mod tests {
 
     #[test]
     fn issuers_are_encrypted_or_on_this_machine() {
-        assert_eq!("gitlab=https://git.example.org".parse::<Issuer>().unwrap().provider, Provider::Gitlab);
+        assert_eq!(
+            "gitlab=https://git.example.org"
+                .parse::<Issuer>()
+                .unwrap()
+                .provider,
+            Provider::Gitlab
+        );
         assert!("github=http://127.0.0.1:9".parse::<Issuer>().is_ok());
-        for wrong in ["https://a", "github=http://example.org", "jenkins=https://a", "github=http://127.0.0.1.evil.example"] {
+        for wrong in [
+            "https://a",
+            "github=http://example.org",
+            "jenkins=https://a",
+            "github=http://127.0.0.1.evil.example",
+        ] {
             assert!(wrong.parse::<Issuer>().is_err(), "{wrong}");
         }
     }

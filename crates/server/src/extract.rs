@@ -42,7 +42,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Input<T>, ApiError> {
-        let too_large = || ApiError::TooLarge { what: "the body", limit: INPUT_BYTES, unit: "bytes" };
+        let too_large = || ApiError::TooLarge {
+            what: "the body",
+            limit: INPUT_BYTES,
+            unit: "bytes",
+        };
         let deadline = app.config.body_timeout;
         let body = Limited::new(request.into_body(), INPUT_BYTES).collect();
         let bytes = tokio::time::timeout(deadline, body)
@@ -56,7 +60,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
                 }
             })?
             .to_bytes();
-        let json = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+        let json = if bytes.is_empty() {
+            b"{}".as_slice()
+        } else {
+            &bytes
+        };
         let value = serde_json::from_slice(json)
             .map_err(|error| ApiError::BadRequest(format!("the body cannot be read: {error}")))?;
         Ok(Input(value))

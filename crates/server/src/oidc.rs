@@ -15,11 +15,7 @@ use serde::Deserialize;
 use store::publishers::Run;
 
 use self::keys::Keys;
-use crate::{
-    Config,
-    config::Issuer,
-    error::ApiError,
-};
+use crate::{Config, config::Issuer, error::ApiError};
 
 /// How far the clocks of issuer and server may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
@@ -29,13 +25,17 @@ const GREATEST_BYTES: usize = 16 * 1024;
 /// Why an identity token is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidIdentity {
-    #[error("the server has no public address, so no identity can be meant for it; the operator sets --public-url")]
+    #[error(
+        "the server has no public address, so no identity can be meant for it; the operator sets --public-url"
+    )]
     NotConfigured,
     #[error("not an identity token: {0}")]
     Malformed(&'static str),
     #[error("the identity token is not signed with RS256")]
     Algorithm,
-    #[error("the server does not know who issued the identity token; the operator adds an issuer with --oidc-issuer")]
+    #[error(
+        "the server does not know who issued the identity token; the operator adds an issuer with --oidc-issuer"
+    )]
     Issuer,
     #[error("the issuer has no such key")]
     UnknownKey,
@@ -47,7 +47,9 @@ pub(crate) enum InvalidIdentity {
     Expired,
     #[error("the identity token is not valid yet; the clocks differ by more than a minute")]
     NotYetValid,
-    #[error("runs for the event `{0}` are refused: they run with the rights of the repository on what strangers wrote")]
+    #[error(
+        "runs for the event `{0}` are refused: they run with the rights of the repository on what strangers wrote"
+    )]
     Event(String),
 }
 
@@ -114,7 +116,10 @@ impl Verifier {
                 (issuer.url.clone(), (issuer.clone(), keys))
             })
             .collect();
-        let audience = config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        let audience = config
+            .public_url
+            .as_ref()
+            .map(|url| url.trim_end_matches('/').to_owned());
         Verifier { audience, issuers }
     }
 
@@ -141,7 +146,9 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(InvalidIdentity::Malformed("its header asks for extensions").into());
         }
-        let kid = header.kid.ok_or(InvalidIdentity::Malformed("its header names no key"))?;
+        let kid = header
+            .kid
+            .ok_or(InvalidIdentity::Malformed("its header names no key"))?;
         let payload = decode(payload)?;
         let Unverified { iss } = json(&payload, "it names no issuer")?;
         let (issuer, keys) = self.issuers.get(&iss).ok_or(InvalidIdentity::Issuer)?;

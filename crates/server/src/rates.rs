@@ -18,11 +18,7 @@ use governor::{
 };
 use uuid::Uuid;
 
-use crate::{
-    Config,
-    config::Rate,
-    error::ApiError,
-};
+use crate::{Config, config::Rate, error::ApiError};
 
 /// Keys that are counted one by one.
 const GREATEST_KEYS: usize = 50_000;
@@ -41,7 +37,10 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(config: &Config) -> Rates {
-        Rates { tokens: Keyed::new(config.token_rate), addresses: Keyed::new(config.address_rate) }
+        Rates {
+            tokens: Keyed::new(config.token_rate),
+            addresses: Keyed::new(config.address_rate),
+        }
     }
 
     /// Counts a request of an address.
@@ -107,7 +106,9 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
         self.limiter.check_key(&self.key(key)).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-            ApiError::TooManyRequests { retry_after: seconds.saturating_add(1) }
+            ApiError::TooManyRequests {
+                retry_after: seconds.saturating_add(1),
+            }
         })
     }
 
@@ -123,7 +124,8 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
     fn sweep(&self) {
         if self.limiter.len() >= GREATEST_KEYS {
             self.limiter.retain_recent();
-            self.crowded.store(self.limiter.len() >= GREATEST_KEYS, Ordering::Relaxed);
+            self.crowded
+                .store(self.limiter.len() >= GREATEST_KEYS, Ordering::Relaxed);
         } else {
             self.crowded.store(false, Ordering::Relaxed);
         }
@@ -136,8 +138,15 @@ mod tests {
     use std::num::NonZeroU32;
 
     fn rates(per_second: u32, burst: u32) -> Rates {
-        let rate = Rate::new(NonZeroU32::new(per_second).unwrap(), NonZeroU32::new(burst).unwrap());
-        Rates::new(&Config { token_rate: rate, address_rate: rate, ..Config::default() })
+        let rate = Rate::new(
+            NonZeroU32::new(per_second).unwrap(),
+            NonZeroU32::new(burst).unwrap(),
+        );
+        Rates::new(&Config {
+            token_rate: rate,
+            address_rate: rate,
+            ..Config::default()
+        })
     }
 
     #[test]
@@ -148,7 +157,10 @@ mod tests {
             rates.ask_with(one).unwrap();
         }
         let refused = rates.ask_with(one).unwrap_err();
-        assert!(matches!(refused, ApiError::TooManyRequests { retry_after: 1..=2 }), "{refused:?}");
+        assert!(
+            matches!(refused, ApiError::TooManyRequests { retry_after: 1..=2 }),
+            "{refused:?}"
+        );
         rates.ask_with(other).unwrap();
     }
 
@@ -184,7 +196,8 @@ mod tests {
             let _ = rates.ask_from(Some(address));
             let _ = rates.ask_with(Uuid::from_u128(number));
         }
-        let bound = GREATEST_KEYS + usize::try_from(SWEEP_EVERY).unwrap() + usize::try_from(SHARED_KEYS).unwrap();
+        let bound =
+            GREATEST_KEYS + usize::try_from(SWEEP_EVERY).unwrap() + usize::try_from(SHARED_KEYS).unwrap();
         for keys in [rates.addresses.limiter.len(), rates.tokens.limiter.len()] {
             assert!(keys <= bound, "{keys}");
         }

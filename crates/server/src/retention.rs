@@ -29,7 +29,9 @@ pub(crate) async fn run(app: App) {
                     );
                 }
             }
-            Err(error) => tracing::warn!(%error, "cannot delete what was kept long enough; trying again later"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot delete what was kept long enough; trying again later")
+            }
         }
         sleep(app.config.retention_interval).await;
     }

@@ -61,17 +61,47 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(POST, "/v1/members", Role(Admin), api::members::add)
         .add(GET, "/v1/members/{handle}", Role(Admin), api::members::get)
         .add(PATCH, "/v1/members/{handle}", Role(Admin), api::members::change)
-        .add(DELETE, "/v1/members/{handle}/data", Role(Admin), api::members::erase)
+        .add(
+            DELETE,
+            "/v1/members/{handle}/data",
+            Role(Admin),
+            api::members::erase,
+        )
         .add(GET, "/v1/tokens", Scope(Read), api::tokens::list)
         .add(POST, "/v1/tokens", Scope(Read), api::tokens::create)
-        .add(POST, "/v1/tokens/current/rotate", Token, api::tokens::rotate_current)
+        .add(
+            POST,
+            "/v1/tokens/current/rotate",
+            Token,
+            api::tokens::rotate_current,
+        )
         .add(DELETE, "/v1/tokens/current", Token, api::tokens::revoke_current)
-        .add(POST, "/v1/tokens/{token_id}/rotate", Scope(Read), api::tokens::rotate)
+        .add(
+            POST,
+            "/v1/tokens/{token_id}/rotate",
+            Scope(Read),
+            api::tokens::rotate,
+        )
         .add(DELETE, "/v1/tokens/{token_id}", Scope(Read), api::tokens::revoke)
         .add(GET, "/v1/audit", Role(Admin), api::audit::list)
-        .add(GET, "/v1/trusted-publishers", Role(Admin), api::trusted_publishers::list)
-        .add(POST, "/v1/trusted-publishers", Role(Admin), api::trusted_publishers::add)
-        .add(DELETE, "/v1/trusted-publishers/{publisher_id}", Role(Admin), api::trusted_publishers::remove)
+        .add(
+            GET,
+            "/v1/trusted-publishers",
+            Role(Admin),
+            api::trusted_publishers::list,
+        )
+        .add(
+            POST,
+            "/v1/trusted-publishers",
+            Role(Admin),
+            api::trusted_publishers::add,
+        )
+        .add(
+            DELETE,
+            "/v1/trusted-publishers/{publisher_id}",
+            Role(Admin),
+            api::trusted_publishers::remove,
+        )
         .add(POST, "/v1/oidc/exchange", Public, api::oidc::exchange)
         .add(GET, "/livez", Probe, api::health::livez)
         .add(GET, "/readyz", Probe, api::health::readyz)

@@ -61,12 +61,20 @@ pub enum Actor {
 impl Act {
     /// An act of the operator.
     pub fn by_operator(org: OrgId, now: DateTime<Utc>) -> Act {
-        Act { org, actor: Actor::Operator, now }
+        Act {
+            org,
+            actor: Actor::Operator,
+            now,
+        }
     }
 
     /// An act of a member, in the member's org.
     pub fn by_member(identity: Identity, address: Option<IpAddr>, now: DateTime<Utc>) -> Act {
-        Act { org: identity.org, actor: Actor::Member { identity, address }, now }
+        Act {
+            org: identity.org,
+            actor: Actor::Member { identity, address },
+            now,
+        }
     }
 
     /// True when the actor is this member.
@@ -160,11 +168,17 @@ pub(crate) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(crate) fn member(member: MemberId, handle: &'a str) -> Subject<'a> {
-        Subject { member: Some(member), name: Some(handle) }
+        Subject {
+            member: Some(member),
+            name: Some(handle),
+        }
     }
 
     pub(crate) fn named(name: &'a str) -> Subject<'a> {
-        Subject { member: None, name: Some(name) }
+        Subject {
+            member: None,
+            name: Some(name),
+        }
     }
 }
 
@@ -211,9 +225,7 @@ pub(crate) async fn record(
 ) -> Result<(), StoreError> {
     let (actor_id, token_id, address) = match &act.actor {
         Actor::Operator => (None, None, None),
-        Actor::Member { identity, address } => {
-            (Some(identity.member.0), Some(identity.token_id), *address)
-        }
+        Actor::Member { identity, address } => (Some(identity.member.0), Some(identity.token_id), *address),
         Actor::Publisher { address, .. } => (None, None, *address),
     };
     let statement = transaction
@@ -268,7 +280,14 @@ impl Store {
         let rows = client
             .query(
                 &statement,
-                &[&org.0, &filter.actor, &filter.action, &at, &id, &(i64::from(limit) + 1)],
+                &[
+                    &org.0,
+                    &filter.actor,
+                    &filter.action,
+                    &at,
+                    &id,
+                    &(i64::from(limit) + 1),
+                ],
             )
             .await?;
         Page::from_rows(&rows, limit, |row| {
@@ -280,7 +299,9 @@ impl Store {
                 action: row.try_get(2)?,
                 actor: row.try_get(3)?,
                 token_id: row.try_get::<_, Option<Uuid>>(4)?.map(|id| id.to_string()),
-                address: row.try_get::<_, Option<IpAddr>>(5)?.map(|address| address.to_string()),
+                address: row
+                    .try_get::<_, Option<IpAddr>>(5)?
+                    .map(|address| address.to_string()),
                 subject: row.try_get(6)?,
                 details: row.try_get(7)?,
             };

@@ -27,9 +27,15 @@ impl Store {
         let transaction = client.transaction().await?;
         let policies = policy::read(&transaction, org, std::iter::once(member), now).await?;
         let policy = policies.get(&member).copied().unwrap_or_default();
-        let kept = inventory.sessions.iter().filter(|session| !policy.is_past(session.observed_at));
+        let kept = inventory
+            .sessions
+            .iter()
+            .filter(|session| !policy.is_past(session.observed_at));
         let rows = Rows::of(kept);
-        let machine = inventory.machine.as_ref().filter(|machine| !policy.is_past(machine.observed_at));
+        let machine = inventory
+            .machine
+            .as_ref()
+            .filter(|machine| !policy.is_past(machine.observed_at));
         let mut tools: Vec<&str> = rows.tool_id.clone();
         if let Some(machine) = machine {
             tools.extend(machine.tools.iter().map(|tool| tool.tool_id.as_str()));

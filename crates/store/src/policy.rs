@@ -46,7 +46,10 @@ impl Policy {
     /// The event as it may be stored.
     pub(crate) fn apply<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
         if self.drops_task_text(event) {
-            Cow::Owned(Event { task_text: None, ..event.clone() })
+            Cow::Owned(Event {
+                task_text: None,
+                ..event.clone()
+            })
         } else {
             Cow::Borrowed(event)
         }

@@ -70,7 +70,9 @@ pub enum Untrusted {
     #[error("no org trusts this repository; an admin adds it with `toolhub trusted-publishers add`")]
     Repository,
     /// The repository has another owner than it had.
-    #[error("the repository belongs to another owner than the one that is trusted; if that is right, add it anew")]
+    #[error(
+        "the repository belongs to another owner than the one that is trusted; if that is right, add it anew"
+    )]
     Owner,
     /// Another workflow is trusted.
     #[error("this workflow file is not the one that is trusted")]
@@ -142,26 +144,33 @@ impl Store {
                 found.id
             }
             Err(StoreError::NotFound(_)) => {
-                let new = NewMember { handle: &handle, kind: MemberKind::Ci, role: Role::Member };
+                let new = NewMember {
+                    handle: &handle,
+                    kind: MemberKind::Ci,
+                    role: Role::Member,
+                };
                 team::add_member(&transaction, act, new).await?
             }
             Err(error) => return Err(error),
         };
         let publisher_id = Uuid::now_v7();
         let added = transaction
-            .execute(include_str!("publishers/add.sql"), &[
-                &act.org.0,
-                &publisher_id,
-                &request.provider,
-                &issuer,
-                &request.repository,
-                &request.owner_id,
-                &request.workflow,
-                &request.environment,
-                &member.0,
-                &act.now,
-                &act.name(),
-            ])
+            .execute(
+                include_str!("publishers/add.sql"),
+                &[
+                    &act.org.0,
+                    &publisher_id,
+                    &request.provider,
+                    &issuer,
+                    &request.repository,
+                    &request.owner_id,
+                    &request.workflow,
+                    &request.environment,
+                    &member.0,
+                    &act.now,
+                    &act.name(),
+                ],
+            )
             .await?;
         if added == 0 {
             return Err(StoreError::Exists(format!("the trust in {}", request.repository)));
@@ -276,7 +285,10 @@ impl Store {
             return Err(Untrusted::Replayed.into());
         }
         let candidates = transaction
-            .query(include_str!("publishers/candidates.sql"), &[&run.issuer, &run.repository, &org])
+            .query(
+                include_str!("publishers/candidates.sql"),
+                &[&run.issuer, &run.repository, &org],
+            )
             .await?
             .iter()
             .map(candidate)
@@ -292,8 +304,15 @@ impl Store {
             .await?
             .ok_or(Untrusted::Member)?;
         let handle: String = member.try_get(0)?;
-        let actor = Actor::Publisher { name: format!("{}:{}", chosen.provider, run.repository), address };
-        let act = Act { org: chosen.org, actor, now };
+        let actor = Actor::Publisher {
+            name: format!("{}:{}", chosen.provider, run.repository),
+            address,
+        };
+        let act = Act {
+            org: chosen.org,
+            actor,
+            now,
+        };
         let label = format!(
             "{} {} run {}",
             chosen.provider,
@@ -302,8 +321,15 @@ impl Store {
         );
         let expires_at = now + TimeDelta::minutes(EXCHANGED_MINUTES);
         let name = text::truncate_bytes(&label, limits::NAME_CHARS);
-        let new = NewToken { name, scopes: &[Scope::Upload], expires_at: Some(expires_at) };
-        let origin = Origin { publisher: Some(chosen.publisher), ci: Some(&run.ci) };
+        let new = NewToken {
+            name,
+            scopes: &[Scope::Upload],
+            expires_at: Some(expires_at),
+        };
+        let origin = Origin {
+            publisher: Some(chosen.publisher),
+            ci: Some(&run.ci),
+        };
         let issued = team::issue(&transaction, &act, chosen.member, &new, &origin).await?;
         let details = json!({
             "token_id": issued.token_id, "publisher_id": chosen.publisher, "ci": run.ci, "expires_at": expires_at,
@@ -311,7 +337,12 @@ impl Store {
         let subject = Subject::member(chosen.member, &handle);
         audit::record(&transaction, &act, Action::TokenExchanged, subject, &details).await?;
         transaction.commit().await?;
-        Ok(Exchanged { token: issued.token, token_id: issued.token_id, org: chosen.org, expires_at })
+        Ok(Exchanged {
+            token: issued.token,
+            token_id: issued.token_id,
+            org: chosen.org,
+            expires_at,
+        })
     }
 }
 
@@ -338,13 +369,19 @@ fn choose(mut candidates: Vec<Candidate>, run: &Run) -> Result<Candidate, Untrus
         if candidates.is_empty() { Err(why) } else { Ok(()) }
     }
     keep(&mut candidates, Untrusted::Repository, |_| true)?;
-    keep(&mut candidates, Untrusted::Owner, |one| one.owner_id == run.owner_id)?;
-    keep(&mut candidates, Untrusted::Workflow, |one| one.workflow.is_none() || one.workflow == run.workflow)?;
-    keep(&mut candidates, Untrusted::Environment, |one| match (&one.environment, &run.environment) {
-        (None, _) => true,
-        // GitHub takes the names of environments in any case.
-        (Some(trusted), Some(actual)) => trusted.eq_ignore_ascii_case(actual),
-        (Some(_), None) => false,
+    keep(&mut candidates, Untrusted::Owner, |one| {
+        one.owner_id == run.owner_id
+    })?;
+    keep(&mut candidates, Untrusted::Workflow, |one| {
+        one.workflow.is_none() || one.workflow == run.workflow
+    })?;
+    keep(&mut candidates, Untrusted::Environment, |one| {
+        match (&one.environment, &run.environment) {
+            (None, _) => true,
+            // GitHub takes the names of environments in any case.
+            (Some(trusted), Some(actual)) => trusted.eq_ignore_ascii_case(actual),
+            (Some(_), None) => false,
+        }
     })?;
     let first = candidates[0].org;
     if candidates.iter().any(|one| one.org != first) {
@@ -370,14 +407,22 @@ fn check(request: &PublisherRequest) -> Result<(), StoreError> {
     if !plain(&request.repository) || names.len() < 2 || names.iter().any(|name| name.is_empty()) {
         return invalid("`repository` is owner/name");
     }
-    if request.owner_id.is_empty() || request.owner_id.len() > 20 || !request.owner_id.bytes().all(|b| b.is_ascii_digit()) {
+    if request.owner_id.is_empty()
+        || request.owner_id.len() > 20
+        || !request.owner_id.bytes().all(|b| b.is_ascii_digit())
+    {
         return invalid(
             "`owner_id` is the number of the owner: `id` in https://api.github.com/users/<owner>, or the id of the \
              GitLab namespace. A name alone could be taken over by somebody else",
         );
     }
-    for (field, value) in [("workflow", &request.workflow), ("environment", &request.environment)] {
-        if value.as_deref().is_some_and(|text| text.is_empty() || text.len() > limits::NAME_CHARS || text.chars().any(text::is_unsafe)) {
+    for (field, value) in [
+        ("workflow", &request.workflow),
+        ("environment", &request.environment),
+    ] {
+        if value.as_deref().is_some_and(|text| {
+            text.is_empty() || text.len() > limits::NAME_CHARS || text.chars().any(text::is_unsafe)
+        }) {
             return invalid(&format!("`{field}` is a name, or left out"));
         }
     }
@@ -391,7 +436,9 @@ mod tests {
     fn candidate(org: i64, owner: &str, workflow: Option<&str>, environment: Option<&str>) -> Candidate {
         Candidate {
             org: OrgId(org),
-            publisher: Uuid::from_u128(u128::from(workflow.is_some()) * 2 + u128::from(environment.is_some())),
+            publisher: Uuid::from_u128(
+                u128::from(workflow.is_some()) * 2 + u128::from(environment.is_some()),
+            ),
             member: MemberId(1),
             owner_id: owner.to_owned(),
             workflow: workflow.map(str::to_owned),
@@ -415,9 +462,18 @@ mod tests {
         let why = |candidates| choose(candidates, &run).map(|one| one.publisher.as_u128());
         assert_eq!(why(vec![]), Err(Untrusted::Repository));
         assert_eq!(why(vec![candidate(1, "8", None, None)]), Err(Untrusted::Owner));
-        assert_eq!(why(vec![candidate(1, "7", Some("x.yml"), None)]), Err(Untrusted::Workflow));
-        assert_eq!(why(vec![candidate(1, "7", None, Some("dev"))]), Err(Untrusted::Environment));
-        let both = vec![candidate(1, "7", None, None), candidate(1, "7", Some("ci.yml"), Some("prod"))];
+        assert_eq!(
+            why(vec![candidate(1, "7", Some("x.yml"), None)]),
+            Err(Untrusted::Workflow)
+        );
+        assert_eq!(
+            why(vec![candidate(1, "7", None, Some("dev"))]),
+            Err(Untrusted::Environment)
+        );
+        let both = vec![
+            candidate(1, "7", None, None),
+            candidate(1, "7", Some("ci.yml"), Some("prod")),
+        ];
         assert_eq!(why(both), Ok(3));
         let two = vec![candidate(1, "7", None, None), candidate(2, "7", None, None)];
         assert_eq!(why(two), Err(Untrusted::Ambiguous));

@@ -17,7 +17,14 @@ use crate::{
 
 /// The tables and views that a reader may read.
 pub const READABLE: &[&str] = &[
-    "orgs", "members", "tools", "uploads", "usage_events", "usage_days", "session_tools", "machine_tools",
+    "orgs",
+    "members",
+    "tools",
+    "uploads",
+    "usage_events",
+    "usage_days",
+    "session_tools",
+    "machine_tools",
     "reader_scores",
 ];
 
@@ -68,7 +75,10 @@ impl Store {
                 .filter(|(_, class)| *class != Class::Personal)
                 .map(|(column, _)| *column)
                 .collect();
-            script.push_str(&format!("\ngrant select ({}) on {table} to {role};", columns.join(", ")));
+            script.push_str(&format!(
+                "\ngrant select ({}) on {table} to {role};",
+                columns.join(", ")
+            ));
         }
         match transaction.batch_execute(&script).await {
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => {
@@ -89,7 +99,14 @@ impl Store {
                 &[&act.org.0, &role, &act.now],
             )
             .await?;
-        audit::record(&transaction, act, Action::ReaderCreated, Subject::named(role), &json!({})).await?;
+        audit::record(
+            &transaction,
+            act,
+            Action::ReaderCreated,
+            Subject::named(role),
+            &json!({}),
+        )
+        .await?;
         transaction.commit().await?;
         Ok(password)
     }
@@ -111,7 +128,14 @@ impl Store {
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("reader `{role}`")))?;
         transaction.batch_execute(found.try_get(0)?).await?;
-        audit::record(&transaction, act, Action::ReaderRemoved, Subject::named(role), &json!({})).await?;
+        audit::record(
+            &transaction,
+            act,
+            Action::ReaderRemoved,
+            Subject::named(role),
+            &json!({}),
+        )
+        .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -130,7 +154,12 @@ impl Store {
             )
             .await?;
         rows.iter()
-            .map(|row| Ok(Reader { role: row.try_get(0)?, created_at: row.try_get(1)? }))
+            .map(|row| {
+                Ok(Reader {
+                    role: row.try_get(0)?,
+                    created_at: row.try_get(1)?,
+                })
+            })
             .collect()
     }
 }

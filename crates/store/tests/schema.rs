@@ -17,7 +17,13 @@ async fn connect(database: &TestDatabase) -> Client {
 }
 
 async fn column(client: &Client, sql: &str) -> BTreeSet<String> {
-    client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    client
+        .query(sql, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
 }
 
 const OURS: &str = "c.relnamespace = 'public'::regnamespace and c.relname <> 'refinery_schema_history'";
@@ -36,7 +42,10 @@ async fn every_column_is_classed_and_no_class_is_left_without_its_column() {
         .flat_map(|(table, columns)| columns.iter().map(move |(column, _)| format!("{table}.{column}")))
         .collect();
     assert_eq!(found, classed);
-    assert!(COLUMNS.is_sorted_by_key(|(table, _)| *table), "in the order of the tables' names");
+    assert!(
+        COLUMNS.is_sorted_by_key(|(table, _)| *table),
+        "in the order of the tables' names"
+    );
 }
 
 #[tokio::test]
@@ -58,12 +67,26 @@ async fn what_belongs_to_an_org_has_it_first_in_its_key_and_is_under_row_securit
     )
     .await;
     assert_eq!(all, first, "org_id is the first column of every primary key");
-    let secured = column(&client, &format!("select c.relname {tables} and c.relrowsecurity")).await;
+    let secured = column(
+        &client,
+        &format!("select c.relname {tables} and c.relrowsecurity"),
+    )
+    .await;
     assert_eq!(all, secured, "row security is enabled");
-    let policies = column(&client, "select tablename::text from pg_policies where policyname = 'readers'").await;
-    let readable: BTreeSet<String> =
-        READABLE.iter().filter(|name| **name != "reader_scores").map(|name| (*name).to_owned()).collect();
-    assert_eq!(policies, readable, "a reader sees rows of these tables and no others");
+    let policies = column(
+        &client,
+        "select tablename::text from pg_policies where policyname = 'readers'",
+    )
+    .await;
+    let readable: BTreeSet<String> = READABLE
+        .iter()
+        .filter(|name| **name != "reader_scores")
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_eq!(
+        policies, readable,
+        "a reader sees rows of these tables and no others"
+    );
 }
 
 #[tokio::test]
@@ -83,7 +106,11 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found
 }
@@ -96,7 +123,12 @@ fn no_statement_changes_what_the_audit_log_holds() {
         let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
         let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         inserts += text.matches("insert into audit_log").count();
-        for change in ["update audit_log", "delete from audit_log", "truncate audit_log", "drop table audit_log"] {
+        for change in [
+            "update audit_log",
+            "delete from audit_log",
+            "truncate audit_log",
+            "drop table audit_log",
+        ] {
             assert!(!text.contains(change), "{}: {change}", file.display());
         }
     }

@@ -29,10 +29,16 @@ pub(crate) async fn list(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Audit>, ApiError> {
     let limit = page_rows(parameters.limit)?;
-    let filter = AuditFilter { actor: parameters.actor, action: parameters.action };
+    let filter = AuditFilter {
+        actor: parameters.actor,
+        action: parameters.action,
+    };
     let page = app
         .store
         .audit_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
         .await?;
-    Ok(Json(Audit { audit: page.rows, next_cursor: page.next_cursor }))
+    Ok(Json(Audit {
+        audit: page.rows,
+        next_cursor: page.next_cursor,
+    }))
 }

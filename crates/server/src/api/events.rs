@@ -208,8 +208,13 @@ fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
                 "occurred_at",
                 "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
             ),
-            RejectionCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
-            _ => ("task_text", "your org does not store the text of tasks, so it was left out"),
+            RejectionCode::OlderThanRetention => {
+                ("occurred_at", "your org does not keep events for that long")
+            }
+            _ => (
+                "task_text",
+                "your org does not store the text of tasks, so it was left out",
+            ),
         };
         Rejection {
             index: at.get(noted.position).copied().unwrap_or(noted.position),

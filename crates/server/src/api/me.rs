@@ -64,9 +64,14 @@ pub(crate) async fn export(
     }));
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONTENT_DISPOSITION, "attachment; filename=\"toolhub-export.json\"")
+        .header(
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"toolhub-export.json\"",
+        )
         .body(body)
-        .map_err(|error| ApiError::Internal { cause: error.to_string() })
+        .map_err(|error| ApiError::Internal {
+            cause: error.to_string(),
+        })
 }
 
 #[derive(Deserialize)]
@@ -93,7 +98,9 @@ pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted
         app.scores_stale.notify_one();
         Ok::<_, ApiError>(deleted)
     });
-    deleting.await.map_err(|error| ApiError::Internal { cause: error.to_string() })?
+    deleting.await.map_err(|error| ApiError::Internal {
+        cause: error.to_string(),
+    })?
 }
 
 /// A deletion names whose data it deletes.

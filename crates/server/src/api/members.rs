@@ -37,13 +37,18 @@ pub(crate) async fn list(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Members>, ApiError> {
     let limit = page_rows(parameters.limit)?;
-    let filter = MemberFilter { active: parameters.active };
+    let filter = MemberFilter {
+        active: parameters.active,
+    };
     let cursor = parameters.cursor.as_deref();
     let page = app
         .store
         .member_list(caller.org, filter, cursor, limit, app.now())
         .await?;
-    Ok(Json(Members { members: page.rows, next_cursor: page.next_cursor }))
+    Ok(Json(Members {
+        members: page.rows,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// One member.
@@ -65,13 +70,21 @@ pub(crate) async fn add(
         .handle
         .ok_or_else(|| ApiError::BadRequest("`handle` is missing".into()))?;
     let role = request.role.unwrap_or(Role::Member);
-    let new = NewMember { handle: &handle, kind: request.kind.unwrap_or_default(), role };
+    let new = NewMember {
+        handle: &handle,
+        kind: request.kind.unwrap_or_default(),
+        role,
+    };
     app.store.member_create(&act, new).await?;
     let invitation = if request.invite.unwrap_or(false) {
         // An invitation is for the everyday: whoever administers makes a token for that with it.
         let scopes: Vec<Scope> = role.scopes().to_vec();
         let expires_at = Some(act.now + TimeDelta::days(i64::from(INVITATION_DAYS)));
-        let token = NewToken { name: INVITATION, scopes: &scopes, expires_at };
+        let token = NewToken {
+            name: INVITATION,
+            scopes: &scopes,
+            expires_at,
+        };
         let issued = app.store.token_issue(&act, &handle, &token).await?;
         Some(tokens::shown(&app, act.org, issued).await?)
     } else {

@@ -25,7 +25,13 @@ pub(crate) async fn exchange(
         }
         other => other?,
     };
-    let exchanged = app.store.exchange(&run, request.org.as_deref(), address, now).await?;
-    let issued = store::team::Issued { token: exchanged.token, token_id: exchanged.token_id };
+    let exchanged = app
+        .store
+        .exchange(&run, request.org.as_deref(), address, now)
+        .await?;
+    let issued = store::team::Issued {
+        token: exchanged.token,
+        token_id: exchanged.token_id,
+    };
     Ok(Json(tokens::shown(&app, exchanged.org, issued).await?))
 }

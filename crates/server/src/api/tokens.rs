@@ -56,7 +56,10 @@ pub(crate) async fn list(
         .store
         .token_list(caller.org, filter, cursor, limit, app.now())
         .await?;
-    Ok(Json(Tokens { tokens: page.rows, next_cursor: page.next_cursor }))
+    Ok(Json(Tokens {
+        tokens: page.rows,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// Greatest life of a token that ends, in days.
@@ -92,14 +95,22 @@ pub(crate) async fn create(
         }
     };
     let expires_at = (days > 0).then(|| act.now + TimeDelta::days(i64::from(days)));
-    let new = NewToken { name: &name, scopes: &scopes, expires_at };
+    let new = NewToken {
+        name: &name,
+        scopes: &scopes,
+        expires_at,
+    };
     let issued = app.store.token_issue(&act, &handle, &new).await?;
     Ok((StatusCode::CREATED, Json(shown(&app, act.org, issued).await?)))
 }
 
 /// Upload and read, as far as they are allowed.
 fn usual(allowed: &[Scope]) -> Vec<Scope> {
-    allowed.iter().copied().filter(|scope| *scope != Scope::Admin).collect()
+    allowed
+        .iter()
+        .copied()
+        .filter(|scope| *scope != Scope::Admin)
+        .collect()
 }
 
 /// Makes a fresh token in place of another.
@@ -156,22 +167,34 @@ pub(crate) async fn revoke_current(
 
 /// A token that was made, with what is known about it.
 pub(super) async fn shown(app: &App, org: OrgId, issued: Issued) -> Result<IssuedToken, ApiError> {
-    let filter = TokenFilter { token_id: Some(issued.token_id), ..TokenFilter::default() };
+    let filter = TokenFilter {
+        token_id: Some(issued.token_id),
+        ..TokenFilter::default()
+    };
     let page = app.store.token_list(org, filter, None, 1, app.now()).await?;
     let info = page
         .rows
         .into_iter()
         .next()
         .ok_or_else(|| ApiError::NotFound("such token any more".into()))?;
-    Ok(IssuedToken { token: issued.token, info })
+    Ok(IssuedToken {
+        token: issued.token,
+        info,
+    })
 }
 
 fn administers(caller: &Identity) -> Result<(), ApiError> {
     if !caller.scopes.contains(&Scope::Admin) {
-        return Err(ApiError::MissingScope { needed: Scope::Admin, scopes: caller.scopes.clone() });
+        return Err(ApiError::MissingScope {
+            needed: Scope::Admin,
+            scopes: caller.scopes.clone(),
+        });
     }
     if caller.role < Role::Admin {
-        return Err(ApiError::MissingRole { needed: Role::Admin, role: caller.role });
+        return Err(ApiError::MissingRole {
+            needed: Role::Admin,
+            role: caller.role,
+        });
     }
     Ok(())
 }

@@ -30,7 +30,10 @@ pub(crate) async fn list(
         .store
         .publisher_list(caller.org, parameters.cursor.as_deref(), limit)
         .await?;
-    Ok(Json(Publishers { trusted_publishers: page.rows, next_cursor: page.next_cursor }))
+    Ok(Json(Publishers {
+        trusted_publishers: page.rows,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// Trusts CI.

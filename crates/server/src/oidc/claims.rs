@@ -54,7 +54,10 @@ pub(super) fn read(
             }
             Run {
                 issuer: issuer.url.clone(),
-                workflow: file(&claims.workflow_ref, &format!("{}/.github/workflows/", claims.repository)),
+                workflow: file(
+                    &claims.workflow_ref,
+                    &format!("{}/.github/workflows/", claims.repository),
+                ),
                 owner_id: claims.repository_owner_id,
                 environment: claims.environment,
                 jti,
@@ -62,7 +65,10 @@ pub(super) fn read(
                 ci: CiContext {
                     provider: Some("github".to_owned()),
                     repository: Some(claims.repository.clone()),
-                    pull_request: claims.git_ref.as_deref().and_then(|git_ref| number(git_ref, "refs/pull/")),
+                    pull_request: claims
+                        .git_ref
+                        .as_deref()
+                        .and_then(|git_ref| number(git_ref, "refs/pull/")),
                     git_ref: claims.git_ref,
                     run_id: claims.run_id,
                     job: None,
@@ -80,7 +86,10 @@ pub(super) fn read(
                 .and_then(|path| number(path, "refs/merge-requests/"));
             Run {
                 issuer: issuer.url.clone(),
-                workflow: claims.ci_config_ref_uri.as_deref().and_then(|uri| file(uri, &start)),
+                workflow: claims
+                    .ci_config_ref_uri
+                    .as_deref()
+                    .and_then(|uri| file(uri, &start)),
                 owner_id: claims.namespace_id,
                 environment: claims.environment,
                 jti,
@@ -103,7 +112,9 @@ pub(super) fn read(
 /// The file in `<start><file>@<ref>`.
 fn file(reference: &str, start: &str) -> Option<String> {
     let path = reference.split_once('@').map_or(reference, |(path, _)| path);
-    path.strip_prefix(start).filter(|file| !file.is_empty()).map(str::to_owned)
+    path.strip_prefix(start)
+        .filter(|file| !file.is_empty())
+        .map(str::to_owned)
 }
 
 /// The number in `<start><number>/…`.
@@ -122,7 +133,10 @@ mod tests {
         let start = "acme/api/.github/workflows/";
         let ours = "acme/api/.github/workflows/ci.yml@refs/heads/main";
         assert_eq!(file(ours, start).as_deref(), Some("ci.yml"));
-        assert_eq!(file("evil/x/.github/workflows/ci.yml@refs/heads/main", start), None);
+        assert_eq!(
+            file("evil/x/.github/workflows/ci.yml@refs/heads/main", start),
+            None
+        );
         assert_eq!(number("refs/pull/12/merge", "refs/pull/").as_deref(), Some("12"));
         assert_eq!(number("refs/heads/main", "refs/pull/"), None);
     }

@@ -4,11 +4,7 @@
 //! one request at a time. A key that the issuer has withdrawn is believed for an hour at most, and for a day when the
 //! issuer cannot be reached.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
@@ -36,9 +32,12 @@ pub(super) struct Key {
 impl Key {
     /// True when the key signed the text. Keys of less than 2,048 bits sign nothing.
     pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
-        RsaPublicKeyComponents { n: &self.n, e: &self.e }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, text, signature)
-            .is_ok()
+        RsaPublicKeyComponents {
+            n: &self.n,
+            e: &self.e,
+        }
+        .verify(&RSA_PKCS1_2048_8192_SHA256, text, signature)
+        .is_ok()
     }
 }
 
@@ -82,7 +81,11 @@ struct Jwk {
 
 impl Keys {
     pub(super) fn new(issuer: &str, pause: Duration) -> Keys {
-        Keys { issuer: issuer.to_owned(), pause, kept: Mutex::default() }
+        Keys {
+            issuer: issuer.to_owned(),
+            pause,
+            kept: Mutex::default(),
+        }
     }
 
     /// The key of this id.
@@ -128,7 +131,10 @@ impl Keys {
         // An issuer on this machine may speak plainly; any other may not, wherever its document points.
         let plain = issuer.starts_with("http://") && discovery.jwks_uri.starts_with(&format!("{issuer}/"));
         if !discovery.jwks_uri.starts_with("https://") && !plain {
-            return Err(format!("the keys are at {}, which is not encrypted", discovery.jwks_uri));
+            return Err(format!(
+                "the keys are at {}, which is not encrypted",
+                discovery.jwks_uri
+            ));
         }
         let set: KeySet = get(&http, &discovery.jwks_uri).await?;
         Ok(set.keys.into_iter().filter_map(usable).collect())
@@ -143,7 +149,13 @@ fn usable(key: Jwk) -> Option<(String, Arc<Key>)> {
         return None;
     }
     let number = |text: Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text?).ok();
-    Some((key.kid?, Arc::new(Key { n: number(key.n)?, e: number(key.e)? })))
+    Some((
+        key.kid?,
+        Arc::new(Key {
+            n: number(key.n)?,
+            e: number(key.e)?,
+        }),
+    ))
 }
 
 /// Made when it is needed: a server that exchanges nothing needs no certificates.

@@ -27,7 +27,9 @@ impl Store {
         let member = team::find_member(&transaction, act.org, handle).await?;
         if !act.is_by(member.id) {
             if !act.administers() {
-                return Err(StoreError::NotAllowed("this token manages only your own data".into()));
+                return Err(StoreError::NotAllowed(
+                    "this token manages only your own data".into(),
+                ));
             }
             team::within(rank, member.role)?;
         }
@@ -62,7 +64,10 @@ impl Store {
             .await?;
         // The scores hold the events until they are refreshed.
         transaction
-            .execute(include_str!("../refresh/mark.sql"), &[&act.org.0, &Uuid::now_v7()])
+            .execute(
+                include_str!("../refresh/mark.sql"),
+                &[&act.org.0, &Uuid::now_v7()],
+            )
             .await?;
         let deleted = Deleted {
             member: handle.to_owned(),

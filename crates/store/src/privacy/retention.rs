@@ -127,7 +127,10 @@ async fn forget_days(
         )
         .await?;
     let row = transaction
-        .query_one(include_str!("retention/oldest_days.sql"), &[&org.0, &member.0, &before])
+        .query_one(
+            include_str!("retention/oldest_days.sql"),
+            &[&org.0, &member.0, &before],
+        )
         .await?;
     let Some(end) = row.try_get::<_, Option<NaiveDate>>(0)? else {
         return Ok(None);

@@ -23,7 +23,10 @@ impl Store {
                 &[&org.0, &member.0],
             )
             .await?;
-        Ok(MySettings { board_opt_out: row.try_get(0)?, events_before: row.try_get(1)? })
+        Ok(MySettings {
+            board_opt_out: row.try_get(0)?,
+            events_before: row.try_get(1)?,
+        })
     }
 
     /// Changes what a member has decided.
@@ -45,11 +48,23 @@ impl Store {
                  set board_opt_out = coalesce($3, board_opt_out),\n\
                  \x20   events_before = case when $4 then null else events_before end\n\
                  where org_id = $1 and member_id = $2",
-                &[&act.org.0, &member.0, &change.board_opt_out, &change.accept_deleted.unwrap_or(false)],
+                &[
+                    &act.org.0,
+                    &member.0,
+                    &change.board_opt_out,
+                    &change.accept_deleted.unwrap_or(false),
+                ],
             )
             .await?;
         let subject = Subject::member(member, act.name());
-        audit::record(&transaction, act, Action::SettingsChanged, subject, &json!(change)).await?;
+        audit::record(
+            &transaction,
+            act,
+            Action::SettingsChanged,
+            subject,
+            &json!(change),
+        )
+        .await?;
         transaction.commit().await?;
         drop(client);
         self.my_settings(act.org, member).await

@@ -104,7 +104,10 @@ impl Store {
         let statement = client.prepare_cached(include_str!("members/list.sql")).await?;
         let nothing: Option<&str> = None;
         let row = client
-            .query_opt(&statement, &[&org.0, &now, &handle, &None::<bool>, &nothing, &1_i64])
+            .query_opt(
+                &statement,
+                &[&org.0, &now, &handle, &None::<bool>, &nothing, &1_i64],
+            )
             .await?
             .ok_or_else(|| unknown(handle))?;
         read(&row)
@@ -127,7 +130,17 @@ impl Store {
         let statement = client.prepare_cached(include_str!("members/list.sql")).await?;
         let any: Option<&str> = None;
         let rows = client
-            .query(&statement, &[&org.0, &now, &any, &filter.active, &after, &(i64::from(limit) + 1)])
+            .query(
+                &statement,
+                &[
+                    &org.0,
+                    &now,
+                    &any,
+                    &filter.active,
+                    &after,
+                    &(i64::from(limit) + 1),
+                ],
+            )
             .await?;
         let members = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::of(members, limit, |member| page::cursor(&member.handle)))
@@ -154,14 +167,17 @@ impl Store {
         within(rank, found.role)?;
         within(rank, change.role.unwrap_or(found.role))?;
         let row = transaction
-            .query_opt(include_str!("members/change.sql"), &[
-                &act.org.0,
-                &found.id.0,
-                &change.handle,
-                &change.role.map(Role::as_str),
-                &change.active,
-                &act.now,
-            ])
+            .query_opt(
+                include_str!("members/change.sql"),
+                &[
+                    &act.org.0,
+                    &found.id.0,
+                    &change.handle,
+                    &change.role.map(Role::as_str),
+                    &change.active,
+                    &act.now,
+                ],
+            )
             .await;
         match row {
             Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) => {
@@ -204,7 +220,13 @@ pub(crate) async fn add(
             "-- team::member_add\n\
              insert into members (org_id, handle, kind, role, created_at) values ($1, $2, $3, $4, $5)\n\
              on conflict (org_id, handle) do nothing returning member_id",
-            &[&act.org.0, &new.handle, &new.kind.as_str(), &new.role.as_str(), &act.now],
+            &[
+                &act.org.0,
+                &new.handle,
+                &new.kind.as_str(),
+                &new.role.as_str(),
+                &act.now,
+            ],
         )
         .await?
         .ok_or_else(|| StoreError::Exists(format!("the member `{}`", new.handle)))?;
@@ -242,7 +264,9 @@ pub(crate) fn within(rank: Role, role: Role) -> Result<(), StoreError> {
     if role <= rank {
         Ok(())
     } else {
-        Err(StoreError::NotAllowed(format!("this needs the role `{role}`; yours is `{rank}`")))
+        Err(StoreError::NotAllowed(format!(
+            "this needs the role `{role}`; yours is `{rank}`"
+        )))
     }
 }
 

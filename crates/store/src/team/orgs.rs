@@ -32,7 +32,14 @@ impl Store {
             .ok_or_else(|| StoreError::Exists(format!("the org `{slug}`")))?;
         let org = OrgId(row.try_get(0)?);
         let act = Act::by_operator(org, now);
-        audit::record(&transaction, &act, Action::OrgCreated, Subject::named(slug), &json!({})).await?;
+        audit::record(
+            &transaction,
+            &act,
+            Action::OrgCreated,
+            Subject::named(slug),
+            &json!({}),
+        )
+        .await?;
         transaction.commit().await?;
         Ok(org)
     }
@@ -44,7 +51,10 @@ impl Store {
     pub async fn org_find(&self, slug: &str) -> Result<OrgId, StoreError> {
         let client = self.client().await?;
         let row = client
-            .query_opt("-- team::org_find\nselect org_id from orgs where slug = $1", &[&slug])
+            .query_opt(
+                "-- team::org_find\nselect org_id from orgs where slug = $1",
+                &[&slug],
+            )
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("org `{slug}`")))?;
         Ok(OrgId(row.try_get(0)?))
@@ -88,7 +98,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`] when the retention is not 0 (for ever) to 36,500 days.
     pub async fn org_change(&self, act: &Act, change: &OrgChange) -> Result<OrgSettings, StoreError> {
-        if change.retention_days.is_some_and(|days| !(0..=36_500).contains(&days)) {
+        if change
+            .retention_days
+            .is_some_and(|days| !(0..=36_500).contains(&days))
+        {
             return Err(StoreError::Invalid(
                 "`retention_days` is 1 to 36500, or 0 for keeping events for ever".into(),
             ));
@@ -103,11 +116,23 @@ impl Store {
                  \x20   retention_days = nullif(coalesce($3, retention_days), 0),\n\
                  \x20   show_names = coalesce($4, show_names)\n\
                  where org_id = $1",
-                &[&act.org.0, &change.task_text_allowed, &change.retention_days, &change.show_names],
+                &[
+                    &act.org.0,
+                    &change.task_text_allowed,
+                    &change.retention_days,
+                    &change.show_names,
+                ],
             )
             .await?;
         let details = json!(change);
-        audit::record(&transaction, act, Action::OrgChanged, Subject::default(), &details).await?;
+        audit::record(
+            &transaction,
+            act,
+            Action::OrgChanged,
+            Subject::default(),
+            &details,
+        )
+        .await?;
         transaction.commit().await?;
         drop(client);
         self.org_settings(act.org).await

@@ -127,7 +127,9 @@ impl Store {
         let (transaction, rank) = audit::begin(&mut client, act).await?;
         let member = members::find(&transaction, act.org, handle).await?;
         if !act.is_by(member.id) && !act.administers() {
-            return Err(StoreError::NotAllowed("this token manages only your own tokens".into()));
+            return Err(StoreError::NotAllowed(
+                "this token manages only your own tokens".into(),
+            ));
         }
         members::within(rank, member.role)?;
         if let Actor::Member { identity, .. } = &act.actor
@@ -139,7 +141,9 @@ impl Store {
             )));
         }
         if !member.active {
-            return Err(StoreError::Conflict(format!("`{handle}` is deactivated; reactivate them first")));
+            return Err(StoreError::Conflict(format!(
+                "`{handle}` is deactivated; reactivate them first"
+            )));
         }
         check_scopes(member.role, new.scopes)?;
         let origin = Origin::default();
@@ -257,18 +261,23 @@ impl Store {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("tokens/list.sql")).await?;
         let rows = client
-            .query(&statement, &[
-                &org.0,
-                &filter.member,
-                &filter.token_id,
-                &only_active_at,
-                &at,
-                &id,
-                &(i64::from(limit) + 1),
-            ])
+            .query(
+                &statement,
+                &[
+                    &org.0,
+                    &filter.member,
+                    &filter.token_id,
+                    &only_active_at,
+                    &at,
+                    &id,
+                    &(i64::from(limit) + 1),
+                ],
+            )
             .await?;
         let tokens = rows.iter().map(read_token_info).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::of(tokens, limit, |token| page::cursor(&(token.created_at, &token.token_id))))
+        Ok(Page::of(tokens, limit, |token| {
+            page::cursor(&(token.created_at, &token.token_id))
+        }))
     }
 
     /// Who a token speaks for; `None` when it is unknown, revoked or expired, or its member is deactivated.
@@ -346,7 +355,10 @@ pub(crate) async fn issue(
     new: &NewToken<'_>,
     origin: &Origin<'_>,
 ) -> Result<Issued, StoreError> {
-    if new.name.is_empty() || new.name.chars().count() > limits::NAME_CHARS || new.name.chars().any(text::is_unsafe) {
+    if new.name.is_empty()
+        || new.name.chars().count() > limits::NAME_CHARS
+        || new.name.chars().any(text::is_unsafe)
+    {
         return Err(StoreError::Invalid(format!(
             "the name of a token has 1 to {} characters, and no control characters among them",
             limits::NAME_CHARS
@@ -401,7 +413,10 @@ async fn find(transaction: &Transaction<'_>, act: &Act, token_id: Uuid) -> Resul
 /// Finds a token that the actor may know of. Whether one exists that they may not know of makes no difference.
 async fn find_any(transaction: &Transaction<'_>, act: &Act, token_id: Uuid) -> Result<Found, StoreError> {
     let row = transaction
-        .query_opt(include_str!("tokens/find.sql"), &[&act.org.0, &token_id, &act.now])
+        .query_opt(
+            include_str!("tokens/find.sql"),
+            &[&act.org.0, &token_id, &act.now],
+        )
         .await?
         .ok_or_else(unknown)?;
     let member = MemberId(row.try_get(0)?);
@@ -427,7 +442,9 @@ fn unknown() -> StoreError {
 
 fn check_scopes(role: Role, scopes: &[Scope]) -> Result<(), StoreError> {
     if scopes.is_empty() {
-        return Err(StoreError::Invalid("a token has at least one scope: upload, read, admin".into()));
+        return Err(StoreError::Invalid(
+            "a token has at least one scope: upload, read, admin".into(),
+        ));
     }
     match scopes.iter().find(|scope| !role.scopes().contains(scope)) {
         None => Ok(()),
@@ -440,7 +457,10 @@ fn check_scopes(role: Role, scopes: &[Scope]) -> Result<(), StoreError> {
 fn scopes(row: &Row, at: usize) -> Result<Vec<Scope>, StoreError> {
     row.try_get::<_, Vec<&str>>(at)?
         .into_iter()
-        .map(|word| word.parse().map_err(|_| StoreError::Unreadable("api_tokens.scopes")))
+        .map(|word| {
+            word.parse()
+                .map_err(|_| StoreError::Unreadable("api_tokens.scopes"))
+        })
         .collect()
 }
 
