@@ -23,7 +23,7 @@ pub struct Hub {
     pub store: Store,
     http: Client,
     /// Dropped last: the database goes when the test is over.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// An org on a [`Hub`].
@@ -83,8 +83,29 @@ impl Hub {
             url: format!("http://{address}"),
             store,
             http,
-            _database: database,
+            database,
         }
+    }
+
+    /// Starts a further server on the same database; answers where it listens.
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    pub async fn second_server(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        tokio::spawn(server::serve(
+            self.store.clone(),
+            listener,
+            Config::default(),
+            std::future::pending(),
+        ));
+        format!("http://{address}")
+    }
+
+    /// The address of the database, for a test that speaks to it as somebody else.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
     }
 
     /// Makes an org.
@@ -170,6 +191,13 @@ impl Hub {
 }
 
 impl Caller {
+    /// The same caller, at another server.
+    #[must_use]
+    pub fn at(mut self, url: &str) -> Caller {
+        self.url = url.to_owned();
+        self
+    }
+
     /// A request with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http

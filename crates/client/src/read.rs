@@ -7,7 +7,7 @@ use model::api::{DeadWeight, Events, Leaderboard, Me, Scores, Uploads};
 
 use crate::{
     Error, Server,
-    render::{Listing, rows},
+    render::{Listing, rows, team},
 };
 
 /// What can be asked.
@@ -27,6 +27,14 @@ pub enum Question {
     Uploads,
     /// Who the token speaks for.
     Me,
+    /// The members of the org.
+    Members,
+    /// Tokens: one's own, of a member, or all.
+    Tokens,
+    /// Who did what in the org, newest first.
+    Audit,
+    /// The CI that the org trusts.
+    TrustedPublishers,
 }
 
 /// What a leaderboard ranks.
@@ -67,6 +75,12 @@ pub struct Filter {
     pub until: Option<DateTime<Utc>>,
     /// The column to sort by.
     pub sort: Option<String>,
+    /// Those of everybody.
+    pub all: bool,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// What they did.
+    pub action: Option<String>,
     /// Where the page before ended.
     pub cursor: Option<String>,
 }
@@ -84,6 +98,10 @@ impl Question {
             Question::Events => "/v1/events",
             Question::Uploads => "/v1/uploads",
             Question::Me => "/v1/me",
+            Question::Members => "/v1/members",
+            Question::Tokens => "/v1/tokens",
+            Question::Audit => "/v1/audit",
+            Question::TrustedPublishers => "/v1/trusted-publishers",
         })
     }
 
@@ -104,6 +122,9 @@ impl Question {
                 "tool_id", "member", "project", "session", "since", "until", "limit", "cursor",
             ],
             Question::Uploads => &["member", "limit", "cursor"],
+            Question::Tokens => &["member", "all", "limit", "cursor"],
+            Question::Audit => &["actor", "action", "limit", "cursor"],
+            Question::Members | Question::TrustedPublishers => &["limit", "cursor"],
             Question::Score(_) | Question::Me => &[],
         }
     }
@@ -124,6 +145,9 @@ impl Question {
             ("since", filter.since.map(|time| time.to_rfc3339())),
             ("until", filter.until.map(|time| time.to_rfc3339())),
             ("sort", filter.sort.clone()),
+            ("all", filter.all.then(|| "true".to_owned())),
+            ("actor", filter.actor.clone()),
+            ("action", filter.action.clone()),
             ("cursor", filter.cursor.clone()),
         ];
         let known = self.parameters();
@@ -151,12 +175,16 @@ impl Question {
             Question::Events => rows::events(&server.read::<Events>(body)?, now),
             Question::Uploads => rows::uploads(&server.read::<Uploads>(body)?, now),
             Question::Me => rows::me(&server.read::<Me>(body)?, now),
+            Question::Members => team::members(&server.read(body)?, now),
+            Question::Tokens => team::tokens(&server.read(body)?, now),
+            Question::Audit => team::audit(&server.read(body)?, now),
+            Question::TrustedPublishers => team::publishers(&server.read(body)?, now),
         })
     }
 }
 
 /// A text as one segment of a path (RFC 3986, section 2.3).
-fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {

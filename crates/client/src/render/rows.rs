@@ -11,7 +11,7 @@ use super::{Cell, Column, Listing, cell::ago};
 use crate::read::Board;
 
 /// A column for everybody, at the left.
-const fn name(key: &'static str, title: &'static str) -> Column {
+pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
         title: Some(title),
@@ -20,7 +20,7 @@ const fn name(key: &'static str, title: &'static str) -> Column {
 }
 
 /// A column for everybody, at the right.
-const fn figure(key: &'static str, title: &'static str) -> Column {
+pub(super) const fn figure(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
         title: Some(title),
@@ -29,7 +29,7 @@ const fn figure(key: &'static str, title: &'static str) -> Column {
 }
 
 /// A column for CSV only.
-const fn detail(key: &'static str) -> Column {
+pub(super) const fn detail(key: &'static str) -> Column {
     Column {
         key,
         title: None,
@@ -81,7 +81,7 @@ fn notes(as_of: Option<DateTime<Utc>>, cursor: Option<&String>, now: DateTime<Ut
     notes
 }
 
-fn next_page(cursor: Option<&String>) -> Option<String> {
+pub(super) fn next_page(cursor: Option<&String>) -> Option<String> {
     cursor.map(|cursor| format!("there is more: --cursor {}", model::text::clean(cursor)))
 }
 
@@ -316,7 +316,7 @@ fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 /// `github acme/api main #12 run 99`.
-fn ci(context: &CiContext) -> String {
+pub(super) fn ci(context: &CiContext) -> String {
     let pull_request = context.pull_request.as_ref().map(|number| format!("#{number}"));
     let run = context.run_id.as_ref().map(|run| format!("run {run}"));
     let parts = [

@@ -99,7 +99,7 @@ impl Upload {
         let server = if self.dry_run {
             None
         } else {
-            Some(context.server()?)
+            Some(context.uploading_server().await?)
         };
         let settings = &context.settings;
         let request = Request {
