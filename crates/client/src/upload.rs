@@ -22,6 +22,8 @@ use crate::{
 
 /// How far back before the last complete upload a log counts as changed: clocks and file systems are not exact.
 const MARGIN: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+/// How long one question for the refresh state is held back by the server, at most.
+const HELD: Duration = Duration::from_secs(20);
 /// Pause between two looks at the refresh state: the first, and the longest.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -391,19 +393,17 @@ impl Flight<'_> {
     }
 }
 
-/// Waits until the scores hold what was committed before. A refresh that is under way may have begun earlier, so one
-/// that began later must have ended, or nothing may be pending.
+/// Waits until the scores hold what was committed before. The server holds each question back until they do, or until
+/// it may not be held any longer.
 async fn wait_for_scores(server: &Server, at_most: Duration) -> Result<(), Error> {
     let started = Instant::now();
     let mut pause = LOOK.0;
-    let (mut before, mut refreshes) = (None, 0);
     loop {
-        let state: RefreshState = server.get_as("/v1/refresh", &[]).await?;
-        if before.is_some_and(|before| state.as_of > before) {
-            refreshes += 1;
-        }
-        before = Some(state.as_of);
-        if !state.pending || refreshes >= 2 {
+        let left = at_most.saturating_sub(started.elapsed()).min(HELD);
+        let state: RefreshState = server
+            .get_as("/v1/refresh", &[("wait", left.as_secs().to_string())])
+            .await?;
+        if !state.pending {
             return Ok(());
         }
         if started.elapsed() + pause > at_most {

@@ -246,6 +246,9 @@ impl FileFacts {
     /// nothing is left.
     pub(crate) fn name(&mut self, name: Option<Str<'_>>) -> Option<Sym> {
         let name = name?.text();
+        if let Some(known) = self.strings.find(&name) {
+            return Some(known);
+        }
         let cut = name
             .char_indices()
             .nth(limits::NAME_CHARS)

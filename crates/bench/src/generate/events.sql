@@ -1,59 +1,70 @@
--- Events of a team as it is: 400 tools with a heavy-tailed use (a built-in is in front), 200 members, 25 projects,
--- 400 days. $1 is the org, $2 the number of events, $3 the first of them, $4 the last day.
+-- Events of a team as it is: 400 tools with a heavy-tailed use, 200 members, 25 projects, 400 days.
 --
--- Every figure comes from hashes of the row's number, so that two runs make the same events. Times ascend, as they do
--- when a team uploads day by day.
+-- A member uses the twelve tools that everybody uses (three built-ins in front) and up to 36 of their own, and works
+-- in one of their two projects for a day, one day in five. Every figure comes from hashes of the row's number, so that two runs make
+-- the same events; times ascend, as they do when a team uploads day by day.
+--
+-- {org} {first_member} {first} {events} {end}: ids, the number of the first event, how many, and the last moment.
 insert into usage_events (
     org_id, member_id, occurred_at, received_at, duration_ms, cost_micro_usd, outcome, reason, source, upload_id,
     uuid, tool_id, operation, session_id, project, model, agent, agent_version, git_branch, task_text
 )
 select
-    g.org_id,
-    g.member_id,
-    g.occurred_at,
-    g.occurred_at + interval '1 hour',
-    case when g.d < 0.97 then (exp(4.5 + 2.2 * sqrt(-2 * ln(g.e)) * cos(2 * pi() * g.f)))::bigint end,
-    case when g.c < 0.3 then (1000000 * g.c * g.c)::bigint end,
+    {org},
+    {first_member} + e.member,
+    e.occurred_at,
+    e.occurred_at,
+    case when e.d < 0.97 then exp(4.5 + 4.0 * (e.d + e.c + e.o - 1.5))::bigint end,
+    case when e.c < 0.3 then (1000000 * e.c * e.c)::bigint end,
     case
-        when g.o < 0.93 then 'success' when g.o < 0.97 then 'failure' when g.o < 0.995 then 'abandoned' else 'unknown'
-    end::event_outcome,
+        when e.o < 0.93 then 'success'::event_outcome
+        when e.o < 0.97 then 'failure'
+        when e.o < 0.995 then 'abandoned'
+        else 'unknown'
+    end,
     case
-        when g.o < 0.93 then null when g.o < 0.965 then 'error' when g.o < 0.97 then 'invalid_input'
-        when g.o < 0.99 then 'rejected' when g.o < 0.995 then 'interrupted'
-    end::event_reason,
+        when e.o < 0.93 then null::event_reason
+        when e.o < 0.965 then 'error'
+        when e.o < 0.97 then 'invalid_input'
+        when e.o < 0.99 then 'rejected'
+        when e.o < 0.995 then 'interrupted'
+    end,
     'jsonl',
     '00000000-0000-0000-0000-000000000000',
-    'toolu_' || substr(md5(g.n::text), 1, 24),
-    (array[
-        'builtin:', 'builtin:', 'builtin:', 'mcp:', 'skill:', 'agent:', 'plugin:', 'command:'
-    ])[1 + least(g.tool, g.tool % 5 + 3)] || 'tool-' || g.tool,
-    'operation-' || g.n % 7,
-    'session-' || g.member_id || '-' || to_char(g.occurred_at, 'YYYYMMDD') || '-' || g.n % 3,
-    case when g.p < 0.98 then 'project-' || (25 * g.p ^ 3)::int end,
-    'model-' || g.n % 3,
+    'toolu_' || md5(e.n::text),
+    case
+        when e.tool < 3 then 'builtin:tool-'
+        when e.tool % 4 = 0 then 'mcp:tool-'
+        when e.tool % 4 = 1 then 'skill:tool-'
+        when e.tool % 4 = 2 then 'agent:tool-'
+        else 'plugin:tool-'
+    end || e.tool,
+    'operation-' || e.n % 7,
+    'session-' || e.member || '-' || e.day || '-' || e.n % 3,
+    case when e.n % 50 > 0 then 'project-' || (e.member % 13 + e.day % 2 * (e.member % 5)) % 25 end,
+    'model-' || e.n % 3,
     'claude-code',
-    '2.1.' || g.n % 40,
+    '2.1.' || e.day / 10,
     'main',
     null
 from (
     select
-        $1::bigint as org_id,
         n,
-        $4::timestamptz - interval '400 days' + (n::double precision / $5::bigint) * interval '400 days' as occurred_at,
-        -- A power law over tools and, less steep, over members.
-        (400 * (r.a ^ 4))::int % 400 as tool,
-        $6::bigint + (200 * (r.b ^ 1.8))::int % 200 as member_id,
-        r.c, r.d, greatest(r.e, 1e-9) as e, r.f, r.o, r.p
-    from generate_series($3::bigint, $3::bigint + $2::bigint - 1) as n
-    cross join lateral (
+        day,
+        member,
+        case when rank < 12 then rank else 12 + (hashint8extended(member * 64 + rank, 9) & 65535) % 388 end as tool,
+        '{end}'::timestamptz - interval '400 days' + ((n + 0.5) / {events}) * interval '400 days' as occurred_at,
+        (h >> 40 & 65535) / 65536.0::float8 as c,
+        (h >> 20 & 65535) / 65536.0::float8 as d,
+        (h & 65535) / 65536.0::float8 as o
+    from (
         select
-            (hashint8extended(n, 1) & 1048575) / 1048576.0::double precision as a,
-            (hashint8extended(n, 2) & 1048575) / 1048576.0::double precision as b,
-            (hashint8extended(n, 3) & 1048575) / 1048576.0::double precision as c,
-            (hashint8extended(n, 4) & 1048575) / 1048576.0::double precision as d,
-            (hashint8extended(n, 5) & 1048575) / 1048576.0::double precision as e,
-            (hashint8extended(n, 6) & 1048575) / 1048576.0::double precision as f,
-            (hashint8extended(n, 7) & 1048575) / 1048576.0::double precision as o,
-            (hashint8extended(n, 8) & 1048575) / 1048576.0::double precision as p
+            n,
+            n * 400 / {events} as day,
+            floor(40 * power((hashint8extended(n, 1) & 1048575) / 1048576.0::float8, 1.8))::bigint * 5
+                + (n * 400 / {events}) % 5 as member,
+            floor(48 * power((hashint8extended(n, 2) & 1048575) / 1048576.0::float8, 2.5))::bigint as rank,
+            hashint8extended(n, 3) as h
+        from generate_series({first}::bigint, {last}::bigint) as n
     ) r
-) g
+) e

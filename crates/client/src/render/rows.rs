@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use model::api::{
-    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, Scores, Tally, Upload, Uploads,
+    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, Score, Scores, Tally, Upload,
+    Uploads,
 };
+use serde::Deserialize;
 
 use super::{Cell, Column, Listing, cell::ago};
 use crate::read::Board;
@@ -97,6 +99,27 @@ pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
         rows: rows.collect(),
         notes: notes(answer.as_of, answer.next_cursor.as_ref(), now),
     }
+}
+
+/// `GET /v1/scores/{tool_id}`, as far as a table shows it.
+#[derive(Debug, Deserialize)]
+pub struct OneScore {
+    #[serde(flatten)]
+    score: Score,
+    as_of: Option<DateTime<Utc>>,
+}
+
+/// `GET /v1/scores/{tool_id}`.
+pub fn score(answer: &OneScore, now: DateTime<Utc>) -> Listing {
+    let OneScore { score, as_of } = answer;
+    scores(
+        &Scores {
+            scores: vec![score.clone()],
+            next_cursor: None,
+            as_of: *as_of,
+        },
+        now,
+    )
 }
 
 /// `GET /v1/leaderboards/…`.
