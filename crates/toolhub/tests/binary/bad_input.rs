@@ -1,4 +1,4 @@
-//! What people get wrong, and what the machine does: one clear sentence each, and the right exit code.
+//! Bad logs and bad set-ups: one clear sentence each, and the right exit code. What needs no server is in `cli.rs`.
 
 use std::{fs, net::TcpListener};
 
@@ -61,82 +61,6 @@ fn a_half_written_last_line_waits_for_the_next_upload() {
         "{report}"
     );
     assert_eq!(report["problems"], serde_json::json!([]));
-}
-
-#[test]
-fn a_dry_run_prints_the_events_and_nothing_else() {
-    let machine = Machine::new();
-    machine.log("home", "s1", &three_calls("s1"));
-    let printed = machine.run(&["upload", "--dry-run", "--print-events"]);
-    assert_eq!(printed.code, Some(0), "{printed:?}");
-    let events: Vec<serde_json::Value> = printed
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(events.len(), 3);
-    assert!(events.iter().all(|event| event.get("task_text").is_none()));
-}
-
-#[test]
-fn a_home_without_logs_says_where_it_looked() {
-    let machine = Machine::new();
-    let ended = machine.run(&["upload", "--dry-run"]);
-    assert_said(
-        &ended,
-        1,
-        &[
-            "no session logs found",
-            &machine.path("home").join(".claude").display().to_string(),
-        ],
-    );
-    let empty = machine.path("empty");
-    fs::create_dir(&empty).unwrap();
-    let ended = machine.run(&["upload", "--dry-run", empty.to_str().unwrap()]);
-    assert_said(&ended, 1, &["no session logs found", empty.to_str().unwrap()]);
-    let ended = machine.run(&["upload", "--dry-run", "/nowhere/at/all"]);
-    assert_said(&ended, 1, &["/nowhere/at/all"]);
-}
-
-#[test]
-fn no_server_says_the_address_and_what_to_start() {
-    let machine = Machine::new();
-    machine.log("home", "s1", &three_calls("s1"));
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{address}");
-    let token = model::token::Token::from_random(&[7; 64]).unwrap();
-    for arguments in [["scores"].as_slice(), &["upload", "--retry-for", "0s"]] {
-        let given = ["--url", &url, "--token", token.reveal()];
-        let ended = machine.run(&[arguments, &given].concat());
-        assert!(matches!(ended.code, Some(1 | 75)), "{ended:?}");
-        assert!(ended.stderr.contains(&url), "{}", ended.stderr);
-        assert!(
-            !ended.stderr.contains(token.reveal()),
-            "a token is never printed: {}",
-            ended.stderr
-        );
-    }
-    let ended = machine.run(&["scores", "--url", &url, "--token", token.reveal()]);
-    assert_said(&ended, 1, &["toolhub serve"]);
-}
-
-#[test]
-fn a_mistyped_token_is_said_to_be_none_before_anybody_is_asked() {
-    let machine = Machine::new();
-    assert_said(&machine.run(&["scores", "--token", "thb_oops"]), 4, &["thb_", "checksum"]);
-}
-
-#[test]
-fn a_wrong_argument_says_what_would_be_right() {
-    let machine = Machine::new();
-    assert_said(
-        &machine.run(&["leaderboard", "--window", "8d"]),
-        2,
-        &["7d", "30d", "90d", "all"],
-    );
-    assert_said(&machine.run(&["leader"]), 2, &["leaderboard"]);
-    assert_said(&machine.run(&["scores", "--url", "ftp://x"]), 2, &["ftp://x"]);
 }
 
 #[cfg(feature = "server")]

@@ -97,12 +97,23 @@ fn a_home_without_a_token_is_told_how_to_get_one() {
     fs::create_dir(machine.path("data")).unwrap();
     fs::write(machine.path("data/photo.jpg"), "mine").unwrap();
     let server = machine.serve();
-    assert_eq!(fs::read_to_string(machine.path("data/photo.jpg")).unwrap(), "mine", "what was there stays there");
+    assert_eq!(
+        fs::read_to_string(machine.path("data/photo.jpg")).unwrap(),
+        "mine",
+        "what was there stays there"
+    );
     fs::create_dir(machine.path("other")).unwrap();
-    let output = machine.command(&["scores", "--url", &server.url]).env("HOME", machine.path("other")).output().unwrap();
+    let output = machine
+        .command(&["scores", "--url", &server.url])
+        .env("HOME", machine.path("other"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains(&server.url) && said.contains("toolhub login"), "{said}");
+    assert!(
+        said.contains(&server.url) && said.contains("toolhub login"),
+        "{said}"
+    );
     assert_eq!(server.stop(), Some(0));
 }
 
