@@ -5,6 +5,7 @@
 
 mod answer;
 mod hub;
+pub mod issuer;
 pub mod sample;
 
 pub use answer::Answer;

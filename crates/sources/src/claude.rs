@@ -70,7 +70,8 @@ impl Reader {
 
     /// Reads one line into `facts`; a line that is not one object leaves them as they were.
     pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
-        let record = Record::read(line)?;
+        let mut record = Record::default();
+        record.read(line)?;
         match record.kind.map_or(&b""[..], |kind| kind.0) {
             b"assistant" | b"user" => self.message(&record, facts),
             b"progress" if record.data.kind == Some(Str(b"agent_progress")) => {

@@ -171,10 +171,24 @@ impl<'a> Cursor<'a> {
 
     /// The next value if it is a count: a whole number that is not negative. Any other is jumped over.
     pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
-        let raw = self.raw()?.bytes();
-        Ok(std::str::from_utf8(raw)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok()))
+        self.peek()?;
+        let start = self.at;
+        let mut count = Some(0_u64);
+        while let Some(&digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+            let digit = u64::from(digit - b'0');
+            count = count.and_then(|count| count.checked_mul(10)?.checked_add(digit));
+            self.at += 1;
+        }
+        let ends = matches!(
+            self.bytes.get(self.at),
+            Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') | None
+        );
+        if self.at > start && ends {
+            return Ok(count);
+        }
+        self.at = start;
+        self.skip()?;
+        Ok(None)
     }
 
     /// The next value as it stands.

@@ -45,14 +45,15 @@ impl Strings {
         self.0.len()
     }
 
-    /// Gives back spare room.
-    pub(crate) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
-    }
-
     /// Takes over the texts of another set: the symbol here for each symbol there.
     pub(crate) fn absorb(&mut self, other: Strings) -> Renaming {
-        Renaming(other.0.into_iter().map(|text| self.intern(&text)).collect())
+        Renaming(
+            other
+                .0
+                .into_iter()
+                .map(|text| Sym::at(self.0.insert_full(text).0))
+                .collect(),
+        )
     }
 }
 

@@ -1,10 +1,6 @@
 //! The real binary, without a server: exit codes, what goes to stdout, and what it says when something is missing.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,

@@ -163,6 +163,12 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         0,
         format!("window {} (UTC days)", model::text::clean(&answer.window)),
     );
+    if answer.leaderboard.is_empty() {
+        notes.push(
+            "nothing to rank: `--window all` looks further back, `--kind all` shows built-in tools too"
+                .into(),
+        );
+    }
     Listing {
         columns,
         rows: rows.collect(),

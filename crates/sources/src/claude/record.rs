@@ -79,33 +79,30 @@ pub(crate) struct Data<'a> {
 
 impl<'a> Record<'a> {
     /// Collects a line. Fails when it is not exactly one object.
-    pub(crate) fn read(line: Cursor<'a>) -> Result<Record<'a>, Malformed> {
-        let mut record = Record::default();
-        let mut cursor = line;
-        cursor.object(|cursor, key| {
+    pub(crate) fn read(&mut self, mut line: Cursor<'a>) -> Result<(), Malformed> {
+        line.object(|cursor, key| {
             match key {
-                b"type" => record.kind = cursor.string()?,
-                b"subtype" => record.subtype = cursor.string()?,
-                b"uuid" => record.uuid = cursor.string()?,
-                b"timestamp" => record.timestamp = cursor.string()?,
-                b"sessionId" => record.session = cursor.string()?,
-                b"cwd" => record.cwd = cursor.string()?,
-                b"gitBranch" => record.branch = cursor.string()?,
-                b"version" => record.version = cursor.string()?,
-                b"isSidechain" => record.is_sidechain = cursor.boolean()? == Some(true),
-                b"isMeta" => record.is_meta = cursor.boolean()? == Some(true),
-                b"isCompactSummary" => record.is_compact_summary = cursor.boolean()? == Some(true),
-                b"message" => record.message.read(cursor)?,
-                b"toolUseResult" => record.outcome = OwnFigures::read(cursor)?,
-                b"content" => record.content = cursor.string()?,
-                b"attachment" => record.attachment = Some(cursor.raw()?),
-                b"data" => record.data.read(cursor)?,
+                b"type" => self.kind = cursor.string()?,
+                b"subtype" => self.subtype = cursor.string()?,
+                b"uuid" => self.uuid = cursor.string()?,
+                b"timestamp" => self.timestamp = cursor.string()?,
+                b"sessionId" => self.session = cursor.string()?,
+                b"cwd" => self.cwd = cursor.string()?,
+                b"gitBranch" => self.branch = cursor.string()?,
+                b"version" => self.version = cursor.string()?,
+                b"isSidechain" => self.is_sidechain = cursor.boolean()? == Some(true),
+                b"isMeta" => self.is_meta = cursor.boolean()? == Some(true),
+                b"isCompactSummary" => self.is_compact_summary = cursor.boolean()? == Some(true),
+                b"message" => self.message.read(cursor)?,
+                b"toolUseResult" => self.outcome = OwnFigures::read(cursor)?,
+                b"content" => self.content = cursor.string()?,
+                b"attachment" => self.attachment = Some(cursor.raw()?),
+                b"data" => self.data.read(cursor)?,
                 _ => cursor.skip()?,
             }
             Ok(())
         })?;
-        cursor.end()?;
-        Ok(record)
+        line.end()
     }
 }
 

@@ -60,10 +60,12 @@ fn mark(bytes: &[u8], marks: &mut Vec<u32>) {
 
 #[inline]
 fn push(mut bits: u64, base: u32, marks: &mut Vec<u32>) {
-    while bits != 0 {
-        marks.push(base + bits.trailing_zeros());
-        bits &= bits - 1;
-    }
+    // An iterator of known length makes room once for all bits of the block.
+    marks.extend((0..bits.count_ones()).map(|_| {
+        let place = base + bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        place
+    }));
 }
 
 impl Carry {
