@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The client of toolhub: finds session logs, plans batches, sends them until the server has acknowledged each; keeps
+//! credentials; asks for scores and boards and lays the answers out for people.
+//!
+//! An upload walks through these rooms, in this order: [`find`] looks for logs, [`collect`] reads them through
+//! `sources` in parallel, [`plan`] cuts the events into batches (pure), `send` delivers them and believes nothing but
+//! a receipt that echoes the batch, [`journal`] remembers what was acknowledged in case the run is killed.
+//! [`upload::upload`] is the whole walk.
+//!
+//! Nothing here prints, and nothing here reads the process environment except [`environment`].
+
+#![warn(missing_docs)]
+
+pub mod ci;
+pub mod collect;
+pub mod credentials;
+pub mod doctor;
+pub mod environment;
+pub mod error;
+pub mod find;
+pub mod hooks;
+pub mod identity;
+pub mod installed;
+mod inventory;
+pub mod journal;
+pub mod plan;
+pub mod project;
+pub mod read;
+mod receipt;
+pub mod render;
+pub mod report;
+pub mod retry;
+mod send;
+pub mod server;
+pub mod settings;
+pub mod upload;
+
+pub use environment::Environment;
+pub use error::{Error, Exit};
+pub use server::Server;

@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The HTTP server: authentication, limits, JSON in and out, and the worker that refreshes the scores.
+//!
+//! It holds no SQL and does not know the driver: every statement is a method of [`store::Store`]. It keeps nothing in
+//! memory that a second process beside it would miss.
+
+#![warn(missing_docs)]
+
+pub mod access;
+mod address;
+mod api;
+mod auth;
+mod body;
+mod commit;
+pub mod config;
+mod connections;
+mod error;
+mod extract;
+mod observe;
+mod oidc;
+mod rates;
+mod retention;
+pub mod router;
+mod serve;
+mod shed;
+mod state;
+mod worker;
+
+pub use config::Config;
+pub use serve::{ServeError, serve};

@@ -1,0 +1,109 @@
+//! Reading logs: the one place where the client's files meet the formats of `sources`.
+//!
+//! Files are read side by side, in chunks, so that memory holds the facts and one line per reader, never a file.
+
+use std::{
+    io::Read,
+    num::NonZeroUsize,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use sources::{Collected, FileFacts, LogReader, Options, Prices};
+
+use crate::{
+    Error,
+    find::{self, LogFile},
+    project::Projects,
+    report::Problem,
+};
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 256 * 1024;
+/// Most files read at a time: beyond, the disk is the limit and memory grows.
+const MOST_READERS: usize = 8;
+
+/// Reads the logs and joins what they say. `read` is told the bytes as they are read. A file that cannot be read is a
+/// problem, not an error: the others count.
+pub fn collect(
+    files: &[LogFile],
+    options: &Options,
+    prices: &Prices,
+    projects: &mut Projects,
+    read: &(dyn Fn(u64) + Sync),
+) -> (Collected, Vec<Problem>) {
+    // The largest first, so that no reader is left alone with it at the end.
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(files[at].bytes));
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<FileFacts, Problem>)>> = Mutex::new(Vec::with_capacity(files.len()));
+    let readers = thread::available_parallelism()
+        .map_or(2, NonZeroUsize::get)
+        .clamp(2, MOST_READERS);
+    thread::scope(|scope| {
+        for _ in 0..readers.min(files.len()) {
+            scope.spawn(|| {
+                let mut chunk = vec![0; CHUNK];
+                while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let facts = read_file(&files[at], options, &mut chunk, read);
+                    done.lock()
+                        .expect("no reader panics while it holds the lock")
+                        .push((at, facts));
+                }
+            });
+        }
+    });
+    let mut done = done
+        .into_inner()
+        .expect("no reader panics while it holds the lock");
+    // What is found must not depend on which reader was faster.
+    done.sort_by_key(|(at, _)| *at);
+    let mut facts = Vec::with_capacity(done.len());
+    let mut problems = Vec::new();
+    for (_, result) in done {
+        match result {
+            Ok(file) => facts.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (
+        sources::join(facts, prices, &mut |cwd| projects.of(cwd)),
+        problems,
+    )
+}
+
+/// The prices that come with the program, with those of a file of one's own.
+pub fn prices(file: Option<&std::path::Path>) -> Result<Prices, Error> {
+    let builtin = Prices::builtin();
+    let Some(path) = file else { return Ok(builtin) };
+    let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+    builtin.with_overrides(&text).map_err(|error| Error::BadFile {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+fn read_file(
+    log: &LogFile,
+    options: &Options,
+    chunk: &mut [u8],
+    read: &(dyn Fn(u64) + Sync),
+) -> Result<FileFacts, Problem> {
+    let unreadable = |error: std::io::Error| Problem::of_file(&log.path, "unreadable", &error.to_string());
+    let mut file = find::open(&log.path).map_err(unreadable)?;
+    let mut reader = LogReader::new(&log.path.to_string_lossy(), log.agent, options);
+    loop {
+        match file.read(chunk) {
+            Ok(0) => return Ok(reader.finish()),
+            Ok(bytes) => {
+                reader.feed(&chunk[..bytes]);
+                read(bytes as u64);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Tokens of several servers side by side, in one file that only its owner can read.
+//!
+//! ```toml
+//! default = "https://toolhub.example.org"
+//!
+//! [servers."https://toolhub.example.org"]
+//! token = "thb_…"
+//! org = "acme"
+//! member = "ann"
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use model::token::Token;
+use serde::{Deserialize, Serialize};
+
+use crate::{Environment, Error, server::normalize_url};
+
+/// Name of the file within the configuration directory.
+pub const FILE: &str = "credentials.toml";
+
+/// The file of credentials.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<String>,
+    #[serde(default)]
+    servers: BTreeMap<String, Entry>,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+/// What is kept about one server. `org` and `member` are for people to read; the server knows them from the token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Entry {
+    token: String,
+    /// The org that the token belongs to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub org: String,
+    /// The member that the token speaks for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub member: String,
+}
+
+/// Saves a token for this machine's user and makes its server the default: what `serve` does at its first run.
+/// Answers where.
+pub fn save(url: &str, token: &Token, org: &str, member: &str) -> Result<PathBuf, Error> {
+    let mut credentials = Credentials::load(&Environment::of_process())?;
+    credentials.set(url, token, org, member)?;
+    credentials.write()?;
+    Ok(credentials.path)
+}
+
+impl Credentials {
+    /// Reads the file; none is the same as an empty one. Refuses a file that others can read.
+    pub fn load(environment: &Environment) -> Result<Credentials, Error> {
+        Credentials::load_file(environment.config_dir()?.join(FILE))
+    }
+
+    fn load_file(path: PathBuf) -> Result<Credentials, Error> {
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Credentials {
+                    path,
+                    ..Credentials::default()
+                });
+            }
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        refuse_exposed(&path)?;
+        let mut credentials: Credentials = toml::from_str(&text).map_err(|error| Error::BadFile {
+            path: path.clone(),
+            detail: format!(
+                "not a file of credentials: {}. Log in again after removing it",
+                error.message()
+            ),
+        })?;
+        credentials.path = path;
+        Ok(credentials)
+    }
+
+    /// The server to use when none is named.
+    pub fn default_url(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
+    /// What is known about a server.
+    pub fn entry(&self, url: &str) -> Option<&Entry> {
+        self.servers.get(&normalize_url(url).ok()?)
+    }
+
+    /// The token for a server.
+    pub fn token(&self, url: &str) -> Option<Token> {
+        Token::parse(&self.entry(url)?.token).ok()
+    }
+
+    /// Keeps a token, in place of any other for this server, and makes the server the default.
+    pub fn set(&mut self, url: &str, token: &Token, org: &str, member: &str) -> Result<(), Error> {
+        let url = normalize_url(url)?;
+        let entry = Entry {
+            token: token.reveal().to_owned(),
+            org: org.to_owned(),
+            member: member.to_owned(),
+        };
+        self.servers.insert(url.clone(), entry);
+        self.default = Some(url);
+        Ok(())
+    }
+
+    /// Forgets a server. False when nothing was known about it.
+    pub fn forget(&mut self, url: &str) -> bool {
+        let Ok(url) = normalize_url(url) else { return false };
+        let known = self.servers.remove(&url).is_some();
+        if self.default.as_ref() == Some(&url) {
+            self.default = self.servers.keys().next().cloned();
+        }
+        known
+    }
+
+    /// Writes the file, readable by its owner only. The old one stands until the new one is complete.
+    pub fn write(&self) -> Result<(), Error> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        let text = toml::to_string(self).map_err(|error| Error::BadFile {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        })?;
+        // A temporary file has mode 0600 from its first byte.
+        let write = || {
+            let mut file = tempfile::Builder::new()
+                .prefix(".credentials-")
+                .tempfile_in(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(&self.path).map_err(|error| error.error)
+        };
+        write().map_err(Error::file(&self.path))?;
+        Ok(())
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(unix)]
+fn refuse_exposed(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)
+        .map_err(Error::file(path))?
+        .permissions()
+        .mode();
+    if mode & 0o077 != 0 {
+        return Err(Error::ExposedCredentials {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(seed: u8) -> Token {
+        Token::from_random(&[seed; 64]).unwrap()
+    }
+
+    fn home() -> (tempfile::TempDir, Environment) {
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::new(home.path(), home.path(), []);
+        (home, environment)
+    }
+
+    #[test]
+    fn several_servers_stand_side_by_side_and_the_last_login_is_the_default() {
+        let (_home, environment) = home();
+        let mut credentials = Credentials::load(&environment).unwrap();
+        credentials
+            .set("http://a.example/", &token(1), "acme", "ann")
+            .unwrap();
+        credentials
+            .set("https://B.example", &token(2), "beta", "ann")
+            .unwrap();
+        credentials.write().unwrap();
+        let mut read = Credentials::load(&environment).unwrap();
+        assert_eq!(read.default_url(), Some("https://b.example"));
+        assert_eq!(read.token("http://a.example"), Some(token(1)));
+        assert_eq!(read.token("https://b.example/"), Some(token(2)));
+        assert_eq!(
+            read.token("https://a.example"),
+            None,
+            "the scheme is part of the address"
+        );
+        assert!(read.forget("https://b.example"));
+        assert!(!read.forget("https://b.example"));
+        assert_eq!(read.default_url(), Some("http://a.example"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_readable_by_its_owner_only_and_refused_otherwise() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_home, environment) = home();
+        let mut credentials = Credentials::load(&environment).unwrap();
+        credentials
+            .set("http://a.example", &token(1), "acme", "ann")
+            .unwrap();
+        credentials.write().unwrap();
+        let path = credentials.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        for mode in [0o640, 0o604, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let Err(error) = Credentials::load(&environment) else {
+                panic!("mode {mode:o} was accepted")
+            };
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!("chmod 600 {}", path.display())),
+                "{error}"
+            );
+            assert_eq!(error.exit(), crate::Exit::NotAllowed);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_not_overwritten() {
+        let (_home, environment) = home();
+        let path = environment.config_dir().unwrap().join(FILE);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "something = else").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        assert!(matches!(
+            Credentials::load(&environment),
+            Err(Error::BadFile { .. })
+        ));
+    }
+}

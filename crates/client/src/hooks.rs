@@ -1,0 +1,381 @@
+//! Hooks of Claude Code: sessions are uploaded as they end, without anybody thinking of it.
+//!
+//! The hook only starts an uploader of its own and returns at once, because Claude Code may kill a hook when it exits.
+//! Nothing depends on it: the logs are the queue, and the next upload sends what a lost one did not. Form of the
+//! settings: <https://code.claude.com/docs/en/hooks>.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Environment, Error};
+
+/// When the hook runs: at the end of a session, and at the start of one for what an end has missed.
+pub const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
+/// The arguments by which our hook is known.
+pub const ARGUMENTS: &str = "hooks run";
+
+/// The user's settings file.
+#[derive(Debug)]
+pub struct Hooks {
+    path: PathBuf,
+    settings: Node,
+}
+
+/// JSON that keeps the order of its keys and the spelling of its values.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Node {
+    Object(IndexMap<String, Node>),
+    Array(Vec<Node>),
+    Scalar(Box<RawValue>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let node = match raw.get().as_bytes().first() {
+            Some(b'{') => serde_json::from_str(raw.get()).map(Node::Object),
+            Some(b'[') => serde_json::from_str(raw.get()).map(Node::Array),
+            _ => Ok(Node::Scalar(raw)),
+        };
+        node.map_err(serde::de::Error::custom)
+    }
+}
+
+impl Node {
+    fn object(&mut self) -> Option<&mut IndexMap<String, Node>> {
+        if let Node::Object(object) = self {
+            Some(object)
+        } else {
+            None
+        }
+    }
+
+    fn array(&mut self) -> Option<&mut Vec<Node>> {
+        if let Node::Array(array) = self {
+            Some(array)
+        } else {
+            None
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&Node> {
+        if let Node::Object(object) = self {
+            object.get(key)
+        } else {
+            None
+        }
+    }
+
+    fn items(&self) -> &[Node] {
+        if let Node::Array(array) = self { array } else { &[] }
+    }
+
+    fn text(&self) -> Option<String> {
+        if let Node::Scalar(raw) = self {
+            serde_json::from_str(raw.get()).ok()
+        } else {
+            None
+        }
+    }
+
+    fn of<T: Serialize>(value: &T) -> Node {
+        let json = serde_json::to_string(value).expect("texts and objects of texts are JSON");
+        serde_json::from_str(&json).expect("what was just written as JSON reads")
+    }
+}
+
+/// The command of a group that is ours.
+fn our_command(group: &Node) -> Option<String> {
+    let hooks = group.get("hooks")?;
+    hooks
+        .items()
+        .iter()
+        .filter_map(|hook| hook.get("command")?.text())
+        .find(|command| is_ours(command))
+}
+
+fn is_ours(command: &str) -> bool {
+    command.trim_end().ends_with(ARGUMENTS) && command.contains("toolhub")
+}
+
+impl Hooks {
+    /// Reads the settings file; none is the same as an empty one.
+    pub fn load(environment: &Environment) -> Result<Hooks, Error> {
+        let folder = environment
+            .path("CLAUDE_CONFIG_DIR")
+            .or_else(|| Some(environment.home()?.join(".claude")))
+            .ok_or(Error::NoHome)?;
+        let path = folder.join("settings.json");
+        // Many keep this file elsewhere and link to it: the link must stay.
+        let path = path.canonicalize().unwrap_or(path);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) if text.trim().is_empty() => "{}".to_owned(),
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "{}".to_owned(),
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        match serde_json::from_str(&text) {
+            Ok(settings @ Node::Object(_)) => Ok(Hooks { path, settings }),
+            Ok(_) => Err(Error::BadFile {
+                path,
+                detail: "the settings are not a JSON object".into(),
+            }),
+            Err(error) => Err(Error::BadFile {
+                path,
+                detail: format!("not JSON, so it is left alone: {error}"),
+            }),
+        }
+    }
+
+    /// The commands that are installed, by event.
+    pub fn installed(&self) -> Vec<(&'static str, String)> {
+        let groups = |event: &str| self.settings.get("hooks")?.get(event).map(Node::items);
+        EVENTS
+            .into_iter()
+            .flat_map(|event| {
+                let groups = groups(event).unwrap_or_default();
+                groups
+                    .iter()
+                    .filter_map(our_command)
+                    .map(move |command| (event, command))
+            })
+            .collect()
+    }
+
+    /// Installs the hook for a program, in place of an older one of ours. False when it was there already.
+    pub fn install(&mut self, program: &Path) -> Result<bool, Error> {
+        let command = format!("{} {ARGUMENTS}", quoted(program));
+        if self.installed() == EVENTS.map(|event| (event, command.clone())) {
+            return Ok(false);
+        }
+        self.remove()?;
+        let group =
+            serde_json::json!({ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] });
+        for event in EVENTS {
+            let path = self.path.clone();
+            let wrong = || Error::BadFile {
+                path,
+                detail: format!("`hooks.{event}` is not a list"),
+            };
+            let settings = self
+                .settings
+                .object()
+                .expect("load refuses anything but an object");
+            let hooks = settings
+                .entry("hooks".to_owned())
+                .or_insert_with(|| Node::Object(IndexMap::new()));
+            let groups = hooks
+                .object()
+                .map(|hooks| hooks.entry(event.to_owned()).or_insert(Node::Array(Vec::new())));
+            groups
+                .and_then(Node::array)
+                .ok_or_else(wrong)?
+                .push(Node::of(&group));
+        }
+        self.write()?;
+        Ok(true)
+    }
+
+    /// Removes our hook and nothing else. False when there was none.
+    pub fn uninstall(&mut self) -> Result<bool, Error> {
+        if self.installed().is_empty() {
+            return Ok(false);
+        }
+        self.remove()?;
+        self.write()?;
+        Ok(true)
+    }
+
+    fn remove(&mut self) -> Result<(), Error> {
+        let settings = self
+            .settings
+            .object()
+            .expect("load refuses anything but an object");
+        let Some(hooks) = settings.get_mut("hooks") else {
+            return Ok(());
+        };
+        let Some(hooks) = hooks.object() else {
+            return Err(Error::BadFile {
+                path: self.path.clone(),
+                detail: "`hooks` is not an object".into(),
+            });
+        };
+        for event in EVENTS {
+            if let Some(groups) = hooks.get_mut(event).and_then(Node::array) {
+                groups.retain_mut(|group| {
+                    let Some(_) = our_command(group) else { return true };
+                    let Some(list) = group
+                        .object()
+                        .and_then(|group| group.get_mut("hooks"))
+                        .and_then(Node::array)
+                    else {
+                        return true;
+                    };
+                    list.retain(|hook| {
+                        !hook
+                            .get("command")
+                            .and_then(Node::text)
+                            .is_some_and(|c| is_ours(&c))
+                    });
+                    !list.is_empty()
+                });
+                if groups.is_empty() {
+                    hooks.shift_remove(event);
+                }
+            }
+        }
+        if hooks.is_empty() {
+            settings.shift_remove("hooks");
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<(), Error> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let text =
+            serde_json::to_string_pretty(&self.settings).map_err(|error| Error::Output(error.into()))?;
+        let write = || {
+            fs::create_dir_all(folder)?;
+            let mut file = tempfile::Builder::new()
+                .prefix(".settings-")
+                .tempfile_in(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.write_all(b"\n")?;
+            if let Ok(metadata) = fs::metadata(&self.path) {
+                file.as_file().set_permissions(metadata.permissions())?;
+            }
+            file.as_file().sync_all()?;
+            file.persist(&self.path).map_err(|error| error.error).map(drop)
+        };
+        write().map_err(Error::file(&self.path))
+    }
+
+    /// Where the settings are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A path as one word of a shell.
+fn quoted(program: &Path) -> String {
+    let text = program.display().to_string();
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+:\\".contains(c));
+    if plain {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(settings: &str) -> (tempfile::TempDir, Environment) {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join(".claude")).unwrap();
+        fs::write(home.path().join(".claude/settings.json"), settings).unwrap();
+        let environment = Environment::new(home.path(), home.path(), []);
+        (home, environment)
+    }
+
+    const OTHERS: &str = r#"{
+  "zeta": 1.50,
+  "hooks": {
+    "SessionEnd": [
+      {
+        "hooks": [
+          {
+            "type": "command",
+            "command": "say bye"
+          }
+        ]
+      }
+    ]
+  },
+  "alpha": "a"
+}
+"#;
+
+    #[test]
+    fn installing_and_uninstalling_leaves_everything_else_as_it_was() {
+        let (home, environment) = home(OTHERS);
+        let file = home.path().join(".claude/settings.json");
+        let program = Path::new("/opt/my tools/toolhub");
+        let mut hooks = Hooks::load(&environment).unwrap();
+        assert!(hooks.installed().is_empty());
+        assert!(hooks.install(program).unwrap());
+        let mut again = Hooks::load(&environment).unwrap();
+        let command = "'/opt/my tools/toolhub' hooks run".to_owned();
+        assert_eq!(
+            again.installed(),
+            [("SessionStart", command.clone()), ("SessionEnd", command)]
+        );
+        assert!(!again.install(program).unwrap(), "a second time changes nothing");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.find("zeta").unwrap() < text.find("alpha").unwrap(), "{text}");
+        assert!(text.contains("1.50") && text.contains("say bye"), "{text}");
+        assert!(
+            again.install(Path::new("/usr/bin/toolhub")).unwrap(),
+            "a moved program replaces the old one"
+        );
+        assert_eq!(again.installed().len(), 2);
+        assert!(again.uninstall().unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), OTHERS);
+        assert!(!Hooks::load(&environment).unwrap().uninstall().unwrap());
+    }
+
+    #[test]
+    fn a_missing_file_is_made_and_a_broken_one_is_left_alone() {
+        let (home, environment) = home("");
+        fs::remove_dir_all(home.path().join(".claude")).unwrap();
+        assert!(
+            Hooks::load(&environment)
+                .unwrap()
+                .install(Path::new("/usr/bin/toolhub"))
+                .unwrap()
+        );
+        assert_eq!(Hooks::load(&environment).unwrap().installed().len(), 2);
+        for broken in [
+            "{ // comment\n}",
+            "[]",
+            r#"{"hooks":[]}"#,
+            r#"{"hooks":{"SessionEnd":{}}}"#,
+        ] {
+            let file = home.path().join(".claude/settings.json");
+            fs::write(&file, broken).unwrap();
+            let result =
+                Hooks::load(&environment).and_then(|mut hooks| hooks.install(Path::new("/usr/bin/toolhub")));
+            assert!(matches!(result, Err(Error::BadFile { .. })), "{broken}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), broken);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_settings_file_stays_a_link() {
+        let (home, environment) = home("{}");
+        let dotfiles = home.path().join("dotfiles.json");
+        let file = home.path().join(".claude/settings.json");
+        fs::rename(&file, &dotfiles).unwrap();
+        std::os::unix::fs::symlink(&dotfiles, &file).unwrap();
+        assert!(
+            Hooks::load(&environment)
+                .unwrap()
+                .install(Path::new("/usr/bin/toolhub"))
+                .unwrap()
+        );
+        assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+        assert!(fs::read_to_string(&dotfiles).unwrap().contains("hooks run"));
+    }
+}

@@ -1,0 +1,392 @@
+//! Which tools are installed on this machine: names, kinds and descriptions, nothing of their content.
+//!
+//! Places and forms are Claude Code's (<https://code.claude.com/docs/en/settings>): `skills/<name>/SKILL.md`,
+//! `agents/**/*.md`, `commands/**/*.md`, `mcpServers` objects, and plugins that hold the same again.
+
+mod page;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{
+    Kind, ToolId,
+    inventory::{InstalledTool, MachineInventory},
+    text,
+};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use page::{Page, head};
+
+use crate::{Environment, environment, plan::hex};
+
+/// Greatest settings file that is read; Claude Code's own grows to a few MB.
+const SETTINGS: u64 = 64 * 1024 * 1024;
+/// Bytes of a description that are sent.
+const DESCRIPTION: usize = 1_024;
+/// Folders below each other in which commands and agents are looked for.
+const DEPTH: usize = 5;
+
+/// Looks at the machine: the home's tools, and those of the projects in which sessions ran. `None` when nothing is
+/// installed.
+pub fn scan(
+    home: &Path,
+    projects: &BTreeSet<PathBuf>,
+    environment: &Environment,
+) -> Option<MachineInventory> {
+    let own_home = environment.home() == Some(home);
+    let moved = environment.path("CLAUDE_CONFIG_DIR").filter(|_| own_home);
+    let mut scan = Scan {
+        follow: own_home,
+        tools: BTreeMap::new(),
+    };
+    let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
+    scan.folder(&config, "user");
+    scan.plugins(&config.join("plugins"));
+    let state = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
+    if let Some(state) = scan.json(&state) {
+        scan.servers(state.get("mcpServers"), "user", "");
+        for project in state
+            .get("projects")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(Map::values)
+        {
+            scan.servers(project.get("mcpServers"), "local", "");
+        }
+    }
+    // A project's folder came with a repository that somebody else may have written.
+    scan.follow = false;
+    for project in projects {
+        scan.folder(&project.join(".claude"), "project");
+        if let Some(declared) = scan.json(&project.join(".mcp.json")) {
+            scan.servers(declared.get("mcpServers"), "project", "");
+        }
+    }
+    if scan.tools.is_empty() {
+        return None;
+    }
+    Some(MachineInventory {
+        machine_id: machine_id(home),
+        observed_at: environment::now(),
+        tools: scan.tools.into_values().collect(),
+    })
+}
+
+/// A stable id that does not tell the machine's name: SHA-256 of what the system calls itself, and of the home.
+fn machine_id(home: &Path) -> String {
+    let mut digest = Sha256::new();
+    digest.update(b"toolhub machine\0");
+    let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| {
+            fs::read_to_string(path)
+                .ok()
+                .map(|id| id.trim().to_owned())
+                .filter(|id| !id.is_empty())
+        });
+    digest.update(id.unwrap_or_else(host_name).as_bytes());
+    digest.update([0]);
+    digest.update(home.as_os_str().as_encoded_bytes());
+    hex(&digest.finalize()[..16])
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    Environment::of_process()
+        .var("COMPUTERNAME")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+struct Scan {
+    /// Whether links are followed: in one's own home many keep these folders elsewhere.
+    follow: bool,
+    tools: BTreeMap<ToolId, InstalledTool>,
+}
+
+impl Scan {
+    fn add(&mut self, kind: Kind, name: &str, description: Option<&str>, source: &str) {
+        if name.is_empty() {
+            return;
+        }
+        let tool_id = ToolId::from_log(kind, name);
+        let description = description
+            .map(|text| text::clean_prose(text::truncate_bytes(text.trim(), DESCRIPTION)).into_owned())
+            .filter(|text| !text.is_empty());
+        // The first place that declares a tool is the one that counts.
+        self.tools.entry(tool_id.clone()).or_insert(InstalledTool {
+            tool_id,
+            description,
+            source: Some(text::clean(source).into_owned()),
+        });
+    }
+
+    /// A `.claude` folder: skills, agents and commands.
+    fn folder(&mut self, folder: &Path, source: &str) {
+        for (name, description) in self.skills(&folder.join("skills")) {
+            self.add(Kind::Skill, &name, description.as_deref(), source);
+        }
+        for page in self.pages(&folder.join("agents")) {
+            self.add(Kind::Agent, page.declared_name(), page.description(), source);
+        }
+        for page in self.pages(&folder.join("commands")) {
+            self.add(Kind::Command, &page.path_name, page.description(), source);
+        }
+    }
+
+    /// `installed_plugins.json` names the plugins and where they are. Skills and commands of a plugin are both called
+    /// as `plugin:<plugin>@<name>`, its agents as `<plugin>:<name>`.
+    fn plugins(&mut self, folder: &Path) {
+        let Some(list) = self.json(&folder.join("installed_plugins.json")) else {
+            return;
+        };
+        let plugins = list
+            .get("plugins")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        for (id, installs) in plugins {
+            let plugin = id.split('@').next().unwrap_or_default();
+            let install = installs.get(0).unwrap_or(&installs);
+            let Some(place) = install
+                .get("installPath")
+                .and_then(Value::as_str)
+                .map(PathBuf::from)
+            else {
+                continue;
+            };
+            let source = format!("plugin:{plugin}");
+            for (name, description) in self.skills(&place.join("skills")) {
+                self.add(
+                    Kind::Plugin,
+                    &format!("{plugin}@{name}"),
+                    description.as_deref(),
+                    &source,
+                );
+            }
+            for page in self.pages(&place.join("commands")) {
+                self.add(
+                    Kind::Plugin,
+                    &format!("{plugin}@{}", page.path_name),
+                    page.description(),
+                    &source,
+                );
+            }
+            for page in self.pages(&place.join("agents")) {
+                self.add(
+                    Kind::Agent,
+                    &format!("{plugin}:{}", page.declared_name()),
+                    page.description(),
+                    &source,
+                );
+            }
+            if let Some(declared) = self.json(&place.join(".mcp.json")) {
+                let servers = declared.get("mcpServers").unwrap_or(&declared);
+                self.servers(Some(servers), &source, &format!("plugin_{plugin}_"));
+            }
+        }
+    }
+
+    /// MCP servers, under the name that their calls carry: any character but letters, digits, `_` and `-` is `_`.
+    fn servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str) {
+        for name in servers.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+            let called: String = format!("{prefix}{name}")
+                .chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect();
+            self.add(Kind::Mcp, &called, None, source);
+        }
+    }
+
+    fn skills(&self, folder: &Path) -> Vec<(String, Option<String>)> {
+        let walk = WalkDir::new(folder)
+            .min_depth(1)
+            .max_depth(1)
+            .follow_links(self.follow)
+            .follow_root_links(self.follow);
+        walk.into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_dir())
+            .filter_map(|entry| {
+                let page = Page::read(&entry.path().join("SKILL.md"), self.follow)?;
+                let name = page.fields.get("name").cloned();
+                let name = name.unwrap_or_else(|| entry.file_name().to_string_lossy().into_owned());
+                Some((name, page.fields.get("description").cloned()))
+            })
+            .collect()
+    }
+
+    fn pages(&self, folder: &Path) -> Vec<Page> {
+        let walk = WalkDir::new(folder)
+            .max_depth(DEPTH)
+            .follow_links(self.follow)
+            .follow_root_links(self.follow)
+            .sort_by_file_name();
+        walk.into_iter()
+            .flatten()
+            .filter(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "md")
+            })
+            .filter_map(|entry| {
+                let below = entry.path().strip_prefix(folder).ok()?.with_extension("");
+                let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+                let mut page = Page::read(entry.path(), self.follow)?;
+                page.path_name = parts.join(":");
+                Some(page)
+            })
+            .collect()
+    }
+
+    fn json(&self, path: &Path) -> Option<Value> {
+        serde_json::from_slice(&head(path, SETTINGS, self.follow)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, files: &[(&str, &str)]) {
+        for (name, content) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+    }
+
+    fn ids(machine: &MachineInventory) -> Vec<(&str, &str)> {
+        machine
+            .tools
+            .iter()
+            .map(|tool| (tool.tool_id.as_str(), tool.source.as_deref().unwrap_or_default()))
+            .collect()
+    }
+
+    #[test]
+    fn skills_agents_commands_servers_and_plugins_are_found_with_their_source() {
+        let home = tempfile::tempdir().unwrap();
+        let plugin = home.path().join(".claude/plugins/cache/caveman");
+        let list = format!(
+            r#"{{"version":2,"plugins":{{"caveman@market":[{{"scope":"user","installPath":"{}"}}]}}}}"#,
+            plugin.display()
+        );
+        write(
+            home.path(),
+            &[
+                (
+                    ".claude/skills/pdf/SKILL.md",
+                    "---\nname: pdf\ndescription: \"Reads: PDFs\"\n---\nbody",
+                ),
+                (".claude/skills/empty/readme.md", "no skill"),
+                (
+                    ".claude/agents/reviewer.md",
+                    "---\nname: code-reviewer\ndescription: >\n  Reviews\n  code\n---",
+                ),
+                (".claude/commands/front/build.md", "Build it"),
+                (
+                    ".claude.json",
+                    r#"{"mcpServers":{"linear server":{}},"projects":{"/w":{"mcpServers":{"local":{}}}}}"#,
+                ),
+                (".claude/plugins/installed_plugins.json", &list),
+                (
+                    ".claude/plugins/cache/caveman/skills/compress/SKILL.md",
+                    "---\ndescription: short\n---",
+                ),
+                (".claude/plugins/cache/caveman/agents/grunt.md", ""),
+                (
+                    ".claude/plugins/cache/caveman/.mcp.json",
+                    r#"{"mcpServers":{"fire":{}}}"#,
+                ),
+                ("work/api/.mcp.json", r#"{"mcpServers":{"db":{}}}"#),
+                ("work/api/.claude/commands/deploy.md", ""),
+            ],
+        );
+        let environment = Environment::new(home.path(), home.path(), []);
+        let projects = BTreeSet::from([home.path().join("work/api")]);
+        let machine = scan(home.path(), &projects, &environment).unwrap();
+        assert_eq!(
+            ids(&machine),
+            [
+                ("agent:caveman:grunt", "plugin:caveman"),
+                ("agent:code-reviewer", "user"),
+                ("command:deploy", "project"),
+                ("command:front:build", "user"),
+                ("mcp:db", "project"),
+                ("mcp:linear_server", "user"),
+                ("mcp:local", "local"),
+                ("mcp:plugin_caveman_fire", "plugin:caveman"),
+                ("plugin:caveman@compress", "plugin:caveman"),
+                ("skill:pdf", "user"),
+            ]
+        );
+        let of = |id: &str| {
+            machine
+                .tools
+                .iter()
+                .find(|tool| tool.tool_id.as_str() == id)
+                .unwrap()
+        };
+        assert_eq!(of("skill:pdf").description.as_deref(), Some("Reads: PDFs"));
+        assert_eq!(
+            of("agent:code-reviewer").description.as_deref(),
+            Some("Reviews code")
+        );
+    }
+
+    #[test]
+    fn the_machine_has_a_stable_id_that_is_no_name() {
+        let here = machine_id(Path::new("/home/ann"));
+        assert_eq!(here, machine_id(Path::new("/home/ann")));
+        assert_ne!(here, machine_id(Path::new("/home/bob")));
+        assert_eq!(here.len(), 32);
+        assert!(here.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+
+    #[test]
+    fn a_bare_machine_has_no_inventory() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::new(home.path(), home.path(), []);
+        assert_eq!(scan(home.path(), &BTreeSet::new(), &environment), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_projects_links_are_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let secrets = tempfile::tempdir().unwrap();
+        write(
+            secrets.path(),
+            &[
+                ("diary/SKILL.md", "---\ndescription: secret\n---"),
+                ("private.md", "secret"),
+            ],
+        );
+        let claude = home.path().join("api/.claude");
+        fs::create_dir_all(&claude).unwrap();
+        std::os::unix::fs::symlink(secrets.path(), claude.join("skills")).unwrap();
+        fs::create_dir_all(claude.join("commands")).unwrap();
+        std::os::unix::fs::symlink(secrets.path().join("private.md"), claude.join("commands/x.md")).unwrap();
+        let environment = Environment::new(home.path(), home.path(), []);
+        let projects = BTreeSet::from([home.path().join("api")]);
+        assert_eq!(scan(home.path(), &projects, &environment), None);
+    }
+}

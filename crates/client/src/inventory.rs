@@ -1,0 +1,127 @@
+//! Sending the inventory in parts that obey the server's limits.
+
+use model::{
+    inventory::{Inventory, InventoryReceipt, MachineInventory, SessionInventory},
+    limits::Limits,
+};
+
+use crate::{Error, send::Sender};
+
+const PATH: &str = "/v1/inventory";
+
+/// Sends everything; `None` when the server takes no inventory.
+pub(crate) async fn send(inventory: Inventory, sender: &Sender) -> Result<Option<InventoryReceipt>, Error> {
+    let mut total = InventoryReceipt::default();
+    for part in parts(inventory, sender.limits()) {
+        let body = serde_json::to_vec(&part).map_err(|error| Error::Output(error.into()))?;
+        let Some(receipt) = sender.put::<InventoryReceipt>(PATH, body).await? else {
+            return Ok(None);
+        };
+        total.sessions += receipt.sessions;
+        total.loaded += receipt.loaded;
+        total.installed += receipt.installed;
+        total.changed += receipt.changed;
+    }
+    Ok(Some(total))
+}
+
+/// Cuts an inventory: sessions until a part has as many rows as a batch may have events, or half of the bytes that a
+/// body may have. A machine is a part of its own, because a tool missing from its list is no longer installed.
+fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
+    let mut parts = Vec::new();
+    let (mut sessions, mut rows, mut bytes) = (Vec::new(), 0, 0);
+    for session in inventory.sessions {
+        let (more_rows, more_bytes) = size(&session);
+        if !sessions.is_empty()
+            && (rows + more_rows > limits.batch_events || bytes + more_bytes > limits.decoded_bytes / 2)
+        {
+            parts.push(Inventory {
+                sessions: std::mem::take(&mut sessions),
+                machine: None,
+            });
+            (rows, bytes) = (0, 0);
+        }
+        rows += more_rows;
+        bytes += more_bytes;
+        sessions.push(session);
+    }
+    if !sessions.is_empty() {
+        parts.push(Inventory {
+            sessions,
+            machine: None,
+        });
+    }
+    parts.extend(inventory.machine.map(|machine: MachineInventory| Inventory {
+        sessions: Vec::new(),
+        machine: Some(machine),
+    }));
+    parts
+}
+
+/// Rows and JSON bytes of a session.
+fn size(session: &SessionInventory) -> (usize, usize) {
+    (
+        session.tools.len(),
+        serde_json::to_vec(session).map_or(0, |json| json.len() + 1),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use model::{ToolId, inventory::LoadedTool};
+
+    use super::*;
+
+    fn session(id: usize, tools: usize) -> SessionInventory {
+        let tool_id = ToolId::parse("skill:pdf").unwrap();
+        SessionInventory {
+            session_id: format!("s{id}"),
+            project: None,
+            agent: None,
+            observed_at: DateTime::UNIX_EPOCH,
+            tools: vec![
+                LoadedTool {
+                    tool_id,
+                    context_bytes: 1
+                };
+                tools
+            ],
+        }
+    }
+
+    #[test]
+    fn parts_stay_within_the_limits_and_lose_no_session() {
+        let limits = Limits {
+            batch_events: 10,
+            ..Limits::default()
+        };
+        let machine = MachineInventory {
+            machine_id: "m".into(),
+            observed_at: DateTime::UNIX_EPOCH,
+            tools: Vec::new(),
+        };
+        let sessions: Vec<_> = [4, 4, 4, 30, 1]
+            .iter()
+            .enumerate()
+            .map(|(id, &tools)| session(id, tools))
+            .collect();
+        let parts = parts(
+            Inventory {
+                sessions: sessions.clone(),
+                machine: Some(machine),
+            },
+            &limits,
+        );
+        let lengths: Vec<usize> = parts.iter().map(|part| part.sessions.len()).collect();
+        assert_eq!(lengths, [2, 1, 1, 1, 0]);
+        let all: Vec<_> = parts.iter().flat_map(|part| part.sessions.clone()).collect();
+        assert_eq!(all, sessions);
+        assert!(parts[4].machine.is_some() && parts[..4].iter().all(|part| part.machine.is_none()));
+    }
+
+    #[test]
+    fn nothing_known_sends_nothing() {
+        assert_eq!(parts(Inventory::default(), &Limits::default()), []);
+    }
+}

@@ -1,0 +1,297 @@
+//! What the server has acknowledged, in case the run is killed before its end.
+//!
+//! One file per server and token: a header, then blocks. A block is the number of its fingerprints (u32, little
+//! endian), the CRC-32 of their bytes (u32), and the fingerprints. A block is appended only after the receipt was
+//! understood. Whatever does not read as a block ends the journal: at worst events are sent again, and the server
+//! calls them duplicates. A run that completes removes the file.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use model::token::Token;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Environment, Error,
+    plan::{Fingerprint, hex},
+};
+
+const HEADER: &[u8; 8] = b"thjrnl1\n";
+/// A batch has at most a few thousand events; a greater count is damage.
+const MOST_PER_BLOCK: u32 = 1 << 20;
+
+/// The journal of one server and token, locked for this run.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    acknowledged: HashSet<Fingerprint>,
+}
+
+/// Where the state about one server and token is kept.
+#[derive(Clone, Debug)]
+pub struct Place {
+    folder: PathBuf,
+    name: String,
+}
+
+impl Place {
+    /// Of a server and a token. The name tells nothing about either.
+    pub fn of(environment: &Environment, url: &str, token: &Token) -> Result<Place, Error> {
+        let mut digest = Sha256::new();
+        digest.update(url.as_bytes());
+        digest.update([0]);
+        digest.update(token.hash().0);
+        let name = hex(&digest.finalize()[..8]);
+        Ok(Place {
+            folder: environment.state_dir()?.join("journal"),
+            name,
+        })
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        self.folder.join(format!("{}.{extension}", self.name))
+    }
+
+    /// When the last complete upload of all of this machine's logs began.
+    pub fn last_complete(&self) -> Option<DateTime<Utc>> {
+        fs::read_to_string(self.file("complete"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    /// Remembers when a complete upload of all of this machine's logs began.
+    pub fn set_last_complete(&self, started: DateTime<Utc>) -> Result<(), Error> {
+        let path = self.file("complete");
+        fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
+        fs::write(&path, started.to_rfc3339()).map_err(Error::file(&path))
+    }
+}
+
+impl Journal {
+    /// Opens the journal and reads what an earlier run left. `None` when another run holds it: this one then does
+    /// without, and may send an event that the other has sent.
+    pub fn open(place: &Place) -> Result<Option<Journal>, Error> {
+        fs::create_dir_all(&place.folder).map_err(Error::file(&place.folder))?;
+        let path = place.file("journal");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::file(&path))?;
+        let (acknowledged, sound) = read(&bytes);
+        start_at(&mut file, sound).map_err(Error::file(&path))?;
+        Ok(Some(Journal {
+            file,
+            path,
+            acknowledged,
+        }))
+    }
+
+    /// What earlier runs had acknowledged.
+    pub fn acknowledged(&self) -> &HashSet<Fingerprint> {
+        &self.acknowledged
+    }
+
+    /// Remembers events whose receipt was understood.
+    pub fn append(&mut self, events: &[Fingerprint]) -> Result<(), Error> {
+        let Ok(count) = u32::try_from(events.len()) else {
+            return Ok(());
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        let prints: Vec<u8> = events.iter().flat_map(|print| print.0).collect();
+        let mut block = Vec::with_capacity(8 + prints.len());
+        block.extend(count.to_le_bytes());
+        block.extend(crc32fast::hash(&prints).to_le_bytes());
+        block.extend(prints);
+        self.file.write_all(&block).map_err(Error::file(&self.path))
+    }
+
+    /// The run is complete: there is nothing to resume.
+    pub fn remove(self) -> Result<(), Error> {
+        match fs::remove_file(&self.path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
+                path: self.path,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Cuts off what is damaged, so that what is appended can be read.
+fn start_at(file: &mut File, sound: usize) -> io::Result<()> {
+    let end = if sound == 0 {
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(HEADER)?;
+        HEADER.len()
+    } else {
+        sound
+    };
+    let end = u64::try_from(end).map_err(io::Error::other)?;
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end)).map(drop)
+}
+
+/// The fingerprints of a journal, and how many of its bytes are sound (0: not even the header).
+fn read(bytes: &[u8]) -> (HashSet<Fingerprint>, usize) {
+    let mut prints = HashSet::new();
+    let Some(mut rest) = bytes.strip_prefix(HEADER.as_slice()) else {
+        return (prints, 0);
+    };
+    while let Some((block, after)) = block(rest) {
+        prints.extend(block.as_chunks().0.iter().map(|&bytes| Fingerprint(bytes)));
+        rest = after;
+    }
+    (prints, bytes.len() - rest.len())
+}
+
+fn block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&count, rest) = bytes.split_first_chunk()?;
+    let (&sum, rest) = rest.split_first_chunk()?;
+    let count = u32::from_le_bytes(count);
+    if count > MOST_PER_BLOCK {
+        return None;
+    }
+    let (prints, rest) = rest.split_at_checked(usize::try_from(count).ok()? * 8)?;
+    (crc32fast::hash(prints) == u32::from_le_bytes(sum)).then_some((prints, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place(folder: &Path) -> Place {
+        Place {
+            folder: folder.to_owned(),
+            name: "a".into(),
+        }
+    }
+
+    fn prints(range: std::ops::Range<u64>) -> Vec<Fingerprint> {
+        range.map(|n| Fingerprint(n.to_le_bytes())).collect()
+    }
+
+    fn two_blocks(folder: &Path) -> Vec<u8> {
+        let mut journal = Journal::open(&place(folder)).unwrap().unwrap();
+        journal.append(&prints(0..10)).unwrap();
+        journal.append(&prints(10..15)).unwrap();
+        fs::read(journal.path()).unwrap()
+    }
+
+    #[test]
+    fn a_killed_run_is_resumed_and_a_complete_one_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        two_blocks(folder.path());
+        let journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+        assert_eq!(*journal.acknowledged(), prints(0..15).into_iter().collect());
+        journal.remove().unwrap();
+        let fresh = Journal::open(&place(folder.path())).unwrap().unwrap();
+        assert!(fresh.acknowledged().is_empty());
+    }
+
+    #[test]
+    fn a_journal_that_another_run_holds_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Journal::open(&place(folder.path())).unwrap().unwrap();
+        assert!(Journal::open(&place(folder.path())).unwrap().is_none());
+        drop(held);
+        assert!(Journal::open(&place(folder.path())).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_cut_journal_keeps_its_whole_blocks_and_takes_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = two_blocks(folder.path());
+        let path = place(folder.path()).file("journal");
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            let mut journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+            let known = journal.acknowledged().clone();
+            assert!(
+                [0, 10].contains(&known.len()),
+                "{length} bytes gave {}",
+                known.len()
+            );
+            journal.append(&prints(100..102)).unwrap();
+            drop(journal);
+            let again = Journal::open(&place(folder.path())).unwrap().unwrap();
+            assert_eq!(again.acknowledged().len(), known.len() + 2);
+        }
+    }
+
+    #[test]
+    fn a_newer_or_foreign_journal_is_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = place(folder.path()).file("journal");
+        for content in [
+            &b"thjrnl2\nwhatever"[..],
+            b"",
+            b"\0\0\0\0\0\0\0\0\0\0",
+            b"thjrnl1\n\xFF\xFF\xFF\xFF\0\0\0\0",
+        ] {
+            fs::write(&path, content).unwrap();
+            let journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+            assert!(journal.acknowledged().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_last_complete_run_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        assert_eq!(place.last_complete(), None);
+        let time: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().unwrap();
+        place.set_last_complete(time).unwrap();
+        assert_eq!(place.last_complete(), Some(time));
+        fs::write(place.file("complete"), "nonsense").unwrap();
+        assert_eq!(place.last_complete(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_read_without_a_panic_and_a_flipped_bit_invents_nothing(
+            at in 0_usize..144, bit in 0_u8..8, noise in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let mut bytes = HEADER.to_vec();
+            for range in [0..10, 10..15] {
+                let body: Vec<u8> = prints(range).iter().flat_map(|print| print.0).collect();
+                bytes.extend(u32::try_from(body.len() / 8).unwrap().to_le_bytes());
+                bytes.extend(crc32fast::hash(&body).to_le_bytes());
+                bytes.extend(body);
+            }
+            let genuine: HashSet<Fingerprint> = prints(0..15).into_iter().collect();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            prop_assert!(read(&bytes).0.is_subset(&genuine));
+            let (_, sound) = read(&noise);
+            prop_assert!(sound <= noise.len());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which answers to an upload are believed.
+
+use model::Receipt;
+
+use crate::plan::Batch;
+
+/// Reads the answer to a batch. It is a receipt only if it parses, echoes the batch's hash, and accounts for each of
+/// its events: a login page, a proxy's cached answer or half an answer must not make us forget an event.
+pub(crate) fn believe(answer: &[u8], batch: &Batch) -> Result<Receipt, String> {
+    let receipt: Receipt =
+        serde_json::from_slice(answer).map_err(|_| "the answer to an upload is not a receipt".to_owned())?;
+    if receipt.batch != batch.hash() {
+        return Err("the receipt is for another batch".into());
+    }
+    let sum = [
+        receipt.inserted,
+        receipt.upgraded,
+        receipt.duplicate,
+        receipt.conflict,
+        receipt.rejected,
+    ]
+    .into_iter()
+    .try_fold(0_u64, u64::checked_add);
+    if sum != Some(receipt.received) {
+        return Err("the numbers of the receipt do not add up".into());
+    }
+    if usize::try_from(receipt.received) != Ok(batch.len()) {
+        return Err(format!(
+            "the receipt counts {} events of {}",
+            receipt.received,
+            batch.len()
+        ));
+    }
+    Ok(receipt)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::limits::Limits;
+
+    use super::*;
+    use crate::plan::Planner;
+
+    #[test]
+    fn only_a_receipt_that_accounts_for_this_batch_is_believed() {
+        let mut planner = Planner::new(&Limits::default(), None);
+        assert_eq!(planner.push(b"{\"a\":1}"), None);
+        assert_eq!(planner.push(b"{\"a\":2}"), None);
+        let batch = planner.finish().unwrap();
+        let honest = Receipt {
+            received: 2,
+            inserted: 1,
+            rejected: 1,
+            ..Receipt::new(batch.hash(), true)
+        };
+        let read = |receipt: &Receipt| believe(&serde_json::to_vec(receipt).unwrap(), &batch);
+        assert_eq!(read(&honest).as_ref(), Ok(&honest));
+        for (lie, why) in [
+            (
+                Receipt {
+                    batch: "00".into(),
+                    ..honest.clone()
+                },
+                "another batch",
+            ),
+            (
+                Receipt {
+                    inserted: 2,
+                    ..honest.clone()
+                },
+                "add up",
+            ),
+            (
+                Receipt {
+                    inserted: u64::MAX,
+                    duplicate: 2,
+                    ..honest.clone()
+                },
+                "add up",
+            ),
+            (
+                Receipt {
+                    received: 1,
+                    rejected: 0,
+                    ..honest.clone()
+                },
+                "1 events of 2",
+            ),
+        ] {
+            assert!(read(&lie).unwrap_err().contains(why), "{lie:?}");
+        }
+        assert!(believe(b"<html>Sign in</html>", &batch).is_err());
+        assert!(believe(b"{}", &batch).is_err());
+    }
+}

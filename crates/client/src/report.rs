@@ -1,0 +1,205 @@
+//! What an upload did: the numbers that `upload --json` prints.
+
+use std::{collections::BTreeMap, path::Path};
+
+use model::{Event, Receipt, Rejection, inventory::InventoryReceipt, limits};
+use serde::Serialize;
+use sources::{TokenTotals, Totals};
+
+/// Something that was skipped, or that could not be made sense of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file; empty when it concerns no single file.
+    pub file: String,
+    /// The line in the file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// What it is, for programs.
+    pub code: String,
+    /// What it is, for people.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem of a whole file.
+    pub(crate) fn of_file(path: &Path, code: &str, detail: &str) -> Problem {
+        Problem {
+            file: path.display().to_string(),
+            line: None,
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// An event that the server would not take even alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// Its uuid.
+    pub uuid: Option<String>,
+    /// Its size on the wire in bytes.
+    pub bytes: usize,
+    /// Why.
+    pub detail: String,
+}
+
+/// The result of an upload. `inserted + upgraded + duplicate + conflict + rejected = received`, always; `received` and
+/// `rejected` count the quarantined events too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Events of which the fate is known.
+    pub received: u64,
+    /// New events.
+    pub inserted: u64,
+    /// Known events about which the logs knew more.
+    pub upgraded: u64,
+    /// Known events.
+    pub duplicate: u64,
+    /// Events whose uuid is stored with another tool.
+    pub conflict: u64,
+    /// Events that could not be stored.
+    pub rejected: u64,
+    /// Events that an earlier run, killed before its end, had sent already.
+    pub resumed: u64,
+    /// Requests that were acknowledged (planned ones in a dry run).
+    pub batches: u64,
+    /// True when every receipt says that its events are on disk.
+    pub durable: bool,
+    /// True when nothing was sent.
+    pub dry_run: bool,
+    /// Logs read.
+    pub files: u64,
+    /// Their lines.
+    pub lines: u64,
+    /// Half-written last lines: the next upload reads them.
+    pub unfinished_lines: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Logs by the agent that wrote them.
+    pub agents: BTreeMap<&'static str, u64>,
+    /// Events found in them.
+    pub events: u64,
+    /// Events by outcome.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Events by reason, of those that have one.
+    pub reasons: BTreeMap<&'static str, u64>,
+    /// Events by the kind of their tool.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// What all API responses in the logs cost, in USD: more than the events, as many responses call no tool.
+    pub cost_usd: f64,
+    /// Tokens of all API responses in the logs, each counted once.
+    pub tokens: TokenTotals,
+    /// Results whose call is in none of the logs.
+    pub orphan_results: u64,
+    /// Records that no event comes from, by type.
+    pub ignored: BTreeMap<String, u64>,
+    /// Problems by code; all are counted.
+    pub problems_by_code: BTreeMap<String, u64>,
+    /// The problems; a file lists a limited number.
+    pub problems: Vec<Problem>,
+    /// Events that the server rejected: the first 100.
+    pub rejections: Vec<Rejection>,
+    /// Events that the server stored after changing something in them: the first 100.
+    pub warnings: Vec<Rejection>,
+    /// Events that were too large even alone.
+    pub quarantined: Vec<Quarantined>,
+    /// What became of the inventory; absent when none was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<InventoryReceipt>,
+}
+
+impl Report {
+    /// Counts an event of the logs.
+    pub(crate) fn count(&mut self, event: &Event) {
+        self.events += 1;
+        *self.outcomes.entry(event.verdict.outcome().as_str()).or_default() += 1;
+        if let Some(reason) = event.verdict.reason() {
+            *self.reasons.entry(reason.as_str()).or_default() += 1;
+        }
+        *self.kinds.entry(event.tool.kind().as_str()).or_default() += 1;
+    }
+
+    /// Takes over what was counted while the logs were read.
+    pub(crate) fn logs(&mut self, totals: Totals, problems: Vec<sources::Problem>) {
+        self.files = totals.files;
+        self.lines = totals.lines;
+        self.unfinished_lines = totals.unfinished_lines;
+        self.bytes = totals.bytes;
+        self.agents = totals.agents;
+        self.cost_usd = totals.cost_usd;
+        self.tokens = totals.tokens;
+        self.orphan_results = totals.orphan_results;
+        self.ignored = totals.ignored;
+        for (code, count) in totals.problems {
+            *self.problems_by_code.entry(code.as_str().to_owned()).or_default() += count;
+        }
+        self.problems.extend(problems.into_iter().map(|problem| Problem {
+            file: problem.file,
+            line: problem.line,
+            code: problem.code.as_str().to_owned(),
+            detail: problem.detail,
+        }));
+    }
+
+    /// Adds a receipt.
+    pub(crate) fn add(&mut self, receipt: Receipt) {
+        self.durable = receipt.durable && (self.durable || self.batches == 0);
+        self.batches += 1;
+        self.received += receipt.received;
+        self.inserted += receipt.inserted;
+        self.upgraded += receipt.upgraded;
+        self.duplicate += receipt.duplicate;
+        self.conflict += receipt.conflict;
+        self.rejected += receipt.rejected;
+        for (list, more) in [
+            (&mut self.rejections, receipt.rejections),
+            (&mut self.warnings, receipt.warnings),
+        ] {
+            let room = limits::LISTED_REJECTIONS.saturating_sub(list.len());
+            list.extend(more.into_iter().take(room));
+        }
+    }
+
+    /// Adds an event that was too large even alone.
+    pub(crate) fn quarantine(&mut self, event: Quarantined) {
+        self.received += 1;
+        self.rejected += 1;
+        self.quarantined.push(event);
+    }
+
+    /// Adds a problem.
+    pub(crate) fn problem(&mut self, problem: Problem) {
+        *self.problems_by_code.entry(problem.code.clone()).or_default() += 1;
+        self.problems.push(problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_of_receipts_and_quarantine_keep_the_law() {
+        let mut report = Report::default();
+        report.add(Receipt {
+            received: 3,
+            inserted: 2,
+            duplicate: 1,
+            ..Receipt::new("a".into(), true)
+        });
+        report.add(Receipt {
+            received: 2,
+            upgraded: 1,
+            conflict: 1,
+            ..Receipt::new("b".into(), false)
+        });
+        report.quarantine(Quarantined {
+            uuid: None,
+            bytes: 9,
+            detail: "too large".into(),
+        });
+        let sum = report.inserted + report.upgraded + report.duplicate + report.conflict + report.rejected;
+        assert_eq!((sum, report.received, report.batches), (6, 6, 2));
+        assert!(!report.durable);
+    }
+}

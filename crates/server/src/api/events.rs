@@ -1,0 +1,284 @@
+//! `POST /v1/events` and `GET /v1/events`.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use model::{
+    Outcome, Receipt, Rejection,
+    api::{CI_HEADER, CiContext, Events, SOURCE_HEADER},
+    event::Source,
+    limits, text,
+    wire::{self, Framing, RejectionCode},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use store::{
+    events::EventFilter,
+    ingest::{Batch, Noted, Stored},
+};
+use uuid::Uuid;
+
+use super::page_rows;
+use crate::{
+    auth::Caller,
+    body,
+    error::ApiError,
+    extract::{Json, Query},
+    state::App,
+};
+
+/// Stores a batch of events and answers, after COMMIT, with the receipt.
+pub(crate) async fn ingest(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Receipt>, ApiError> {
+    let framing = framing(&headers)?;
+    let provenance = Provenance::of(&headers)?;
+    let now = app.now();
+    let durable = app.durable;
+    let (mut receipt, events, at) = body::read(&app, &headers, body, move |bytes| {
+        check(&bytes, framing, durable, now)
+    })
+    .await?;
+    let batch = Batch {
+        member: caller.member,
+        upload_id: Uuid::now_v7(),
+        source: provenance.source,
+        client: provenance.client,
+        // What the provider has signed stands above what the client says.
+        ci: caller.ci.or(provenance.ci),
+        hash: receipt.batch.clone(),
+        rejected: receipt.rejected,
+        events,
+    };
+    let stored = app.committer.commit(caller.org, batch, now).await?;
+    let counts = stored.counts;
+    tell(&stored, &at, &mut receipt);
+    receipt.inserted = counts.inserted;
+    receipt.upgraded = counts.upgraded;
+    receipt.duplicate = counts.duplicate;
+    receipt.conflict = counts.conflict;
+    if counts.changed() {
+        app.scores_stale.notify_one();
+    }
+    count(&receipt);
+    Ok(Json(receipt))
+}
+
+fn count(receipt: &Receipt) {
+    for (fate, events) in [
+        ("inserted", receipt.inserted),
+        ("upgraded", receipt.upgraded),
+        ("duplicate", receipt.duplicate),
+        ("conflict", receipt.conflict),
+        ("rejected", receipt.rejected),
+    ] {
+        metrics::counter!("toolhub_events_total", "fate" => fate).increment(events);
+    }
+}
+
+fn framing(headers: &HeaderMap) -> Result<Framing, ApiError> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .map_or("application/json", |value| {
+            value
+                .to_str()
+                .unwrap_or("?")
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+        });
+    match media_type.to_ascii_lowercase().as_str() {
+        "application/json" => Ok(Framing::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Framing::Ndjson),
+        _ => Err(ApiError::UnsupportedMediaType(
+            "`Content-Type` is application/json or application/x-ndjson".into(),
+        )),
+    }
+}
+
+/// Where a batch comes from, as its headers say.
+struct Provenance {
+    source: Source,
+    client: Option<String>,
+    ci: Option<CiContext>,
+}
+
+impl Provenance {
+    fn of(headers: &HeaderMap) -> Result<Provenance, ApiError> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let short = |value: &str| text::clean(text::truncate_bytes(value, limits::NAME_CHARS)).into_owned();
+        let source = match header(SOURCE_HEADER) {
+            None => Source::Api,
+            Some(word) => Source::parse(word).ok_or_else(|| {
+                ApiError::BadQuery(format!("the header `{SOURCE_HEADER}` is one of jsonl, otlp, api"))
+            })?,
+        };
+        let ci = match header(CI_HEADER) {
+            None => None,
+            Some(json) => {
+                let mut ci: CiContext = serde_json::from_str(json).map_err(|error| {
+                    ApiError::BadQuery(format!("the header `{CI_HEADER}` cannot be read: {error}"))
+                })?;
+                for value in [
+                    &mut ci.provider,
+                    &mut ci.repository,
+                    &mut ci.git_ref,
+                    &mut ci.run_id,
+                    &mut ci.job,
+                    &mut ci.pull_request,
+                ] {
+                    *value = value.take().map(|text| short(&text));
+                }
+                Some(ci)
+            }
+        };
+        Ok(Provenance {
+            source,
+            client: header("user-agent").map(short),
+            ci,
+        })
+    }
+}
+
+/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored, and comes with its
+/// places in the body.
+fn check(
+    bytes: &Bytes,
+    framing: Framing,
+    durable: bool,
+    now: DateTime<Utc>,
+) -> Result<(Receipt, Vec<model::Event>, Vec<usize>), ApiError> {
+    let items = wire::split(bytes, framing)?;
+    if items.len() > limits::BATCH_EVENTS {
+        return Err(ApiError::TooLarge {
+            what: "the batch",
+            limit: limits::BATCH_EVENTS,
+            unit: "events",
+        });
+    }
+    let hash = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut receipt = Receipt::new(hash, durable);
+    receipt.received = items.len() as u64;
+    let mut events = Vec::with_capacity(items.len());
+    let mut at = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        match wire::read_event(item, now) {
+            Ok(checked) => {
+                for warning in checked.warnings {
+                    receipt.warn(Rejection {
+                        index,
+                        uuid: checked.event.uuid.clone(),
+                        code: warning.code,
+                        field: warning.field,
+                        detail: warning.detail,
+                    });
+                }
+                events.push(checked.event);
+                at.push(index);
+            }
+            Err(refusal) => receipt.reject(Rejection {
+                index,
+                uuid: refusal.uuid,
+                code: refusal.code,
+                field: refusal.field.map(str::to_owned),
+                detail: refusal.detail,
+            }),
+        }
+    }
+    Ok((receipt, events, at))
+}
+
+/// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
+/// given to it.
+fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
+    let rejection = |noted: &Noted| {
+        let (field, detail) = match noted.code {
+            RejectionCode::DeletedByMember => (
+                "occurred_at",
+                "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
+            ),
+            RejectionCode::OlderThanRetention => {
+                ("occurred_at", "your org does not keep events for that long")
+            }
+            _ => (
+                "task_text",
+                "your org does not store the text of tasks, so it was left out",
+            ),
+        };
+        Rejection {
+            index: at.get(noted.position).copied().unwrap_or(noted.position),
+            uuid: noted.uuid.clone(),
+            code: noted.code,
+            field: Some(field.to_owned()),
+            detail: detail.to_owned(),
+        }
+    };
+    let unlisted = |count: u64, listed: &[Noted]| count.saturating_sub(listed.len() as u64);
+    for noted in &stored.refused {
+        receipt.reject(rejection(noted));
+    }
+    receipt.rejected += unlisted(stored.counts.refused, &stored.refused);
+    for noted in &stored.lesser {
+        receipt.warn(rejection(noted));
+    }
+    receipt.warned += unlisted(stored.lessened, &stored.lesser);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Parameters {
+    tool_id: Option<String>,
+    member: Option<String>,
+    session: Option<String>,
+    project: Option<String>,
+    outcome: Option<String>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The events of the org, newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Events>, ApiError> {
+    let outcome = parameters.outcome.as_deref().map(outcome).transpose()?;
+    let filter = EventFilter {
+        tool_id: parameters.tool_id,
+        member: parameters.member,
+        session: parameters.session,
+        project: parameters.project,
+        outcome,
+        since: parameters.since,
+        until: parameters.until,
+    };
+    let limit = page_rows(parameters.limit)?;
+    let page = app
+        .store
+        .event_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
+        .await?;
+    Ok(Json(Events {
+        events: page.rows,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+fn outcome(word: &str) -> Result<Outcome, ApiError> {
+    word.parse().map_err(|_| {
+        let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+        ApiError::BadQuery(format!("`outcome` is one of {}", words.join(", ")))
+    })
+}

@@ -1,0 +1,84 @@
+//! `PUT /v1/inventory`.
+
+use axum::{body::Body, extract::State, http::HeaderMap};
+use model::{
+    inventory::{Inventory, InventoryReceipt},
+    limits, text,
+};
+
+use crate::{auth::Caller, body, error::ApiError, extract::Json, state::App};
+
+/// Stores what sessions had loaded and what a machine has installed.
+pub(crate) async fn put(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<InventoryReceipt>, ApiError> {
+    let inventory = body::read(&app, &headers, body, |bytes| {
+        let mut inventory: Inventory = serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::BadRequest(format!("the inventory cannot be read: {error}")))?;
+        check(&mut inventory)?;
+        Ok(inventory)
+    })
+    .await?;
+    let receipt = app
+        .store
+        .inventory_put(caller.org, caller.member, &inventory, app.now())
+        .await?;
+    if receipt.changed > 0 {
+        app.scores_stale.notify_one();
+    }
+    Ok(Json(receipt))
+}
+
+/// The greatest number of tools, loaded or installed, in one request.
+const GREATEST_TOOLS: usize = 50_000;
+
+fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
+    let tools = inventory
+        .sessions
+        .iter()
+        .map(|session| session.tools.len())
+        .sum::<usize>()
+        + inventory
+            .machine
+            .as_ref()
+            .map_or(0, |machine| machine.tools.len());
+    if tools > GREATEST_TOOLS {
+        return Err(ApiError::TooLarge {
+            what: "the inventory",
+            limit: GREATEST_TOOLS,
+            unit: "tools",
+        });
+    }
+    for session in &mut inventory.sessions {
+        name("session_id", &mut session.session_id)?;
+        if let Some(project) = &mut session.project {
+            name("project", project)?;
+        }
+    }
+    if let Some(machine) = &mut inventory.machine {
+        name("machine_id", &mut machine.machine_id)?;
+        for tool in &mut machine.tools {
+            if let Some(source) = &mut tool.source {
+                name("source", source)?;
+            }
+            if let Some(description) = &mut tool.description {
+                *description = text::clean(text::truncate_bytes(description, 1_024)).into_owned();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn name(field: &str, value: &mut String) -> Result<(), ApiError> {
+    if value.is_empty() || value.chars().count() > limits::NAME_CHARS {
+        return Err(ApiError::BadRequest(format!(
+            "`{field}` has 1 to {} characters",
+            limits::NAME_CHARS
+        )));
+    }
+    *value = text::clean(value).into_owned();
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Bearer tokens: who calls, and whether they may.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use chrono::TimeDelta;
+use model::{team::Scope, token::Token};
+use store::{audit::Act, team::Identity};
+
+use crate::{access::Access, address::ClientAddress, error::ApiError, state::App};
+
+/// The caller of a route that asks for a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(pub(crate) Identity);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, ApiError> {
+        parts
+            .extensions
+            .get::<Caller>()
+            .cloned()
+            .ok_or(ApiError::Unauthenticated)
+    }
+}
+
+/// The act that a request is: by the caller, from where it comes, now.
+pub(crate) struct Acting(pub(crate) Act);
+
+impl FromRequestParts<App> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Acting, ApiError> {
+        let Caller(identity) = Caller::from_request_parts(parts, app).await?;
+        let ClientAddress(address) = parts.extensions.get().copied().unwrap_or_default();
+        Ok(Acting(Act::by_member(identity, address, app.now())))
+    }
+}
+
+/// Lets a request pass when its token satisfies the access of the route.
+pub(crate) async fn check(
+    State((app, access)): State<(App, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if access == Access::Probe {
+        return Ok(next.run(request).await);
+    }
+    let ClientAddress(address) = request.extensions().get().copied().unwrap_or_default();
+    app.rates.ask_from(address)?;
+    if access == Access::Public {
+        return Ok(next.run(request).await);
+    }
+    let identity = match authenticate(&app, request.headers()).await {
+        Err(refused @ ApiError::InvalidToken) => {
+            app.rates.charge_refused(address);
+            return Err(refused);
+        }
+        other => other?,
+    };
+    app.rates.ask_with(identity.token_id)?;
+    match access {
+        Access::Probe | Access::Public | Access::Token => {}
+        Access::Scope(scope) => require(&identity, scope)?,
+        Access::Role(role) => {
+            require(&identity, Scope::Admin)?;
+            if identity.role < role {
+                return Err(ApiError::MissingRole {
+                    needed: role,
+                    role: identity.role,
+                });
+            }
+        }
+    }
+    note_use(&app, &identity);
+    request.extensions_mut().insert(Caller(identity));
+    Ok(next.run(request).await)
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiError> {
+    let header = headers.get(AUTHORIZATION).ok_or(ApiError::Unauthenticated)?;
+    let text = header
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or(ApiError::Unauthenticated)?;
+    // A token that is not one of ours is refused without asking the database.
+    let token = Token::parse(text).map_err(|_| ApiError::InvalidToken)?;
+    app.store
+        .authenticate(token.hash(), app.now())
+        .await?
+        .ok_or(ApiError::InvalidToken)
+}
+
+fn require(identity: &Identity, scope: Scope) -> Result<(), ApiError> {
+    if identity.scopes.contains(&scope) {
+        Ok(())
+    } else {
+        Err(ApiError::MissingScope {
+            needed: scope,
+            scopes: identity.scopes.clone(),
+        })
+    }
+}
+
+/// Writes when a token was last used: beside the request, and at most once a minute.
+fn note_use(app: &App, identity: &Identity) {
+    let now = app.now();
+    if identity
+        .last_used_at
+        .is_some_and(|at| now - at < TimeDelta::minutes(1))
+    {
+        return;
+    }
+    let (app, org, token_id) = (app.clone(), identity.org, identity.token_id);
+    tokio::spawn(async move {
+        if let Err(error) = app.store.token_used(org, token_id, now).await {
+            tracing::warn!(%error, "cannot note the use of a token");
+        }
+    });
+}

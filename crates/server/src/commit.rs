@@ -1,0 +1,289 @@
+//! Group commit: uploads that arrive while others are being committed share the next transaction.
+//!
+//! A lone upload never waits: it finds a free slot and is committed at once. Only when every slot is busy does a
+//! queue form, and whoever finishes takes all that waits for one org, up to a bound, into one transaction. So the
+//! delay is never longer than the commit in front, and small uploads cost a share of a commit instead of one each.
+//! Every caller is answered after COMMIT, with what became of its own batch.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use model::OrgId;
+use store::{
+    Store, StoreError,
+    ingest::{Batch, Stored},
+};
+use tokio::sync::oneshot;
+
+use crate::error::ApiError;
+
+/// Transactions of uploads that run at the same time in this process. More of them only compete for the disk's sync.
+const SLOTS: usize = 3;
+
+/// A shared transaction takes batches until it has this many events; one batch may be larger alone.
+const SHARED_EVENTS: usize = 5_000;
+
+/// Events that may wait in this process, over all orgs. Beyond, uploads are refused with 503.
+const WAITING_EVENTS: usize = 200_000;
+
+/// How long a transaction may take, over the statement timeouts: a database that no longer answers at all.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Commits uploads. Cheap to clone, one per process.
+#[derive(Clone)]
+pub(crate) struct Committer(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// What waits, by org.
+    waiting: HashMap<OrgId, VecDeque<Waiting>>,
+    /// The orgs with something waiting, in turn, so that a busy org cannot keep another from its turn.
+    turns: VecDeque<OrgId>,
+    /// Events in `waiting`.
+    events: usize,
+    /// Slots in use.
+    running: usize,
+}
+
+struct Waiting {
+    batch: Batch,
+    now: DateTime<Utc>,
+    answer: oneshot::Sender<Result<Stored, ApiError>>,
+}
+
+impl Committer {
+    pub(crate) fn new(store: Store) -> Committer {
+        Committer(Arc::new(Shared {
+            store,
+            queue: Mutex::default(),
+        }))
+    }
+
+    /// Commits a batch, alone or together with others of its org, and answers what became of its events. The work
+    /// goes on when the caller goes away.
+    pub(crate) async fn commit(
+        &self,
+        org: OrgId,
+        batch: Batch,
+        now: DateTime<Utc>,
+    ) -> Result<Stored, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let starts = self.lock().push(org, Waiting { batch, now, answer })?;
+        if starts {
+            let committer = self.clone();
+            tokio::spawn(async move { committer.work().await });
+        }
+        answered.await.unwrap_or_else(|_| {
+            Err(ApiError::Internal {
+                cause: "a commit task ended early".into(),
+            })
+        })
+    }
+
+    /// Takes group after group until nothing waits.
+    async fn work(self) {
+        while let Some((org, group)) = self.next() {
+            self.commit_group(org, group).await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        // The queue is consistent between its methods, and none of them can panic half-way.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<(OrgId, Vec<Waiting>)> {
+        self.lock().take()
+    }
+
+    async fn commit_group(&self, org: OrgId, group: Vec<Waiting>) {
+        let now = group.iter().map(|waiting| waiting.now).max().unwrap_or_default();
+        let (batches, answers): (Vec<Batch>, Vec<_>) = group
+            .into_iter()
+            .map(|waiting| (waiting.batch, waiting.answer))
+            .unzip();
+        metrics::histogram!("toolhub_commit_batches")
+            .record(u32::try_from(batches.len()).unwrap_or(u32::MAX));
+        match self.run(org, &batches, now).await {
+            Ok(stored) => {
+                for (answer, stored) in answers.into_iter().zip(stored) {
+                    let _ = answer.send(Ok(stored));
+                }
+            }
+            // Something in one batch poisons the shared transaction: each is tried alone, so that it fails alone.
+            Err(error) if batches.len() > 1 && !error.is_temporary() => {
+                tracing::warn!(%error, batches = batches.len(), "a shared commit failed; trying each upload alone");
+                for (batch, answer) in batches.iter().zip(answers) {
+                    let stored = self.run(org, std::slice::from_ref(batch), now).await;
+                    let _ = answer.send(stored.map(|mut stored| stored.remove(0)).map_err(ApiError::from));
+                }
+            }
+            Err(error) => {
+                let temporary = error.is_temporary();
+                let cause = error.to_string();
+                for answer in answers {
+                    let error = if temporary {
+                        ApiError::Unavailable {
+                            retry_after: 1,
+                            cause: cause.clone(),
+                        }
+                    } else {
+                        ApiError::Internal { cause: cause.clone() }
+                    };
+                    let _ = answer.send(Err(error));
+                }
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        org: OrgId,
+        batches: &[Batch],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Stored>, StoreError> {
+        tokio::time::timeout(COMMIT_TIMEOUT, self.0.store.ingest(org, batches, now))
+            .await
+            .unwrap_or(Err(StoreError::NoAnswer {
+                waited: COMMIT_TIMEOUT,
+            }))
+    }
+}
+
+impl Queue {
+    /// Adds a batch; true when a slot is free for a task that works the queue off.
+    fn push(&mut self, org: OrgId, waiting: Waiting) -> Result<bool, ApiError> {
+        let events = waiting.batch.events.len();
+        if self.events > 0 && self.events + events > WAITING_EVENTS {
+            return Err(ApiError::Overloaded { retry_after: 1 });
+        }
+        self.events += events;
+        let line = self.waiting.entry(org).or_default();
+        if line.is_empty() {
+            self.turns.push_back(org);
+        }
+        line.push_back(waiting);
+        let starts = self.running < SLOTS;
+        if starts {
+            self.running += 1;
+        }
+        Ok(starts)
+    }
+
+    /// The next group of one org; gives the slot back when nothing waits.
+    fn take(&mut self) -> Option<(OrgId, Vec<Waiting>)> {
+        let Some(org) = self.turns.pop_front() else {
+            self.running -= 1;
+            return None;
+        };
+        let mut group = Vec::new();
+        let mut events = 0;
+        if let Some(line) = self.waiting.get_mut(&org) {
+            while let Some(next) = line.front() {
+                let size = next.batch.events.len();
+                if !group.is_empty() && events + size > SHARED_EVENTS {
+                    break;
+                }
+                events += size;
+                group.extend(line.pop_front());
+            }
+            if line.is_empty() {
+                self.waiting.remove(&org);
+            } else {
+                self.turns.push_back(org);
+            }
+        }
+        self.events -= events;
+        Some((org, group))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Event, MemberId, ToolId, Verdict, event::Source};
+
+    fn waiting(events: usize) -> Waiting {
+        let event = Event::new(
+            ToolId::parse("skill:x").unwrap(),
+            Verdict::SUCCESS,
+            DateTime::UNIX_EPOCH,
+        );
+        let batch = Batch {
+            member: MemberId(1),
+            upload_id: uuid::Uuid::nil(),
+            source: Source::Api,
+            client: None,
+            ci: None,
+            hash: String::new(),
+            rejected: 0,
+            events: vec![event; events],
+        };
+        Waiting {
+            batch,
+            now: DateTime::UNIX_EPOCH,
+            answer: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn what_waits_for_one_org_shares_a_transaction_up_to_the_bound() {
+        let mut queue = Queue::default();
+        for _ in 0..3 {
+            queue.push(OrgId(1), waiting(2_000)).unwrap();
+        }
+        queue.push(OrgId(2), waiting(10)).unwrap();
+        let sizes = |group: Option<(OrgId, Vec<Waiting>)>| {
+            group.map(|(org, group)| {
+                (
+                    org.0,
+                    group.iter().map(|w| w.batch.events.len()).collect::<Vec<_>>(),
+                )
+            })
+        };
+        assert_eq!(sizes(queue.take()), Some((1, vec![2_000, 2_000])));
+        assert_eq!(
+            sizes(queue.take()),
+            Some((2, vec![10])),
+            "the other org has its turn"
+        );
+        assert_eq!(sizes(queue.take()), Some((1, vec![2_000])));
+        assert_eq!(queue.events, 0);
+    }
+
+    #[test]
+    fn only_as_many_tasks_run_as_there_are_slots() {
+        let mut queue = Queue::default();
+        let started = (0..10)
+            .filter(|_| queue.push(OrgId(1), waiting(1)).unwrap())
+            .count();
+        assert_eq!(started, SLOTS);
+        while queue.take().is_some() {}
+        assert_eq!(
+            queue.running,
+            SLOTS - 1,
+            "the task that found nothing has given its slot back"
+        );
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_a_single_large_batch_does_not_starve() {
+        let mut queue = Queue::default();
+        queue.push(OrgId(1), waiting(WAITING_EVENTS + 1)).unwrap();
+        assert!(matches!(
+            queue.push(OrgId(1), waiting(1)),
+            Err(ApiError::Overloaded { .. })
+        ));
+        assert_eq!(queue.take().map(|(_, group)| group.len()), Some(1));
+        assert!(queue.push(OrgId(1), waiting(1)).is_ok());
+    }
+}

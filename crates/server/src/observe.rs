@@ -1,0 +1,83 @@
+//! Around every request: an id, a line in the log, and the body of an error.
+
+use std::time::Instant;
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use model::problem::Problem;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::error::{ApiError, Failure};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, logs how it ended, and turns every failure into `application/problem+json`.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let request_id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    // The matched route and not the path: paths hold names, and there are endlessly many of them.
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("-".to_owned(), |path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", %request_id, %method, route);
+    let started = Instant::now();
+    async {
+        let mut response = next.run(request).await;
+        // Answers of layers and of the router itself have no body of ours yet.
+        if response.extensions().get::<Failure>().is_none() {
+            match response.status() {
+                StatusCode::NOT_FOUND if route == "-" => response = ApiError::NoRoute.into_response(),
+                StatusCode::METHOD_NOT_ALLOWED => {
+                    let allow = response.headers().get(header::ALLOW).cloned();
+                    response = ApiError::MethodNotAllowed.into_response();
+                    if let Some(allow) = allow {
+                        response.headers_mut().insert(header::ALLOW, allow);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+            response = write(response, failure, &request_id);
+        }
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let labels = [
+            ("method", method.to_string()),
+            ("route", route.clone()),
+            ("status", response.status().as_u16().to_string()),
+        ];
+        metrics::counter!("toolhub_requests_total", &labels).increment(1);
+        metrics::histogram!("toolhub_request_seconds", "route" => route.clone()).record(started.elapsed());
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn write(mut response: Response, failure: Failure, request_id: &str) -> Response {
+    if let Some(cause) = failure.cause {
+        tracing::error!(code = failure.problem.code, cause, "request failed");
+    }
+    let problem = Problem {
+        request_id: request_id.to_owned(),
+        ..failure.problem
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(Problem::CONTENT_TYPE),
+    );
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body);
+    response
+}

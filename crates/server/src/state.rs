@@ -1,0 +1,84 @@
+//! What every handler can reach.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use chrono::{DateTime, Utc};
+use store::Store;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{Config, commit::Committer, oidc::Verifier, rates::Rates};
+
+/// The application: cheap to clone, one per process.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    /// True when an acknowledgement survives a power cut.
+    pub(crate) durable: bool,
+    pub(crate) committer: Committer,
+    /// Room for requests in flight.
+    pub(crate) requests: Semaphore,
+    /// Room for bodies that are being decoded and checked: work for the processor, in threads of its own.
+    pub(crate) decoding: Semaphore,
+    /// Wakes the worker of the scores: they lack something.
+    pub(crate) scores_stale: Notify,
+    /// Wakes the worker of the boards.
+    pub(crate) boards_stale: Notify,
+    /// Wakes those who wait for fresh scores or boards.
+    pub(crate) scores_fresh: Notify,
+    /// How much each token and address may still ask for.
+    pub(crate) rates: Rates,
+    /// Checks identities of CI runs.
+    pub(crate) verifier: Verifier,
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(store: Store, config: Config, durable: bool) -> App {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        App(Arc::new(Inner {
+            rates: Rates::new(&config),
+            verifier: Verifier::new(&config),
+            committer: Committer::new(store.clone()),
+            requests: Semaphore::new(config.requests),
+            decoding: Semaphore::new(threads * 2),
+            store,
+            config,
+            durable,
+            scores_stale: Notify::new(),
+            boards_stale: Notify::new(),
+            scores_fresh: Notify::new(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// The server's clock: read here and nowhere else.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the edge at which the clock is read"
+    )]
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn start_draining(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -1,0 +1,345 @@
+//! The server process: started, watched, stopped, and recognised when an earlier toolhub left it behind.
+
+use std::io::PipeWriter;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Child;
+
+use super::account::Account;
+use super::binaries::Binaries;
+use super::error::EmbeddedError;
+use super::home::Home;
+
+/// How long the server may take to come up; recovery after a crash replays up to `max_wal_size` of log.
+const START: Duration = Duration::from_secs(300);
+/// How long a fast shutdown may take: it writes a checkpoint.
+const FAST_STOP: Duration = Duration::from_secs(30);
+/// How long an immediate shutdown may take: it writes nothing.
+const IMMEDIATE_STOP: Duration = Duration::from_secs(10);
+/// How often a state is looked at again.
+const POLL: Duration = Duration::from_millis(20);
+/// The log is put aside at a start when it is larger than this many bytes.
+const LARGE_LOG: u64 = 8 << 20;
+
+/// Started by `sh` in PostgreSQL's directory: `$1` the log, the rest the server's command line.
+///
+/// A watcher is left beside the server that waits on the standard input, a pipe whose other end we hold. When we end
+/// without a word, even by `kill -9`, it reads the end of the pipe and asks the server to stop. It is nobody's
+/// child, so that the server does not take it for one of its own; `$$` is the shell's process, which becomes the
+/// server's. A word on the pipe sends the watcher away.
+const LAUNCH: &str = r#"
+exec 3<&0 </dev/null >>"$1" 2>&1
+shift
+( ( read -r word <&3 || kill -INT $$ ) & )
+exec 3<&-
+exec "$@"
+"#;
+
+/// A running server.
+#[derive(Debug)]
+pub(super) struct Postmaster {
+    pid: Pid,
+    child: Child,
+    /// Our end of the watcher's pipe; closing it stops the server.
+    lifeline: Option<PipeWriter>,
+}
+
+/// Who keeps the server alive.
+#[derive(Debug)]
+pub(crate) enum Lifeline {
+    /// This process, for as long as it lives.
+    Ours,
+    /// Whoever holds the other end of this pipe.
+    #[cfg(feature = "testing")]
+    Of(std::io::PipeReader),
+}
+
+impl Postmaster {
+    /// Starts the server with further `settings` and waits until it accepts connections.
+    pub(super) async fn start(
+        home: &Home,
+        binaries: &Binaries,
+        account: &Account,
+        lifeline: &Lifeline,
+        settings: &[(String, String)],
+    ) -> Result<Self, EmbeddedError> {
+        put_large_log_aside(home);
+        let log_before = std::fs::metadata(home.log()).map_or(0, |log| log.len());
+        let not_started = |reason: String| EmbeddedError::NotStarted {
+            path: home.data_dir().to_owned(),
+            reason,
+        };
+        let (input, lifeline) = match lifeline {
+            Lifeline::Ours => {
+                let (reader, writer) = std::io::pipe().map_err(|error| not_started(error.to_string()))?;
+                (reader, Some(writer))
+            }
+            #[cfg(feature = "testing")]
+            Lifeline::Of(reader) => (
+                reader
+                    .try_clone()
+                    .map_err(|error| not_started(error.to_string()))?,
+                None,
+            ),
+        };
+        let mut child = account
+            .command("/bin/sh", &home.data())
+            .args(["-c", LAUNCH, "sh"])
+            .arg(home.log())
+            .arg(binaries.program("postgres"))
+            .arg("-D")
+            .arg(home.data())
+            .args(
+                settings
+                    .iter()
+                    .flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]),
+            )
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| not_started(format!("/bin/sh cannot be run as {}: {error}", account.name())))?;
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .ok_or_else(|| not_started("it ended at once".to_owned()))?;
+
+        let started = Instant::now();
+        let mut next_word = Duration::from_secs(5);
+        loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(not_started(end_of_log(home, log_before, status)));
+            }
+            if PidFile::read(&home.data()).is_some_and(|file| file.pid == pid && file.ready) {
+                return Ok(Self { pid, child, lifeline });
+            }
+            if started.elapsed() > START {
+                let _ = kill_process(pid, Signal::QUIT);
+                let seconds = START.as_secs();
+                return Err(not_started(format!(
+                    "not ready after {seconds} s; see {}",
+                    home.log().display()
+                )));
+            }
+            if started.elapsed() > next_word {
+                tracing::info!(
+                    seconds = next_word.as_secs(),
+                    "waiting for PostgreSQL, which recovers from a crash"
+                );
+                next_word *= 2;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Ends the server: open transactions are rolled back, everything committed is written out.
+    pub(super) async fn stop(mut self) -> Result<(), EmbeddedError> {
+        for (signal, patience) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+            let _ = kill_process(self.pid, signal);
+            if tokio::time::timeout(patience, self.child.wait()).await.is_ok() {
+                self.dismiss_watcher();
+                return Ok(());
+            }
+            tracing::warn!(
+                pid = self.pid.as_raw_pid(),
+                ?signal,
+                "PostgreSQL has not stopped yet"
+            );
+        }
+        Err(EmbeddedError::DoesNotStop {
+            pid: self.pid.as_raw_pid(),
+        })
+    }
+
+    /// Waits for the server to end by itself.
+    pub(super) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.dismiss_watcher();
+        status
+    }
+
+    /// The process number may soon be somebody else's: the watcher must not signal it.
+    fn dismiss_watcher(&mut self) {
+        use std::io::Write;
+
+        if let Some(mut lifeline) = self.lifeline.take() {
+            // It fails only when the watcher is gone already.
+            let _ = lifeline.write_all(b"gone\n");
+        }
+    }
+
+    /// Lets go of the server without stopping it: somebody else holds its lifeline.
+    #[cfg(feature = "testing")]
+    pub(super) fn leave(self) {}
+}
+
+/// Stops the server that an earlier, killed toolhub left on this directory, if there is one, and removes what a
+/// killed server leaves. The caller holds the directory's lock, so no living toolhub uses it.
+pub(super) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
+    let data = home.data();
+    if let Some(file) = PidFile::read(&data)
+        && is_postmaster_of(file.pid, &data)
+    {
+        let pid = file.pid.as_raw_pid();
+        tracing::warn!(pid, "stopping the PostgreSQL that an earlier toolhub left behind");
+        let mut stopped = false;
+        for (signal, patience) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+            let _ = kill_process(file.pid, signal);
+            let deadline = Instant::now() + patience;
+            while is_postmaster_of(file.pid, &data) && Instant::now() < deadline {
+                tokio::time::sleep(POLL).await;
+            }
+            stopped = !is_postmaster_of(file.pid, &data);
+            if stopped {
+                break;
+            }
+        }
+        if !stopped {
+            return Err(EmbeddedError::DoesNotStop { pid });
+        }
+    }
+    // Nobody serves this directory, so these speak of a dead process. Its number may be in use again by something
+    // else, which PostgreSQL would take for a running server and refuse to start.
+    for stale in [
+        data.join("postmaster.pid"),
+        home.socket(),
+        lock_of(&home.socket()),
+    ] {
+        match std::fs::remove_file(&stale) {
+            Ok(()) => tracing::debug!(file = %stale.display(), "removed what a killed PostgreSQL left"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(super::home::path_error(&stale, "removed", &error)),
+        }
+    }
+    Ok(())
+}
+
+fn lock_of(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// What a server writes about itself into `postmaster.pid`: its process, the directory, the start, the port, the
+/// socket's directory, the address, the shared memory and the status, each on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PidFile {
+    pub(super) pid: Pid,
+    pub(super) port: Option<u16>,
+    pub(super) listens_on_loopback: bool,
+    pub(super) ready: bool,
+}
+
+impl PidFile {
+    /// Reads the file in PostgreSQL's directory; `None` if it is missing or not complete enough to name a process.
+    pub(super) fn read(data: &Path) -> Option<Self> {
+        Self::parse(&std::fs::read_to_string(data.join("postmaster.pid")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let line = |number: usize| lines.get(number - 1).copied().unwrap_or_default();
+        let pid = line(1)
+            .parse()
+            .ok()
+            .filter(|pid: &i32| *pid > 0)
+            .and_then(Pid::from_raw)?;
+        Some(Self {
+            pid,
+            port: line(4).parse().ok(),
+            listens_on_loopback: !line(6).is_empty(),
+            ready: line(8) == "ready",
+        })
+    }
+}
+
+/// Whether the process is a PostgreSQL that serves `data`. A process number alone proves nothing: after a restart of
+/// the machine it may be anybody's.
+pub(super) fn is_postmaster_of(pid: Pid, data: &Path) -> bool {
+    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_pid()));
+    if process.parent().is_some_and(|proc| proc.join("self").exists()) {
+        // The server's working directory is the one it serves. A zombie has none.
+        let program = std::fs::read_link(process.join("exe")).unwrap_or_default();
+        let serves = std::fs::read_link(process.join("cwd")).unwrap_or_default();
+        let name = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        // An upgrade of the package replaces the program under a running server.
+        return name.trim_end_matches(" (deleted)") == "postgres" && serves == data;
+    }
+    let listing = std::process::Command::new("ps")
+        .args(["-o", "command=", "-p", &pid.as_raw_pid().to_string()])
+        .output();
+    listing.is_ok_and(|listing| {
+        let command = String::from_utf8_lossy(&listing.stdout).into_owned();
+        command.contains("postgres") && command.contains(&format!("-D {}", data.display()))
+    })
+}
+
+fn put_large_log_aside(home: &Home) {
+    let log = home.log();
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() > LARGE_LOG) {
+        // Failing to tidy up is no reason not to start.
+        let _ = std::fs::rename(&log, home.root().join("postgres.log.old"));
+    }
+}
+
+/// How the server ended, and what it said since this start.
+fn end_of_log(home: &Home, from: u64, status: ExitStatus) -> String {
+    let log = std::fs::read(home.log()).unwrap_or_default();
+    let new = log.get(usize::try_from(from).unwrap_or(0)..).unwrap_or_default();
+    let text = String::from_utf8_lossy(new).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(8)..].join("\n  ");
+    format!(
+        "it ended with {status}. The end of {}:\n  {last}",
+        home.log().display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PID_FILE: &str = "4711\n/srv/data\n1790000000\n5432\n/srv/run\n\n  5432001         3\nready   \n";
+
+    #[test]
+    fn the_pid_file_is_read_as_postgres_writes_it() {
+        let file = PidFile::parse(PID_FILE).unwrap();
+        assert_eq!(
+            (
+                file.pid.as_raw_pid(),
+                file.port,
+                file.listens_on_loopback,
+                file.ready
+            ),
+            (4711, Some(5432), false, true)
+        );
+        let starting = PidFile::parse(&PID_FILE.replace("ready", "starting")).unwrap();
+        assert!(!starting.ready);
+    }
+
+    #[test]
+    fn a_cut_or_foreign_pid_file_is_no_server() {
+        for text in ["", "\n", "0\n", "-1\n", "abc\n/srv"] {
+            assert_eq!(PidFile::parse(text), None, "{text:?}");
+        }
+        let only_pid = PidFile::parse("4711").unwrap();
+        assert_eq!((only_pid.port, only_pid.ready), (None, false));
+    }
+
+    #[test]
+    fn a_process_that_is_not_postgres_is_not_taken_for_the_server() {
+        let own = Pid::from_raw(std::process::id().cast_signed()).unwrap();
+        assert!(!is_postmaster_of(own, &std::env::current_dir().unwrap()));
+    }
+}

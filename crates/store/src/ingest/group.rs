@@ -1,0 +1,237 @@
+//! Bringing all reports of one call together, and accounting for each of them afterwards.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use model::{Event, MemberId, Merge, event::Source, limits, wire::RejectionCode};
+use uuid::Uuid;
+
+use super::{Batch, Noted, Stored};
+use crate::policy::Policy;
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Inserted,
+    Upgraded,
+    Duplicate,
+    Conflict,
+}
+
+/// All reports of one call of one tool within the transaction, folded into one event.
+pub(super) struct Group<'a> {
+    pub(super) member: MemberId,
+    pub(super) uuid: Cow<'a, str>,
+    pub(super) event: Cow<'a, Event>,
+    pub(super) source: Source,
+    pub(super) upload_id: Uuid,
+    pub(super) fate: Fate,
+    /// The batch of the first report.
+    batch: usize,
+    /// The batches of further reports, in the order of arrival, and whether each told more than those before it.
+    /// Nearly always empty.
+    further: Vec<(usize, Merge)>,
+}
+
+impl Group<'_> {
+    /// True when both are reports of the same call. Of two groups that are, the tools differ.
+    pub(super) fn same_call(&self, other: &Group<'_>) -> bool {
+        self.member == other.member && self.uuid == other.uuid
+    }
+}
+
+/// Folds the batches into groups, sorted by the key. A key that stands with several tools gives several groups, the
+/// one that arrived first in front. What the policies of the members refuse is noted and left out.
+pub(super) fn fold<'a>(
+    batches: &'a [Batch],
+    policies: &HashMap<MemberId, Policy>,
+) -> (Vec<Group<'a>>, Vec<Stored>) {
+    let mut stored = vec![Stored::default(); batches.len()];
+    let mut reports: Vec<Group<'_>> =
+        Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
+    for (index, batch) in batches.iter().enumerate() {
+        let policy = policies.get(&batch.member).copied().unwrap_or_default();
+        for (position, event) in batch.events.iter().enumerate() {
+            if let Some(code) = policy.refuses(event) {
+                stored[index].refuse(position, event, code);
+                continue;
+            }
+            if policy.drops_task_text(event) {
+                stored[index].lessen(position, event, RejectionCode::TaskTextNotStored);
+            }
+            reports.push(Group {
+                member: batch.member,
+                uuid: match &event.uuid {
+                    Some(uuid) => Cow::Borrowed(uuid.as_str()),
+                    None => Cow::Owned(Uuid::new_v4().to_string()),
+                },
+                event: policy.apply(event),
+                source: batch.source,
+                upload_id: batch.upload_id,
+                fate: Fate::Duplicate,
+                batch: index,
+                further: Vec::new(),
+            });
+        }
+    }
+    // Stable, so that reports of one call stay in the order of arrival.
+    reports.sort_by(|a, b| a.member.cmp(&b.member).then_with(|| a.uuid.cmp(&b.uuid)));
+    let mut groups: Vec<Group<'_>> = Vec::with_capacity(reports.len());
+    for report in reports {
+        let known = groups
+            .iter_mut()
+            .rev()
+            .take_while(|group| group.same_call(&report))
+            .find(|group| group.event.tool == report.event.tool);
+        match known {
+            None => groups.push(report),
+            Some(group) => {
+                // Merging needs a copy; it is kept only when the later report knows more.
+                let mut event = group.event.clone();
+                let merge = event.to_mut().merge(&report.event);
+                if merge == Merge::Upgraded {
+                    group.event = event;
+                }
+                group.further.push((report.batch, merge));
+            }
+        }
+    }
+    (groups, stored)
+}
+
+impl Stored {
+    fn refuse(&mut self, position: usize, event: &Event, code: RejectionCode) {
+        self.counts.refused += 1;
+        note(&mut self.refused, position, event, code);
+    }
+
+    fn lessen(&mut self, position: usize, event: &Event, code: RejectionCode) {
+        self.lessened += 1;
+        note(&mut self.lesser, position, event, code);
+    }
+}
+
+fn note(list: &mut Vec<Noted>, position: usize, event: &Event, code: RejectionCode) {
+    if list.len() < limits::LISTED_REJECTIONS {
+        list.push(Noted {
+            position,
+            uuid: event.uuid.clone(),
+            code,
+        });
+    }
+}
+
+/// What became of the reports of each batch, once the fate of each group is known. Counts as if the reports had come
+/// one after the other: one of them brought the news, the rest did not.
+pub(super) fn count(stored: &mut [Stored], groups: &[Group<'_>]) {
+    for group in groups {
+        let news = match group.fate {
+            Fate::Upgraded => group
+                .further
+                .iter()
+                .rposition(|(_, merge)| *merge == Merge::Upgraded),
+            _ => None,
+        };
+        let first = if news.is_some() {
+            Fate::Duplicate
+        } else {
+            group.fate
+        };
+        stored[group.batch].counts.add(first);
+        for (at, (batch, merge)) in group.further.iter().enumerate() {
+            let fate = match group.fate {
+                Fate::Conflict => Fate::Conflict,
+                Fate::Inserted if *merge == Merge::Upgraded => Fate::Upgraded,
+                Fate::Upgraded if news == Some(at) => Fate::Upgraded,
+                _ => Fate::Duplicate,
+            };
+            stored[*batch].counts.add(fate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Counts;
+    use chrono::DateTime;
+    use model::{ToolId, Verdict};
+
+    fn event(uuid: Option<&str>, tool: &str, verdict: Verdict) -> Event {
+        Event {
+            uuid: uuid.map(str::to_owned),
+            ..Event::new(ToolId::parse(tool).unwrap(), verdict, DateTime::UNIX_EPOCH)
+        }
+    }
+
+    fn batch(member: i64, events: Vec<Event>) -> Batch {
+        Batch {
+            member: MemberId(member),
+            upload_id: Uuid::nil(),
+            source: Source::Api,
+            client: None,
+            ci: None,
+            hash: String::new(),
+            rejected: 0,
+            events,
+        }
+    }
+
+    #[test]
+    fn reports_of_one_call_are_folded_and_each_is_accounted_once() {
+        let batches = [
+            batch(
+                1,
+                vec![
+                    event(Some("b"), "mcp:x", Verdict::UNANSWERED),
+                    event(None, "mcp:x", Verdict::SUCCESS),
+                ],
+            ),
+            batch(
+                1,
+                vec![
+                    event(Some("b"), "mcp:x", Verdict::SUCCESS),
+                    event(Some("b"), "mcp:y", Verdict::SUCCESS),
+                ],
+            ),
+            batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
+        ];
+        let (mut groups, mut stored) = fold(&batches, &HashMap::new());
+        assert_eq!(
+            groups.len(),
+            4,
+            "one per member, uuid and tool, and one without uuid"
+        );
+        assert!(groups.is_sorted_by_key(|group| (group.member, group.uuid.clone())));
+        for group in &mut groups {
+            group.fate = if group.event.tool.as_str() == "mcp:y" {
+                Fate::Conflict
+            } else {
+                Fate::Inserted
+            };
+        }
+        count(&mut stored, &groups);
+        let counts: Vec<Counts> = stored.iter().map(|stored| stored.counts).collect();
+        assert_eq!(
+            counts[0],
+            Counts {
+                inserted: 2,
+                ..Counts::default()
+            }
+        );
+        assert_eq!(
+            counts[1],
+            Counts {
+                upgraded: 1,
+                conflict: 1,
+                ..Counts::default()
+            }
+        );
+        assert_eq!(
+            counts[2],
+            Counts {
+                inserted: 1,
+                ..Counts::default()
+            }
+        );
+    }
+}

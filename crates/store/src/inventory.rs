@@ -1,0 +1,164 @@
+//! Storing what sessions had loaded and what machines have installed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use model::{
+    MemberId, OrgId,
+    inventory::{Inventory, InventoryReceipt, SessionInventory},
+};
+use uuid::Uuid;
+
+use crate::{Store, StoreError, policy};
+
+impl Store {
+    /// Stores an inventory in one transaction. Monotonic for sessions (bytes rise, the earliest time stands); a
+    /// machine's tools are replaced by what the latest look at it saw. Sending it again changes nothing.
+    ///
+    /// # Errors
+    /// Nothing is stored then.
+    pub async fn inventory_put(
+        &self,
+        org: OrgId,
+        member: MemberId,
+        inventory: &Inventory,
+        now: DateTime<Utc>,
+    ) -> Result<InventoryReceipt, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let policies = policy::read(&transaction, org, std::iter::once(member), now).await?;
+        let policy = policies.get(&member).copied().unwrap_or_default();
+        let kept = inventory
+            .sessions
+            .iter()
+            .filter(|session| !policy.is_past(session.observed_at));
+        let rows = Rows::of(kept);
+        let machine = inventory
+            .machine
+            .as_ref()
+            .filter(|machine| !policy.is_past(machine.observed_at));
+        let mut tools: Vec<&str> = rows.tool_id.clone();
+        if let Some(machine) = machine {
+            tools.extend(machine.tools.iter().map(|tool| tool.tool_id.as_str()));
+        }
+        tools.sort_unstable();
+        tools.dedup();
+        let statement = transaction
+            .prepare_cached(include_str!("events/catalogue.sql"))
+            .await?;
+        transaction.execute(&statement, &[&org.0, &now, &tools]).await?;
+        let mut receipt = InventoryReceipt {
+            sessions: inventory.sessions.len() as u64,
+            loaded: rows.tool_id.len() as u64,
+            ..InventoryReceipt::default()
+        };
+        let statement = transaction
+            .prepare_cached(include_str!("inventory/sessions.sql"))
+            .await?;
+        receipt.changed += transaction
+            .execute(
+                &statement,
+                &[
+                    &org.0,
+                    &member.0,
+                    &rows.session_id,
+                    &rows.tool_id,
+                    &rows.context_bytes,
+                    &rows.project,
+                    &rows.observed_at,
+                ],
+            )
+            .await?;
+        if let Some(machine) = machine {
+            let installed: BTreeMap<&str, _> = machine
+                .tools
+                .iter()
+                .map(|tool| (tool.tool_id.as_str(), tool))
+                .collect();
+            let tool_id: Vec<&str> = installed.keys().copied().collect();
+            let description: Vec<Option<&str>> = installed
+                .values()
+                .map(|tool| tool.description.as_deref())
+                .collect();
+            let source: Vec<Option<&str>> = installed.values().map(|tool| tool.source.as_deref()).collect();
+            receipt.installed = tool_id.len() as u64;
+            let statement = transaction
+                .prepare_cached(include_str!("inventory/machine.sql"))
+                .await?;
+            receipt.changed += transaction
+                .execute(
+                    &statement,
+                    &[
+                        &org.0,
+                        &member.0,
+                        &machine.machine_id,
+                        &machine.observed_at,
+                        &tool_id,
+                        &description,
+                        &source,
+                    ],
+                )
+                .await?;
+            let statement = transaction
+                .prepare_cached(include_str!("inventory/forget.sql"))
+                .await?;
+            receipt.changed += transaction
+                .execute(
+                    &statement,
+                    &[
+                        &org.0,
+                        &member.0,
+                        &machine.machine_id,
+                        &machine.observed_at,
+                        &tool_id,
+                    ],
+                )
+                .await?;
+        }
+        if receipt.changed > 0 {
+            // Dead weight counts sessions when the boards are refreshed.
+            let statement = transaction
+                .prepare_cached(include_str!("refresh/mark.sql"))
+                .await?;
+            transaction
+                .execute(&statement, &[&org.0, &Uuid::now_v7()])
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(receipt)
+    }
+}
+
+/// The loaded tools as one array per column, each session and tool once.
+#[derive(Default)]
+struct Rows<'a> {
+    session_id: Vec<&'a str>,
+    tool_id: Vec<&'a str>,
+    context_bytes: Vec<i64>,
+    project: Vec<Option<&'a str>>,
+    observed_at: Vec<DateTime<Utc>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(sessions: impl Iterator<Item = &'a SessionInventory>) -> Rows<'a> {
+        let mut once: BTreeMap<(&str, &str), (i64, &SessionInventory)> = BTreeMap::new();
+        for session in sessions {
+            for tool in &session.tools {
+                let bytes = tool.context_bytes.max(0);
+                let known = once
+                    .entry((&session.session_id, tool.tool_id.as_str()))
+                    .or_insert((bytes, session));
+                known.0 = known.0.max(bytes);
+            }
+        }
+        let mut rows = Rows::default();
+        for ((session_id, tool_id), (bytes, session)) in once {
+            rows.session_id.push(session_id);
+            rows.tool_id.push(tool_id);
+            rows.context_bytes.push(bytes);
+            rows.project.push(session.project.as_deref());
+            rows.observed_at.push(session.observed_at);
+        }
+        rows
+    }
+}

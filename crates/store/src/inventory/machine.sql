@@ -1,0 +1,9 @@
+-- inventory::machine
+insert into machine_tools (org_id, member_id, machine_id, tool_id, description, source, observed_at)
+select $1, $2, $3, b.tool_id, b.description, b.source, $4
+from unnest($5::text[], $6::text[], $7::text[]) as b (tool_id, description, source)
+order by b.tool_id
+on conflict (org_id, member_id, machine_id, tool_id) do update
+set description = excluded.description, source = excluded.source, observed_at = excluded.observed_at
+where machine_tools.observed_at <= excluded.observed_at
+    and (machine_tools.description, machine_tools.source) is distinct from (excluded.description, excluded.source)

@@ -1,0 +1,2 @@
+-- refresh::delete_pending
+delete from pending_scores

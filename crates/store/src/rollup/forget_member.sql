@@ -1,0 +1,2 @@
+-- rollup::forget_member
+delete from usage_days where org_id = $1 and member_id = $2

@@ -1,0 +1,6 @@
+-- rollup::members
+-- Every member of every org, for the rebuild.
+select org_id, member_id from members
+union
+select org_id, member_id from usage_days
+order by org_id, member_id

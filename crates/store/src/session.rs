@@ -1,0 +1,198 @@
+//! One connection outside the pool, and the limits every connection has.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::database_url::DatabaseUrl;
+use crate::error::{OLDEST_POSTGRES, StoreError};
+use crate::pool::PoolOptions;
+
+/// Limits of a session. A zero duration means no limit, as in PostgreSQL.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionLimits {
+    /// Longest run of one statement.
+    pub(crate) statement: Duration,
+    /// Longest wait for a lock.
+    pub(crate) lock: Duration,
+    /// Longest silence inside a transaction.
+    pub(crate) idle_in_transaction: Duration,
+}
+
+/// A connection outside the pool.
+pub(crate) struct Session {
+    client: Client,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// A session with the database at `url`, for whoever has no store.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn to(url: &str, purpose: &str, limits: &SessionLimits) -> Result<Self, StoreError> {
+        let url: DatabaseUrl = url.parse()?;
+        let options = PoolOptions::default();
+        let config = session_config(&url, purpose, limits, &options);
+        Self::open(
+            &config,
+            &crate::tls::connector(&url)?,
+            &url,
+            options.create_timeout,
+        )
+        .await
+    }
+
+    pub(crate) async fn open(
+        config: &Config,
+        tls: &MakeRustlsConnect,
+        url: &DatabaseUrl,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let connecting = tokio::time::timeout(timeout, config.connect(tls.clone())).await;
+        let (client, connection) = match connecting {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => return Err(StoreError::unavailable(url.to_string(), error)),
+            Err(_) => {
+                return Err(StoreError::Unavailable {
+                    address: url.to_string(),
+                    reason: format!("no answer within {:.0} s", timeout.as_secs_f64()),
+                    source: None,
+                });
+            }
+        };
+        // What the server says as notices is for its own log; errors reach us through the client.
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a database session ended");
+            }
+        });
+        let session = Self { client, task };
+        let row = session
+            .query_one(
+                "/* pool::open */ select current_setting('server_version_num')::int, current_setting('server_version')",
+                &[],
+            )
+            .await?;
+        refuse_old(row.try_get(0)?, row.try_get(1)?)?;
+        Ok(session)
+    }
+
+    /// Connections the server offers to ordinary sessions.
+    pub(crate) async fn room(&self) -> Result<usize, StoreError> {
+        let row = self
+            .query_one(
+                "/* pool::room */ select current_setting('max_connections')::int \
+                 - current_setting('superuser_reserved_connections')::int",
+                &[],
+            )
+            .await?;
+        Ok(usize::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0))
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// `number` is `server_version_num`: 150018 for 15.18.
+fn refuse_old(number: i32, version: String) -> Result<(), StoreError> {
+    if number / 10_000 < OLDEST_POSTGRES.cast_signed() {
+        return Err(StoreError::ServerTooOld { found: version });
+    }
+    Ok(())
+}
+
+/// The driver's configuration with every limit set. Limits travel as start-up options, which `RESET ALL` and a
+/// failed `SET` cannot undo; options of the address come after ours, so an operator's own value wins.
+pub(crate) fn session_config(
+    url: &DatabaseUrl,
+    name: &str,
+    limits: &SessionLimits,
+    options: &PoolOptions,
+) -> Config {
+    let mut config = url.config();
+    let mut start_up = format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC",
+        limits.statement.as_millis(),
+        limits.lock.as_millis(),
+        limits.idle_in_transaction.as_millis(),
+    );
+    if let Some(own) = config.get_options() {
+        start_up.push(' ');
+        start_up.push_str(own);
+    }
+    config.options(start_up);
+    if config.get_application_name().is_none() {
+        config.application_name(name);
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(options.create_timeout);
+    }
+    // A server that vanished without a word is noticed when data stays unacknowledged, or by keepalives when idle.
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(options.statement_timeout.max(Duration::from_secs(10)));
+    }
+    config.keepalives_idle(Duration::from_secs(30));
+    config.keepalives_interval(Duration::from_secs(10));
+    config.keepalives_retries(3);
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_reach_the_server_as_start_up_options_and_the_address_has_the_last_word() {
+        let url: DatabaseUrl = "host=h options='-c statement_timeout=77' application_name=mine"
+            .parse()
+            .unwrap();
+        let options = PoolOptions::default();
+        let limits = SessionLimits {
+            statement: Duration::from_secs(10),
+            lock: Duration::from_secs(5),
+            idle_in_transaction: Duration::ZERO,
+        };
+        let config = session_config(&url, "toolhub", &limits, &options);
+        let start_up = config.get_options().unwrap();
+        assert!(
+            start_up.starts_with("-c statement_timeout=10000 -c lock_timeout=5000"),
+            "{start_up}"
+        );
+        assert!(start_up.ends_with("-c statement_timeout=77"), "{start_up}");
+        assert_eq!(config.get_application_name(), Some("mine"));
+        assert_eq!(config.get_connect_timeout(), Some(&options.create_timeout));
+        assert!(config.get_tcp_user_timeout().is_some());
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_with_both_versions() {
+        refuse_old(150_000, "15.0".to_owned()).unwrap();
+        refuse_old(180_001, "18.1".to_owned()).unwrap();
+        let error = refuse_old(140_022, "14.22 (Debian)".to_owned())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("14.22") && error.contains("15 or newer"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! One embedded server for all test processes of a user.
+//!
+//! ```text
+//! <place>/lock                  held while somebody looks for the server or starts it
+//! <place>/current               the name of the server in use
+//! <place>/<name>/users/<pid>    one file per process that uses it
+//! <place>/<name>/server/        its data directory
+//! ```
+//!
+//! Beside the server runs a guardian, a shell that looks once a second which users still live. When there has been
+//! none for some seconds it lets go of the server's lifeline, which stops it, and removes the directory. Nothing
+//! has to be done at the end of a test, and a killed test leaves nothing.
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, Lifeline, running_url};
+use crate::session::Session;
+
+/// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's
+/// lifeline. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
+const GUARDIAN: &str = r#"
+cd /
+anybody() {
+    found=
+    for user in "$1"/*; do
+        if kill -0 "${user##*/}" 2>/dev/null; then found=1; else rm -f "$user"; fi
+    done
+    [ -n "$found" ]
+}
+idle=0
+while [ "$idle" -lt "$2" ]; do
+    sleep 1
+    if anybody "$1/users"; then idle=0; else idle=$((idle + 1)); fi
+    if [ "$idle" -ge "$2" ] && mv "$1/users" "$1/closed" && anybody "$1/closed"; then
+        mv "$1/closed" "$1/users"
+        idle=0
+    fi
+done
+exec >&-
+left=60
+while [ -e "$1/server/postgres/data/postmaster.pid" ] && [ "$left" -gt 0 ]; do
+    sleep 1
+    left=$((left - 1))
+done
+rm -rf "$1"
+"#;
+
+/// Seconds without a user after which the server stops: longer than the pause between two test binaries.
+const IDLE: &str = "10";
+
+/// The address of the maintenance database of the server under `place`, started if there is none.
+pub(super) async fn url(place: &Path) -> Result<String, EmbeddedError> {
+    let _turn = turn(place).await?;
+    let current = place.join("current");
+    if let Ok(name) = std::fs::read_to_string(&current)
+        && let Some(url) = join(&place.join(name.trim())).await
+    {
+        return Ok(url);
+    }
+    remove_dead(place);
+    let name = format!("{}-{}", super::seconds_since_1970(), std::process::id());
+    let url = start(&place.join(&name)).await?;
+    std::fs::write(&current, &name).map_err(|error| path_error(&current, &error))?;
+    Ok(url)
+}
+
+/// Signs in at a server that runs; `None` if it does not, or is about to stop.
+async fn join(server: &Path) -> Option<String> {
+    let user = server.join("users").join(std::process::id().to_string());
+    File::create(&user).ok()?;
+    let url = running_url(&data_dir(server)).ok()??;
+    Session::to(&url, "toolhub tests", &super::LIMITS).await.ok()?;
+    Some(super::with_database(&url, "postgres"))
+}
+
+async fn start(server: &Path) -> Result<String, EmbeddedError> {
+    let users = server.join("users");
+    std::fs::create_dir_all(&users).map_err(|error| path_error(&users, &error))?;
+    std::fs::set_permissions(server, Permissions::from_mode(0o711))
+        .map_err(|error| path_error(server, &error))?;
+    let user = users.join(std::process::id().to_string());
+    File::create(&user).map_err(|error| path_error(&user, &error))?;
+
+    let (reader, writer) = std::io::pipe().map_err(|error| path_error(server, &error))?;
+    Command::new("/bin/sh")
+        .args(["-c", GUARDIAN, "sh"])
+        .arg(server)
+        .arg(IDLE)
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| path_error(Path::new("/bin/sh"), &error))?;
+    let options = EmbeddedOptions {
+        // Every test has a pool of its own, on as many threads as the machine has processors.
+        settings: vec![("max_connections".to_owned(), "500".to_owned())],
+        ..EmbeddedOptions::from_env(data_dir(server))
+    };
+    let running = EmbeddedServer::start_with(options, &Lifeline::Of(reader)).await?;
+    let url = super::with_database(&running.url(), "postgres");
+    running.leave();
+    Ok(url)
+}
+
+fn data_dir(server: &Path) -> PathBuf {
+    server.join("server")
+}
+
+/// Waits until no other process looks for the server.
+async fn turn(place: &Path) -> Result<File, EmbeddedError> {
+    let path = place.join("lock");
+    let file = File::create(&path).map_err(|error| path_error(&path, &error))?;
+    while file.try_lock().is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(file)
+}
+
+/// Removes what is left of servers whose guardian was killed.
+fn remove_dead(place: &Path) {
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        let server = entry.path();
+        let runs = || matches!(running_url(&data_dir(&server)), Ok(Some(_)));
+        if server.join("users").is_dir() && !runs() {
+            let _ = std::fs::remove_dir_all(&server);
+        }
+    }
+}
+
+fn path_error(path: &Path, error: &std::io::Error) -> EmbeddedError {
+    EmbeddedError::Path {
+        path: path.to_owned(),
+        doing: "used",
+        reason: error.to_string(),
+    }
+}

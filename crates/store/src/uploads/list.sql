@@ -1,0 +1,11 @@
+-- uploads::list
+select
+    u.upload_id, m.handle, u.received_at, u.source, u.client, u.ci, u.batch,
+    u.received, u.inserted, u.upgraded, u.duplicate, u.conflict, u.rejected
+from uploads u
+join members m on m.org_id = u.org_id and m.member_id = u.member_id
+where u.org_id = $1
+    and ($2::text is null or m.handle = $2)
+    and ($3::timestamptz is null or (u.received_at, u.upload_id) < ($3, $4::uuid))
+order by u.received_at desc, u.upload_id desc
+limit $5

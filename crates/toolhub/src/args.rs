@@ -1,0 +1,176 @@
+//! The arguments. Their doc comments are the help.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use clap::{Args, Parser, builder::PossibleValuesParser};
+use client::{environment, read::Filter, render::Format};
+
+use crate::{command::Command, context::Context};
+
+/// Which tools work, what did the team just run, and what is dead weight: toolhub collects the tool calls of a team's
+/// coding agents from their session logs, counts each one exactly once, and answers.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 some events rejected, 4 not allowed, 75 try again later, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "toolhub", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The server. Default: the one of the last login, else http://127.0.0.1:7700
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    pub(crate) url: Option<String>,
+    /// The token. Better in the environment or by `toolhub login`: others can see arguments
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        help_heading = "Global options"
+    )]
+    pub(crate) token: Option<String>,
+    /// Machine output on stdout, everything else on stderr
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
+
+/// How an answer is shown, and which page of it.
+#[derive(Debug, Args)]
+pub(crate) struct Page {
+    /// How the answer is laid out: table, json, csv or markdown
+    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    pub(crate) format: Option<String>,
+    /// Rows to show, at most 500
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) limit: Option<u32>,
+    /// Go on where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+impl Page {
+    /// The filter with this page, and with the settings where it says nothing.
+    pub(crate) fn filter(&self, filter: Filter, context: &Context) -> Filter {
+        let settings = &context.settings;
+        Filter {
+            window: filter.window.or_else(|| settings.window.clone()),
+            kind: filter.kind.or_else(|| settings.kind.clone()),
+            days: filter.days.or(settings.days),
+            min_sample: filter.min_sample.or(settings.min_sample),
+            limit: self.limit.or(settings.limit),
+            cursor: self.cursor.clone(),
+            ..filter
+        }
+    }
+}
+
+/// The kinds of tools, and `all`.
+pub(crate) fn kinds() -> PossibleValuesParser {
+    let kinds = model::Kind::ALL.map(model::Kind::as_str);
+    PossibleValuesParser::new(kinds.into_iter().chain(["all"]))
+}
+
+/// The windows of the boards.
+pub(crate) fn windows() -> PossibleValuesParser {
+    PossibleValuesParser::new(["7d", "30d", "90d", "all"])
+}
+
+/// A number of seconds, minutes, hours or days: `90`, `30s`, `5m`, `2h`, `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => 0,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .filter(|_| seconds > 0)
+        .and_then(|number| number.checked_mul(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a duration is like 30s, 5m, 2h or 7d".into())
+}
+
+/// A time, a day (UTC), or how long ago.
+pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.with_timezone(&Utc));
+    }
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
+    }
+    duration(text)
+        .ok()
+        .and_then(|ago| environment::now().checked_sub_signed(TimeDelta::from_std(ago).ok()?))
+        .ok_or_else(|| "a time is like 2026-11-23, 2026-11-23T09:30:00Z, or 7d for seven days ago".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    /// The help is the reference of the command line: a change of it is seen in review.
+    #[cfg(feature = "server")]
+    #[test]
+    fn the_help_of_every_command_is_as_reviewed() {
+        fn help(command: &mut clap::Command, path: &str, text: &mut String) {
+            let path = format!("{path} {}", command.get_name()).trim().to_owned();
+            text.push_str(&format!("=== {path}\n\n{}\n", command.render_long_help()));
+            for below in command
+                .get_subcommands_mut()
+                .filter(|below| below.get_name() != "help")
+            {
+                help(below, &path, text);
+            }
+        }
+        let mut text = String::new();
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        help(&mut command, "", &mut text);
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_times_three_forms() {
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        for text in ["", "m", "5 m", "-5s", "5y", "99999999999999999999d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            since("2026-11-23").unwrap().to_rfc3339(),
+            "2026-11-23T00:00:00+00:00"
+        );
+        assert_eq!(
+            since("2026-11-23T10:00:00+01:00").unwrap().to_rfc3339(),
+            "2026-11-23T09:00:00+00:00"
+        );
+        assert!(since("7d").unwrap() < environment::now());
+        assert!(since("99999999999d").is_err());
+        assert!(since("yesterday").is_err());
+    }
+}

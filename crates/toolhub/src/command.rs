@@ -1,0 +1,146 @@
+//! The subcommands, one file each: arguments, one call into a library, what to print.
+
+#[cfg(feature = "server")]
+mod admin;
+mod audit;
+mod completions;
+mod dead_weight;
+#[cfg(feature = "server")]
+mod demo;
+mod doctor;
+mod events;
+mod hooks;
+mod leaderboard;
+mod login;
+mod logout;
+mod man;
+mod managing;
+mod me;
+mod members;
+mod org;
+mod prices;
+mod reading;
+mod scores;
+#[cfg(feature = "server")]
+mod serve;
+mod tokens;
+mod trusted_publishers;
+mod upload;
+mod uploads;
+mod watch;
+mod whoami;
+
+use clap::Subcommand;
+use client::{Error, Exit};
+
+use crate::{args::Cli, context::Context, talk};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Upload(upload::Upload),
+    Scores(scores::Scores),
+    Leaderboard(leaderboard::Leaderboard),
+    DeadWeight(dead_weight::DeadWeight),
+    Events(events::Events),
+    Uploads(uploads::Uploads),
+    Login(login::Login),
+    Logout(logout::Logout),
+    Whoami(whoami::Whoami),
+    Me(me::Me),
+    Members(members::Members),
+    Tokens(tokens::Tokens),
+    TrustedPublishers(trusted_publishers::TrustedPublishers),
+    Org(org::Org),
+    Audit(audit::Audit),
+    Hooks(hooks::Hooks),
+    Watch(watch::Watch),
+    Doctor(doctor::Doctor),
+    Prices(prices::Prices),
+    Completions(completions::Completions),
+    Man(man::Man),
+    #[cfg(feature = "server")]
+    Serve(serve::Serve),
+    #[cfg(feature = "server")]
+    Admin(admin::Admin),
+    #[cfg(feature = "server")]
+    Demo(demo::Demo),
+}
+
+/// Runs a command until it is done or Ctrl-C stops it, and says why if it failed.
+pub(crate) async fn run(cli: Cli) -> Exit {
+    #[cfg(feature = "server")]
+    if matches!(
+        cli.command,
+        Command::Serve(_) | Command::Admin(_) | Command::Demo(_)
+    ) {
+        // They end in their own way: there is a PostgreSQL to stop.
+        return operate(cli).await;
+    }
+    let done = tokio::select! {
+        done = dispatch(cli) => done,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    };
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Error> {
+    let context = Context::load(cli.global)?;
+    match cli.command {
+        Command::Upload(command) => command.run(&context).await,
+        Command::Scores(command) => command.run(&context).await,
+        Command::Leaderboard(command) => command.run(&context).await,
+        Command::DeadWeight(command) => command.run(&context).await,
+        Command::Events(command) => command.run(&context).await,
+        Command::Uploads(command) => command.run(&context).await,
+        Command::Login(command) => command.run(&context).await,
+        Command::Logout(command) => command.run(&context).await,
+        Command::Whoami(command) => command.run(&context).await,
+        Command::Me(command) => command.run(&context).await,
+        Command::Members(command) => command.run(&context).await,
+        Command::Tokens(command) => command.run(&context).await,
+        Command::TrustedPublishers(command) => command.run(&context).await,
+        Command::Org(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
+        Command::Hooks(command) => command.run(&context).await,
+        Command::Watch(command) => command.run(&context).await,
+        Command::Doctor(command) => command.run(&context).await,
+        Command::Prices(command) => command.run(&context),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+        #[cfg(feature = "server")]
+        Command::Serve(_) | Command::Admin(_) | Command::Demo(_) => {
+            unreachable!("`run` has taken the operator's commands")
+        }
+    }
+}
+
+/// Runs a command that has the database in its own hands.
+#[cfg(feature = "server")]
+async fn operate(cli: Cli) -> Exit {
+    let json = cli.global.json;
+    let done = match cli.command {
+        Command::Serve(command) => command.run(json).await,
+        Command::Admin(command) => command.run(json).await,
+        Command::Demo(command) => command.run().await,
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            talk::complain(&format!("{error:#}"));
+            match error.downcast_ref::<store::StoreError>() {
+                Some(error) if error.is_temporary() => Exit::TryAgain,
+                _ => Exit::Failed,
+            }
+        }
+    }
+}
+
+/// The exit code of an error, once it has been told.
+pub(crate) fn fail(error: &Error) -> Exit {
+    if error.is_broken_pipe() {
+        return Exit::Done;
+    }
+    talk::complain(&error.to_string());
+    error.exit()
+}

@@ -1,0 +1,42 @@
+use clap::Args;
+use client::{
+    Error, Exit,
+    read::{Filter, Question},
+};
+
+use super::reading;
+use crate::{
+    args::{Page, kinds},
+    context::Context,
+};
+
+/// Find the tools that are loaded and paid for, and that nobody uses
+#[derive(Debug, Args)]
+pub(crate) struct DeadWeight {
+    /// How many days to look back
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    days: Option<u32>,
+    /// Only tools of this kind
+    #[arg(long, value_parser = kinds())]
+    kind: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+impl DeadWeight {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let filter = Filter {
+            days: self.days,
+            kind: self.kind,
+            ..Filter::default()
+        };
+        let filter = self.page.filter(filter, context);
+        reading::show(
+            Question::DeadWeight,
+            &filter,
+            self.page.format.as_deref(),
+            context,
+        )
+        .await
+    }
+}

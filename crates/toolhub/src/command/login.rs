@@ -1,0 +1,51 @@
+use std::io::{self, BufRead, IsTerminal};
+
+use clap::Args;
+use client::{Error, Exit, Server, server::Method};
+use model::{
+    administration::{INVITATION, IssuedToken, RotateRequest},
+    api::Me,
+    token::Token,
+};
+
+use crate::{context::Context, talk};
+
+/// Keep a token for a server, and make that server the default
+///
+/// The token is read from standard input, so that it stands neither in the shell's history nor in the list of
+/// processes: `pass toolhub | toolhub login --with-token --url https://toolhub.example.org`
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Read the token from standard input
+    #[arg(long, required = true)]
+    with_token: bool,
+}
+
+impl Login {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let url = context.url()?;
+        if io::stdin().is_terminal() {
+            talk::note(&format!("Paste a token for {url} and press Enter:"));
+        }
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .map_err(|error| Error::Usage(format!("cannot read the token from standard input: {error}")))?;
+        let token = Token::parse(line.trim())
+            .map_err(|error| Error::Usage(format!("what came on standard input is {error}")))?;
+        let me: Me = Server::new(&url, Some(token.clone()))?
+            .get_as("/v1/me", &[])
+            .await?;
+        let mut credentials = context.credentials()?;
+        credentials.set(&url, &token, &me.org, &me.member)?;
+        credentials.write()?;
+        talk::note(&format!(
+            "Logged in to {url} as {} of {}; the token is in {}",
+            model::text::clean(&me.member),
+            model::text::clean(&me.org),
+            credentials.path().display()
+        ));
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,36 @@
+//! What the read commands have in common: ask, and show the answer.
+
+use client::{
+    Error, Exit, environment,
+    read::{Filter, Question},
+    render::Format,
+};
+
+use crate::{context::Context, talk};
+
+/// Asks the server and shows its answer: the body byte for byte as JSON, or laid out with its notes on stderr.
+pub(super) async fn show(
+    question: Question,
+    filter: &Filter,
+    format: Option<&str>,
+    context: &Context,
+) -> Result<Exit, Error> {
+    let format = context.format(format)?;
+    let server = context.server()?;
+    let body = question.ask(&server, filter).await?;
+    if format == Format::Json {
+        // Read, so that an answer of something else is told as such.
+        server.read::<Box<serde_json::value::RawValue>>(&body)?;
+        talk::answer(&format!(
+            "{}\n",
+            String::from_utf8_lossy(&body).trim_end_matches('\n')
+        ))?;
+        return Ok(Exit::Done);
+    }
+    let listing = question.listing(&server, &body, environment::now())?;
+    talk::answer(&listing.render(format))?;
+    for note in &listing.notes {
+        talk::note(note);
+    }
+    Ok(Exit::Done)
+}

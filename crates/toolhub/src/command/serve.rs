@@ -1,0 +1,209 @@
+//! `toolhub serve`: the server.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use client::environment;
+use ipnet::IpNet;
+use model::team::{MemberKind, Role, Scope};
+use server::config::{Issuer, Rate};
+use store::{Store, team::NewToken};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    database::{Database, DatabaseArgs},
+    talk,
+};
+
+/// Run the server. Without a database address it runs a PostgreSQL of its own; the first start creates an org and its
+/// owner, and saves the owner's token for the commands of this machine.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Address to listen on.
+    #[arg(
+        long,
+        env = "TOOLHUB_LISTEN",
+        default_value = "127.0.0.1:7700",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Serve although the database does not sync its commits to disk; receipts then say `"durable": false`.
+    #[arg(long)]
+    allow_not_durable: bool,
+    /// How long to answer 503 on /readyz before refusing connections at shutdown, in seconds: give a balancer time.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    drain_grace: u64,
+    /// Address under which clients reach the server: what the identity of a CI run has to be meant for.
+    #[arg(long, env = "TOOLHUB_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Who else may sign the identity of a CI run, beside GitHub and GitLab: github=URL or gitlab=URL.
+    #[arg(long, value_name = "ISSUER")]
+    oidc_issuer: Vec<Issuer>,
+    /// Proxy whose X-Forwarded-For is believed, as a network such as 10.0.0.0/8.
+    #[arg(
+        long,
+        env = "TOOLHUB_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORK"
+    )]
+    trusted_proxy: Vec<IpNet>,
+    /// What one token may ask for: requests a second, and at once. In each process.
+    #[arg(long, default_value = "200/2000", value_name = "RATE")]
+    token_rate: Rate,
+    /// What one address may ask for, all members behind it together. In each process.
+    #[arg(long, default_value = "1000/10000", value_name = "RATE")]
+    address_rate: Rate,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, json: bool) -> anyhow::Result<()> {
+        talk::log_to_stderr(json);
+        let listener = listen(self.listen)?;
+        let address = listener.local_addr()?;
+        let database = self.database.open().await?;
+        if database.embedded.is_some()
+            && let Err(error) = first_run(&database.store, address, environment::now()).await
+        {
+            database.close().await?;
+            return Err(error);
+        }
+        let mut config = server::Config {
+            allow_not_durable: self.allow_not_durable,
+            drain_grace: Duration::from_secs(self.drain_grace),
+            public_url: self.public_url,
+            trusted_proxies: self.trusted_proxy,
+            token_rate: self.token_rate,
+            address_rate: self.address_rate,
+            ..server::Config::default()
+        };
+        config.oidc_issuers.extend(self.oidc_issuer);
+        tracing::info!("listening on http://{address}");
+        serve(database, listener, config).await
+    }
+}
+
+/// Binds the address, in words that say what to do when it cannot be had.
+pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "cannot listen on {address}: another program does. Stop it, or choose another address with --listen"
+        ),
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!("cannot listen on {address}: not permitted. Choose a port above 1023 with --listen")
+        }
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}. Choose another address with --listen"),
+    })
+}
+
+async fn serve(mut database: Database, listener: TcpListener, config: server::Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = server::serve(database.store.clone(), listener, config, async {
+        let _ = stopped.await;
+    });
+    tokio::pin!(serving);
+    let mut stop = Some(stop);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut serving => break outcome.map_err(anyhow::Error::from),
+            how = ended(&mut database), if stop.is_some() => {
+                break Err(anyhow::anyhow!("the embedded PostgreSQL ended: {how}. Its log tells why; start again"));
+            }
+            _ = async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } } => {
+                match stop.take() {
+                    Some(stop) => { let _ = stop.send(()); }
+                    // A second signal ends now; what was acknowledged is committed.
+                    None => break Ok(()),
+                }
+            }
+        }
+    };
+    database.close().await?;
+    outcome
+}
+
+async fn ended(database: &mut Database) -> String {
+    match &mut database.embedded {
+        Some(server) => server.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Creates the first org and its owner, and leaves the owner's token where the commands of this machine find it.
+async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> anyhow::Result<()> {
+    if store.org_count().await? > 0 {
+        return Ok(());
+    }
+    let handle = owner_handle();
+    let org = store.org_create(FIRST_ORG, now).await?;
+    let member = store
+        .member_add(org, &handle, MemberKind::Person, Role::Owner, now)
+        .await?;
+    let new = NewToken {
+        name: "first run",
+        scopes: &[Scope::Upload, Scope::Read, Scope::Admin],
+        expires_at: None,
+    };
+    let token = store.token_create(org, member, &new, now).await?;
+    let url = local_url(address);
+    let saved = client::credentials::save(&url, &token, FIRST_ORG, &handle).context(
+        "the server's first token cannot be saved. Mend that, then make one with `toolhub admin token create`",
+    )?;
+    tracing::info!(
+        "created the org `{FIRST_ORG}` with its owner `{handle}`; the token for {url} is in {}",
+        saved.display()
+    );
+    Ok(())
+}
+
+const FIRST_ORG: &str = "home";
+
+/// The name under which this machine's commands reach the server.
+fn local_url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://127.0.0.1:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+fn owner_handle() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| model::team::check_handle(name).is_ok())
+        .unwrap_or_else(|| "owner".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = listen(address).unwrap_err().to_string();
+        assert!(
+            error.contains(&address.to_string()) && error.contains("--listen"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_machine_reaches_a_server_that_listens_everywhere_by_loopback() {
+        assert_eq!(
+            local_url("0.0.0.0:7700".parse().unwrap()),
+            "http://127.0.0.1:7700"
+        );
+        assert_eq!(local_url("127.0.0.1:9".parse().unwrap()), "http://127.0.0.1:9");
+    }
+}

@@ -1,0 +1,23 @@
+use clap::{Args, builder::PossibleValuesParser};
+use client::{
+    Error, Exit,
+    read::{Filter, Question},
+    render::Format,
+};
+
+use super::reading;
+use crate::context::Context;
+
+/// Show who the token speaks for, and what it may do
+#[derive(Debug, Args)]
+pub(crate) struct Whoami {
+    /// How the answer is laid out: table, json, csv or markdown
+    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    format: Option<String>,
+}
+
+impl Whoami {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        reading::show(Question::Me, &Filter::default(), self.format.as_deref(), context).await
+    }
+}

@@ -1,0 +1,136 @@
+//! Which database: the one that is named, or an embedded server of our own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use store::{
+    PoolOptions, Store,
+    embedded::{self, EmbeddedOptions, EmbeddedServer},
+};
+
+/// Where the data is.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DatabaseArgs {
+    /// PostgreSQL 15 or newer, as postgresql://user:password@host:5432/database. Without it toolhub runs a
+    /// PostgreSQL of its own.
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) database_url: Option<String>,
+    /// File that holds the database address, for secrets that are mounted as files.
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_DATABASE_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "database_url"
+    )]
+    pub(crate) database_url_file: Option<PathBuf>,
+    /// Where the embedded PostgreSQL keeps its data [default: /var/lib/toolhub as root, else the XDG data directory].
+    #[arg(long, global = true, env = "TOOLHUB_DATA_DIR", value_name = "DIRECTORY")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The address of an external database, where one is named.
+    fn external(&self) -> anyhow::Result<Option<String>> {
+        match (&self.database_url, &self.database_url_file) {
+            (Some(url), _) => Ok(Some(url.clone())),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read the database address from {}", file.display()))?;
+                Ok(Some(text.trim().to_owned()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        match &self.data_dir {
+            Some(path) => Ok(path.clone()),
+            None => Ok(embedded::default_data_dir()?),
+        }
+    }
+
+    /// Connects, starting the embedded server when no database is named, and brings the schema up to date.
+    pub(crate) async fn open(&self) -> anyhow::Result<Database> {
+        match self.external()? {
+            Some(url) => {
+                let store = Store::connect(&url, PoolOptions::default()).await?;
+                store.migrate().await?;
+                Ok(Database {
+                    store,
+                    embedded: None,
+                })
+            }
+            None => Database::embedded(&self.data_dir()?).await,
+        }
+    }
+
+    /// Connects to a database that runs already: the one that is named, or the embedded one of a running server.
+    /// Starts the embedded server for the time of the command when none runs.
+    pub(crate) async fn reach(&self) -> anyhow::Result<Database> {
+        if let Some(url) = self.external()? {
+            return Ok(Database {
+                store: Store::connect(&url, PoolOptions::default()).await?,
+                embedded: None,
+            });
+        }
+        let data_dir = self.data_dir()?;
+        match embedded::running_url(&data_dir)? {
+            Some(url) => Ok(Database {
+                store: Store::connect(&url, PoolOptions::default()).await?,
+                embedded: None,
+            }),
+            None if data_dir.exists() => Database::embedded(&data_dir).await,
+            None => bail!(
+                "there is no database: {} does not exist, and --database-url is not set. Start `toolhub serve` once, \
+                 or name the database",
+                data_dir.display()
+            ),
+        }
+    }
+}
+
+/// An open database, and the server behind it when it is ours.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) embedded: Option<EmbeddedServer>,
+}
+
+impl Database {
+    /// Starts the embedded server of a data directory.
+    pub(crate) async fn embedded(data_dir: &Path) -> anyhow::Result<Database> {
+        let server = EmbeddedServer::start(EmbeddedOptions::from_env(data_dir)).await?;
+        match connect(&server.url()).await {
+            Ok(store) => Ok(Database {
+                store,
+                embedded: Some(server),
+            }),
+            Err(error) => {
+                server.stop().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the connections and stops the server, when it is ours.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        self.store.close();
+        if let Some(server) = self.embedded {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn connect(url: &str) -> anyhow::Result<Store> {
+    let store = Store::connect(url, PoolOptions::default()).await?;
+    store.migrate().await?;
+    Ok(store)
+}

@@ -1,0 +1,206 @@
+//! The documents say what is there: codes, limits, links, and the commands that a newcomer types.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the documents fails")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{limits, wire::RejectionCode};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every document of the project.
+fn documents() -> Vec<PathBuf> {
+    let markdown = |folder: &str| {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "md"))
+    };
+    ["", "docs", "migrations"]
+        .into_iter()
+        .flat_map(markdown)
+        .collect()
+}
+
+/// The word in backticks that begins each row of the tables of a section.
+fn rows<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = text
+        .split_once(heading)
+        .unwrap_or_else(|| panic!("no {heading:?}"))
+        .1;
+    let section = section
+        .split_once("\n## ")
+        .map_or(section, |(section, _)| section);
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(word, _)| word))
+        .collect()
+}
+
+#[test]
+fn the_api_lists_every_code_in_order_and_no_other() {
+    let api = read("docs/api.md");
+    let codes =
+        RejectionCode::ALL.map(|code| serde_json::to_value(code).unwrap().as_str().unwrap().to_owned());
+    assert_eq!(rows(&api, "### Codes of rejections and warnings"), codes);
+}
+
+#[test]
+fn the_api_states_the_limits_that_the_code_has() {
+    let api = read("docs/api.md");
+    let mib = |bytes: usize| format!("| {} MiB |", bytes / 1024 / 1024);
+    for stated in [
+        format!("body on the wire {}", mib(limits::WIRE_BYTES)),
+        format!("body after decompression {}", mib(limits::DECODED_BYTES)),
+        format!("one event | {} KiB |", limits::EVENT_BYTES / 1024),
+        "events in a batch | 5,000 |".to_owned(),
+        format!("at most {} bytes | the agent's own id", limits::UUID_BYTES),
+        format!("at most {} characters each", limits::NAME_CHARS),
+        format!("more than {} characters", limits::NAME_CHARS),
+        format!("deeper than {} levels", limits::NESTING),
+        format!("Both lists stop at {} entries", limits::LISTED_REJECTIONS),
+        format!("`limit` is {} unless", limits::DEFAULT_PAGE_ROWS),
+        format!("and at most {}.", limits::PAGE_ROWS),
+        format!("{} hours ahead of the server's clock", limits::FUTURE_HOURS),
+    ] {
+        assert!(api.contains(&stated), "{stated}");
+    }
+    assert_eq!(
+        (limits::BATCH_EVENTS, limits::EVENT_BYTES, limits::TASK_TEXT_BYTES),
+        (5_000, 65_536, 8_192)
+    );
+}
+
+#[test]
+fn the_api_lists_every_route_and_every_code_of_an_error() {
+    let api = read("docs/api.md");
+    let quoted = |text: &str| {
+        text.split('"')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let routes = quoted(
+        read("crates/server/src/router.rs")
+            .split_once("Routes::new")
+            .unwrap()
+            .1,
+    );
+    assert!(routes.len() >= 14, "{routes:?}");
+    for route in routes {
+        assert!(
+            api.contains(&format!("{route}` |")) || api.contains(&format!("{route}`, `")),
+            "{route}"
+        );
+    }
+    let error = read("crates/server/src/error.rs");
+    let codes = quoted(
+        error
+            .split_once("fn code(")
+            .unwrap()
+            .1
+            .split_once("\n    }\n")
+            .unwrap()
+            .0,
+    );
+    assert!(codes.len() >= 17, "{codes:?}");
+    for code in codes {
+        assert!(api.contains(&format!(" | `{code}` | ")), "{code}");
+    }
+}
+
+#[test]
+fn every_link_within_the_project_leads_somewhere() {
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() {
+                document.clone()
+            } else {
+                document.parent().unwrap().join(file)
+            };
+            let Ok(linked) = fs::read_to_string(&file) else {
+                broken.push((document.clone(), target.to_owned()));
+                continue;
+            };
+            if !anchor.is_empty() && !anchors(&linked).contains(anchor) {
+                broken.push((document.clone(), target.to_owned()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// The anchors that headings get.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+    headings
+        .map(|heading| {
+            let words = heading.trim_start_matches('#').trim().to_lowercase();
+            words
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-')
+                .collect::<String>()
+                .replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn the_readme_opens_with_what_it_is_and_two_commands() {
+    let readme = read("README.md");
+    let opening = readme.split("\n## ").next().unwrap();
+    assert!(opening.contains("cargo run --release -- demo") && opening.contains("cargo test --workspace"));
+    assert!(read(".ci/run").contains("cargo test --locked --workspace"));
+}
+
+#[test]
+fn the_image_is_built_with_our_compiler_and_every_crate() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain
+        .split_once("channel = \"")
+        .unwrap()
+        .1
+        .split('"')
+        .next()
+        .unwrap();
+    let dockerfile = read("deploy/Dockerfile");
+    assert!(dockerfile.contains(&format!("FROM rust:{channel}-")), "{channel}");
+    let workspace = read("Cargo.toml");
+    let members = workspace
+        .split_once("members = [")
+        .unwrap()
+        .1
+        .split_once(']')
+        .unwrap()
+        .0;
+    for member in members
+        .split(',')
+        .map(|member| member.trim().trim_matches('"'))
+        .filter(|member| !member.is_empty())
+    {
+        assert!(
+            dockerfile.contains(&format!("COPY {member}/Cargo.toml {member}/\n")),
+            "{member}"
+        );
+    }
+}
