@@ -368,6 +368,7 @@ impl FileFacts {
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();
         self.loads.shrink_to_fit();
+        self.strings.shrink();
     }
 }
 

@@ -134,7 +134,7 @@ struct Pool {
 
 impl Pool {
     fn add(&mut self, mut file: FileFacts) {
-        let names = self.strings.absorb(std::mem::take(&mut file.strings));
+        let names = self.strings.absorb(&std::mem::take(&mut file.strings));
         file.rename(&names);
         self.calls.append(&mut file.calls);
         self.answers.append(&mut file.answers);
