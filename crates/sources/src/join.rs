@@ -14,7 +14,8 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
 use crate::{
     Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Problem, ProblemCode, Usage},
+    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Usage},
+    problem::{Problem, ProblemCode},
     project,
     strings::{Strings, Sym},
 };

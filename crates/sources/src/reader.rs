@@ -2,10 +2,12 @@
 
 use crate::{
     Agent, Options, claude, codex, copilot,
-    facts::{FileFacts, ProblemCode},
+    facts::FileFacts,
     gemini,
     json::{Index, Malformed},
-    opencode, shape,
+    opencode,
+    problem::ProblemCode,
+    shape,
 };
 
 /// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.

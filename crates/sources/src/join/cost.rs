@@ -7,8 +7,9 @@ use model::MicroUsd;
 use super::{Joined, Pool};
 use crate::{
     Prices, TokenTotals,
-    facts::{ProblemCode, Usage},
+    facts::Usage,
     prices::ModelPrices,
+    problem::ProblemCode,
     strings::{Strings, Sym},
 };
 
