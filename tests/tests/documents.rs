@@ -85,6 +85,45 @@ fn the_api_states_the_limits_that_the_code_has() {
 }
 
 #[test]
+fn the_api_lists_every_route_and_every_code_of_an_error() {
+    let api = read("docs/api.md");
+    let quoted = |text: &str| {
+        text.split('"')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let routes = quoted(
+        read("crates/server/src/router.rs")
+            .split_once("Routes::new")
+            .unwrap()
+            .1,
+    );
+    assert!(routes.len() >= 14, "{routes:?}");
+    for route in routes {
+        assert!(
+            api.contains(&format!("{route}` |")) || api.contains(&format!("{route}`, `")),
+            "{route}"
+        );
+    }
+    let error = read("crates/server/src/error.rs");
+    let codes = quoted(
+        error
+            .split_once("fn code(")
+            .unwrap()
+            .1
+            .split_once("\n    }\n")
+            .unwrap()
+            .0,
+    );
+    assert!(codes.len() >= 17, "{codes:?}");
+    for code in codes {
+        assert!(api.contains(&format!(" | `{code}` | ")), "{code}");
+    }
+}
+
+#[test]
 fn every_link_within_the_project_leads_somewhere() {
     let mut broken = Vec::new();
     for document in documents() {

@@ -205,9 +205,6 @@ impl Search<'_> {
     }
 
     fn walk(&mut self, root: &Path, agent: Option<Agent>) {
-        if agent.is_some_and(|agent| !self.wants(agent)) {
-            return;
-        }
         for entry in WalkDir::new(root).follow_links(false).sort_by_file_name() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -235,7 +232,7 @@ impl Search<'_> {
     }
 
     fn take(&mut self, path: PathBuf, agent: Option<Agent>, metadata: &fs::Metadata) {
-        if self.seen.insert(path.clone()) {
+        if agent.is_none_or(|agent| self.wants(agent)) && self.seen.insert(path.clone()) {
             let modified = metadata.modified().ok();
             self.found.files.push(LogFile {
                 path,

@@ -3,10 +3,11 @@
 //! Places and forms are Claude Code's (<https://code.claude.com/docs/en/settings>): `skills/<name>/SKILL.md`,
 //! `agents/**/*.md`, `commands/**/*.md`, `mcpServers` objects, and plugins that hold the same again.
 
+mod page;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -19,10 +20,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
+use page::{Page, head};
+
 use crate::{Environment, environment, plan::hex};
 
-/// Bytes of a Markdown file in which its front matter is looked for.
-const FRONT_MATTER: u64 = 16 * 1024;
 /// Greatest settings file that is read; Claude Code's own grows to a few MB.
 const SETTINGS: u64 = 64 * 1024 * 1024;
 /// Bytes of a description that are sent.
@@ -258,90 +259,6 @@ impl Scan {
     fn json(&self, path: &Path) -> Option<Value> {
         serde_json::from_slice(&head(path, SETTINGS, self.follow)?).ok()
     }
-}
-
-/// A Markdown file with front matter.
-struct Page {
-    /// Its path below the folder, `:` between the parts: how a command is called.
-    path_name: String,
-    fields: BTreeMap<String, String>,
-}
-
-impl Page {
-    fn read(path: &Path, follow: bool) -> Option<Page> {
-        let bytes = head(path, FRONT_MATTER, follow)?;
-        Some(Page {
-            path_name: String::new(),
-            fields: front_matter(&String::from_utf8_lossy(&bytes)),
-        })
-    }
-
-    fn declared_name(&self) -> &str {
-        self.fields.get("name").unwrap_or(&self.path_name)
-    }
-
-    fn description(&self) -> Option<&str> {
-        self.fields.get("description").map(String::as_str)
-    }
-}
-
-/// The beginning of a regular file.
-fn head(path: &Path, bytes: u64, follow: bool) -> Option<Vec<u8>> {
-    let metadata = if follow {
-        fs::metadata(path)
-    } else {
-        fs::symlink_metadata(path)
-    };
-    if !metadata.ok()?.is_file() {
-        return None;
-    }
-    let mut content = Vec::new();
-    fs::File::open(path)
-        .ok()?
-        .take(bytes)
-        .read_to_end(&mut content)
-        .ok()?;
-    Some(content)
-}
-
-/// The top-level texts of YAML front matter: `key: value`, quoted values, and the lines of a block value joined.
-fn front_matter(text: &str) -> BTreeMap<String, String> {
-    let mut fields = BTreeMap::new();
-    let mut lines = text.trim_start_matches('\u{FEFF}').lines();
-    if lines.next().map(str::trim_end) != Some("---") {
-        return fields;
-    }
-    let mut current: Option<String> = None;
-    for line in lines {
-        if line.trim_end() == "---" {
-            break;
-        }
-        if line.starts_with([' ', '\t']) {
-            if let Some(value) = current.as_ref().and_then(|key| fields.get_mut(key)) {
-                let value: &mut String = value;
-                if !value.is_empty() {
-                    value.push(' ');
-                }
-                value.push_str(line.trim());
-            }
-        } else if let Some((key, value)) = line.split_once(':') {
-            let value = value.trim();
-            let quoted = ['"', '\'']
-                .into_iter()
-                .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-            let block = matches!(value.trim_end_matches(['-', '+']), ">" | "|");
-            fields.insert(
-                key.to_owned(),
-                if block {
-                    String::new()
-                } else {
-                    quoted.unwrap_or(value).to_owned()
-                },
-            );
-            current = Some(key.to_owned());
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

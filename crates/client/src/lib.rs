@@ -18,6 +18,7 @@ pub mod environment;
 pub mod error;
 pub mod find;
 pub mod hooks;
+pub mod identity;
 pub mod installed;
 mod inventory;
 pub mod journal;

@@ -5,6 +5,7 @@
 
 mod cell;
 pub mod rows;
+pub mod team;
 
 use std::{fmt, str::FromStr};
 

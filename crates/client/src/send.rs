@@ -159,10 +159,13 @@ impl Sender {
         let mut delivery = Delivery::default();
         let mut pieces = vec![batch];
         while let Some(piece) = pieces.pop() {
+            #[cfg(feature = "planted-advance-before-receipt")]
+            drop(self.remember(&piece));
             match self.post(&piece).await {
                 Ok(Sent::Accepted(receipt)) => {
-                    if let Err(error) = self.remember(&piece, &receipt) {
-                        delivery.error = Some(error);
+                    // Rejected events are not written down, so that a resumed run tells of them again.
+                    if receipt.rejected == 0 {
+                        delivery.error = self.remember(&piece).err();
                     }
                     delivery.receipts.push(receipt);
                 }
@@ -305,12 +308,8 @@ impl Sender {
         }
     }
 
-    /// Writes down that the server has these events. A batch with rejected ones is not written down, so that a resumed
-    /// run learns of them again.
-    fn remember(&self, batch: &Batch, receipt: &Receipt) -> Result<(), Error> {
-        if receipt.rejected > 0 {
-            return Ok(());
-        }
+    /// Writes down that the server has these events.
+    fn remember(&self, batch: &Batch) -> Result<(), Error> {
         let prints: Vec<Fingerprint> = batch
             .events()
             .filter(|event| uuid_of(event).is_some())

@@ -5,7 +5,8 @@ use std::{error::Error as _, io, sync::Once, time::Duration};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use model::{problem::Problem, token::Token};
-use reqwest::{Method, Url, header};
+pub use reqwest::Method;
+use reqwest::{Url, header};
 use serde::de::DeserializeOwned;
 
 use crate::{Error, environment, retry};
@@ -162,6 +163,30 @@ impl Server {
         self.once(Method::GET, "/readyz", &[]).await.map(drop)
     }
 
+    /// The same server with another token.
+    #[must_use]
+    pub fn with_token(&self, token: Token) -> Server {
+        Server {
+            token: Some(token),
+            ..self.clone()
+        }
+    }
+
+    /// Asks for something to be done; answers the body as the server sent it.
+    pub async fn send<T: serde::Serialize>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&T>,
+    ) -> Result<Vec<u8>, Error> {
+        let body = body.map(serde_json::to_vec).transpose();
+        let body = body
+            .map_err(|error| Error::Usage(error.to_string()))?
+            .unwrap_or_default();
+        self.request(method, path, query, body.into()).await
+    }
+
     /// Deletes something.
     pub async fn delete(&self, path: &str) -> Result<(), Error> {
         self.once(Method::DELETE, path, &[]).await.map(drop)
@@ -176,12 +201,22 @@ impl Server {
     }
 
     async fn once(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Error> {
+        self.request(method, path, query, Bytes::new()).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Vec<u8>, Error> {
         let ask = Ask {
             method,
             path,
             query,
             headers: header::HeaderMap::new(),
-            body: Bytes::new(),
+            body,
         };
         match self.ask(&ask).await.and_then(|answer| self.judge(answer)) {
             Ok(body) => Ok(body),
@@ -258,6 +293,9 @@ impl Server {
         Err(match status {
             401 => Trouble::Stop(Error::Unauthorized { url: url(), detail }),
             403 => Trouble::Stop(Error::Forbidden { url: url(), detail }),
+            409 if problem.as_ref().is_some_and(|problem| problem.code == "conflict") => {
+                Trouble::Stop(refused(problem, detail))
+            }
             408 | 409 | 429 | 500 | 502 | 503 | 504 => Trouble::Busy { detail, retry_after },
             413 => Trouble::TooLarge(detail),
             415 => Trouble::Encoding(refused(problem, detail)),

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use model::{api::RefreshState, inventory::Inventory, limits::Limits, wire::EventV1};
+use model::{Event, api::RefreshState, inventory::Inventory, limits::Limits, wire::EventV1};
 use sources::{Agent, Collected, Options};
 use tokio::{task::JoinSet, time::Instant};
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// How far back before the last complete upload a log counts as changed: clocks and file systems are not exact.
 const MARGIN: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+/// How long one question for the refresh state is held back by the server, at most.
+const HELD: Duration = Duration::from_secs(20);
 /// Pause between two looks at the refresh state: the first, and the longest.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -80,6 +82,13 @@ impl Request {
     /// True when all logs of this machine are meant.
     fn is_everything(&self) -> bool {
         self.paths.is_empty() && self.agents.is_empty() && self.since.is_none()
+    }
+
+    /// True for an event of a chosen agent and time. The place of a log does not always tell its agent.
+    fn wants(&self, event: &Event) -> bool {
+        let of_agent = |agent: &Agent| event.agent.as_deref() == Some(agent.as_str());
+        (self.agents.is_empty() || self.agents.iter().any(of_agent))
+            && self.since.is_none_or(|since| event.occurred_at >= since)
     }
 }
 
@@ -236,11 +245,6 @@ impl Run<'_> {
                     .is_none_or(|modified| DateTime::<Utc>::from(modified) >= not_before)
             });
         }
-        if let [only] = self.request.agents[..] {
-            for file in &mut found.files {
-                file.agent.get_or_insert(only);
-            }
-        }
     }
 
     /// Reads the logs away from the threads that serve the network.
@@ -293,7 +297,7 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<(), Error> {
         (self.observer)(Progress::Sending {
-            events: collected.events().count() as u64,
+            events: collected.events().len() as u64,
         });
         let limits = sender.map_or_else(Limits::default, |sender| sender.limits().clone());
         let mut planner = Planner::new(&limits, self.request.batch_events);
@@ -306,15 +310,21 @@ impl Run<'_> {
         let mut line = Vec::new();
         let mut failed = None;
         for event in collected.events() {
-            if self.request.since.is_some_and(|since| event.occurred_at < since) {
+            if !self.request.wants(&event) {
                 continue;
             }
             report.count(&event);
             line.clear();
             serde_json::to_writer(&mut line, &EventV1(&event))
                 .map_err(|error| Error::Output(error.into()))?;
-            if let Some(print) = &mut print {
-                print(&line).map_err(Error::Output)?;
+            if let Some(printer) = &mut print
+                && let Err(error) = printer(&line)
+            {
+                // Whoever read along has seen enough; the events still have to be sent.
+                if sender.is_none() || error.kind() != io::ErrorKind::BrokenPipe {
+                    return Err(Error::Output(error));
+                }
+                print = None;
             }
             if event.uuid.is_some()
                 && sender.is_some_and(|sender| sender.is_acknowledged(Fingerprint::of(&line)))
@@ -391,19 +401,17 @@ impl Flight<'_> {
     }
 }
 
-/// Waits until the scores hold what was committed before. A refresh that is under way may have begun earlier, so one
-/// that began later must have ended, or nothing may be pending.
+/// Waits until the scores hold what was committed before. The server holds each question back until they do, or until
+/// it may not be held any longer.
 async fn wait_for_scores(server: &Server, at_most: Duration) -> Result<(), Error> {
     let started = Instant::now();
     let mut pause = LOOK.0;
-    let (mut before, mut refreshes) = (None, 0);
     loop {
-        let state: RefreshState = server.get_as("/v1/refresh", &[]).await?;
-        if before.is_some_and(|before| state.as_of > before) {
-            refreshes += 1;
-        }
-        before = Some(state.as_of);
-        if !state.pending || refreshes >= 2 {
+        let left = at_most.saturating_sub(started.elapsed()).min(HELD);
+        let state: RefreshState = server
+            .get_as("/v1/refresh", &[("wait", left.as_secs().to_string())])
+            .await?;
+        if !state.pending {
             return Ok(());
         }
         if started.elapsed() + pause > at_most {

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod administration;
 pub mod api;
 pub mod event;
 pub mod ids;

@@ -31,6 +31,14 @@ pub struct Receipt {
     /// Events that were stored after something in them was changed or left out: the first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Rejection>,
+    /// How many warnings there were, also past the first 100.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warned: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why one event was rejected, or what was changed in it.
@@ -65,6 +73,7 @@ impl Receipt {
             rejected: 0,
             rejections: Vec::new(),
             warnings: Vec::new(),
+            warned: 0,
         }
     }
 
@@ -76,8 +85,9 @@ impl Receipt {
         }
     }
 
-    /// Lists a warning while the list has room.
+    /// Counts a warning, and lists it while the list has room.
     pub fn warn(&mut self, warning: Rejection) {
+        self.warned += 1;
         if self.warnings.len() < limits::LISTED_REJECTIONS {
             self.warnings.push(warning);
         }

@@ -101,6 +101,17 @@ words!(Scope, "upload, read, admin" {
     Admin => "admin",
 });
 
+impl Role {
+    /// What a token of a member with this role may be used for at most.
+    pub fn scopes(self) -> &'static [Scope] {
+        match self {
+            Role::Viewer => &[Scope::Read],
+            Role::Member => &[Scope::Upload, Scope::Read],
+            Role::Admin | Role::Owner => &[Scope::Upload, Scope::Read, Scope::Admin],
+        }
+    }
+}
+
 /// Reads a list of scopes as the command line takes it: `upload,read`. Sorted, without repeats, not empty.
 pub fn parse_scopes(list: &str) -> Result<Vec<Scope>, UnknownWord> {
     let mut scopes = list

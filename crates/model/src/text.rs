@@ -9,16 +9,22 @@ pub fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
+/// True when a text holds no unsafe character.
+pub fn is_clean(text: &str) -> bool {
+    // Nearly every name is printable ASCII, which is seen many bytes at once.
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_unsafe)
+}
+
 /// The text with every unsafe character replaced by U+FFFD. Borrowed when nothing had to change.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_unsafe) {
+    if is_clean(text) {
+        Cow::Borrowed(text)
+    } else {
         Cow::Owned(
             text.chars()
                 .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c })
                 .collect(),
         )
-    } else {
-        Cow::Borrowed(text)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// What every token begins with.
@@ -67,6 +68,41 @@ impl Token {
     }
 }
 
+/// Writes a token into the one answer that holds it.
+pub fn reveal<S: Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.reveal())
+}
+
+/// Reads a token out of that answer.
+pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Token::parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// Somebody else's secret, such as the identity token of a CI run: its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text secret.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The plain text, for sending or checking it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 fn checksum(random: &str) -> String {
     let mut rest = crc32fast::hash(random.as_bytes());
     let mut chars = [b'0'; CHECKSUM_CHARS];
@@ -123,7 +159,7 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_it() {
-        let shown = format!("{:?} {:?}", token(), token().hash());
-        assert_eq!(shown, "Token(thb_…) TokenHash(…)");
+        let shown = format!("{:?} {:?} {:?}", token(), token().hash(), Secret::new("eyJ"));
+        assert_eq!(shown, "Token(thb_…) TokenHash(…) Secret(…)");
     }
 }

@@ -8,6 +8,8 @@ use crate::{auth, state::App};
 /// What a caller must bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// Nothing, and it is never refused for asking often: what watches over the process.
+    Probe,
     /// Nothing.
     Public,
     /// A token, whatever its scope.

@@ -1,5 +1,6 @@
 //! The handlers: `/v1/events` is in `events.rs`, and so on.
 
+pub(crate) mod audit;
 pub(crate) mod dead_weight;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -7,10 +8,14 @@ pub(crate) mod inventory;
 pub(crate) mod leaderboards;
 pub(crate) mod limits;
 pub(crate) mod me;
+pub(crate) mod members;
 pub(crate) mod metrics;
+pub(crate) mod oidc;
+pub(crate) mod org;
 pub(crate) mod refresh;
 pub(crate) mod scores;
 pub(crate) mod tokens;
+pub(crate) mod trusted_publishers;
 pub(crate) mod uploads;
 
 use model::limits::{DEFAULT_PAGE_ROWS, PAGE_ROWS};

@@ -8,9 +8,9 @@ use axum::{
 };
 use chrono::TimeDelta;
 use model::{team::Scope, token::Token};
-use store::team::Identity;
+use store::{audit::Act, team::Identity};
 
-use crate::{access::Access, error::ApiError, state::App};
+use crate::{access::Access, address::ClientAddress, error::ApiError, state::App};
 
 /// The caller of a route that asks for a token.
 #[derive(Clone, Debug)]
@@ -28,18 +28,43 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// The act that a request is: by the caller, from where it comes, now.
+pub(crate) struct Acting(pub(crate) Act);
+
+impl FromRequestParts<App> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Acting, ApiError> {
+        let Caller(identity) = Caller::from_request_parts(parts, app).await?;
+        let ClientAddress(address) = parts.extensions.get().copied().unwrap_or_default();
+        Ok(Acting(Act::by_member(identity, address, app.now())))
+    }
+}
+
 /// Lets a request pass when its token satisfies the access of the route.
 pub(crate) async fn check(
     State((app, access)): State<(App, Access)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    if access == Access::Probe {
+        return Ok(next.run(request).await);
+    }
+    let ClientAddress(address) = request.extensions().get().copied().unwrap_or_default();
+    app.rates.ask_from(address)?;
     if access == Access::Public {
         return Ok(next.run(request).await);
     }
-    let identity = authenticate(&app, request.headers()).await?;
+    let identity = match authenticate(&app, request.headers()).await {
+        Err(refused @ ApiError::InvalidToken) => {
+            app.rates.charge_refused(address);
+            return Err(refused);
+        }
+        other => other?,
+    };
+    app.rates.ask_with(identity.token_id)?;
     match access {
-        Access::Public | Access::Token => {}
+        Access::Probe | Access::Public | Access::Token => {}
         Access::Scope(scope) => require(&identity, scope)?,
         Access::Role(role) => {
             require(&identity, Scope::Admin)?;

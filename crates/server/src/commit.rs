@@ -3,7 +3,7 @@
 //! A lone upload never waits: it finds a free slot and is committed at once. Only when every slot is busy does a
 //! queue form, and whoever finishes takes all that waits for one org, up to a bound, into one transaction. So the
 //! delay is never longer than the commit in front, and small uploads cost a share of a commit instead of one each.
-//! Every caller is answered after COMMIT, with the counts of its own batch.
+//! Every caller is answered after COMMIT, with what became of its own batch.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use model::OrgId;
 use store::{
     Store, StoreError,
-    ingest::{Batch, Counts},
+    ingest::{Batch, Stored},
 };
 use tokio::sync::oneshot;
 
@@ -57,7 +57,7 @@ struct Queue {
 struct Waiting {
     batch: Batch,
     now: DateTime<Utc>,
-    answer: oneshot::Sender<Result<Counts, ApiError>>,
+    answer: oneshot::Sender<Result<Stored, ApiError>>,
 }
 
 impl Committer {
@@ -75,7 +75,7 @@ impl Committer {
         org: OrgId,
         batch: Batch,
         now: DateTime<Utc>,
-    ) -> Result<Counts, ApiError> {
+    ) -> Result<Stored, ApiError> {
         let (answer, answered) = oneshot::channel();
         let starts = self.lock().push(org, Waiting { batch, now, answer })?;
         if starts {
@@ -114,17 +114,17 @@ impl Committer {
         metrics::histogram!("toolhub_commit_batches")
             .record(u32::try_from(batches.len()).unwrap_or(u32::MAX));
         match self.run(org, &batches, now).await {
-            Ok(counts) => {
-                for (answer, counts) in answers.into_iter().zip(counts) {
-                    let _ = answer.send(Ok(counts));
+            Ok(stored) => {
+                for (answer, stored) in answers.into_iter().zip(stored) {
+                    let _ = answer.send(Ok(stored));
                 }
             }
             // Something in one batch poisons the shared transaction: each is tried alone, so that it fails alone.
             Err(error) if batches.len() > 1 && !error.is_temporary() => {
                 tracing::warn!(%error, batches = batches.len(), "a shared commit failed; trying each upload alone");
                 for (batch, answer) in batches.iter().zip(answers) {
-                    let counts = self.run(org, std::slice::from_ref(batch), now).await;
-                    let _ = answer.send(counts.map(|counts| counts[0]).map_err(ApiError::from));
+                    let stored = self.run(org, std::slice::from_ref(batch), now).await;
+                    let _ = answer.send(stored.map(|mut stored| stored.remove(0)).map_err(ApiError::from));
                 }
             }
             Err(error) => {
@@ -150,7 +150,7 @@ impl Committer {
         org: OrgId,
         batches: &[Batch],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Counts>, StoreError> {
+    ) -> Result<Vec<Stored>, StoreError> {
         tokio::time::timeout(COMMIT_TIMEOUT, self.0.store.ingest(org, batches, now))
             .await
             .unwrap_or(Err(StoreError::NoAnswer {

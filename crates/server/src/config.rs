@@ -1,6 +1,8 @@
 //! How the server behaves. One struct; every value has a default that is right for a team.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
 
 /// Settings of the server.
 #[derive(Clone, Debug)]
@@ -27,6 +29,124 @@ pub struct Config {
     pub drain_limit: Duration,
     /// Answer uploads although the database does not sync its writes to disk; receipts then say `durable: false`.
     pub allow_not_durable: bool,
+    /// The address under which clients reach the server, without a slash at the end. CI runs ask their provider for
+    /// an identity for this audience; without it none is exchanged.
+    pub public_url: Option<String>,
+    /// Who may sign the identity of a CI run.
+    pub oidc_issuers: Vec<Issuer>,
+    /// How soon an issuer is asked again for its keys, when a token names one that is not known.
+    pub oidc_key_pause: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What one token may ask for.
+    pub token_rate: Rate,
+    /// What one address may ask for: all members behind it together.
+    pub address_rate: Rate,
+    /// How often this process looks for what is kept too long.
+    pub retention_interval: Duration,
+}
+
+/// So many requests a second, and so many at once after a pause. In one process: several share nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second.
+    pub per_second: NonZeroU32,
+    /// Requests at once.
+    pub burst: NonZeroU32,
+}
+
+impl Rate {
+    /// A rate.
+    pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Rate {
+        Rate { per_second, burst }
+    }
+}
+
+/// The rate as `<per second>/<burst>`.
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Rate, &'static str> {
+        let wrong = "a rate is <requests a second>/<requests at once>, for example 200/2000";
+        let (per_second, burst) = text.split_once('/').ok_or(wrong)?;
+        let number = |text: &str| text.parse().map_err(|_| wrong);
+        Ok(Rate::new(number(per_second)?, number(burst)?))
+    }
+}
+
+/// A CI provider, by the claims that its identities make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
+}
+
+impl Provider {
+    /// The word in requests and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Provider::Github => "github",
+            Provider::Gitlab => "gitlab",
+        }
+    }
+}
+
+/// Who signs identities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// What its identities look like.
+    pub provider: Provider,
+    /// Its address, as it stands in the claim `iss`.
+    pub url: String,
+}
+
+/// An issuer as `github=https://…` or `gitlab=https://…`. Plain HTTP only from the same machine.
+impl FromStr for Issuer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Issuer, &'static str> {
+        let wrong = "an issuer is github=https://… or gitlab=https://…";
+        let (provider, url) = text.split_once('=').ok_or(wrong)?;
+        let provider = match provider {
+            "github" => Provider::Github,
+            "gitlab" => Provider::Gitlab,
+            _ => return Err(wrong),
+        };
+        let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
+        if url.starts_with("https://") || loopback.iter().any(|start| url.starts_with(start)) {
+            Ok(Issuer {
+                provider,
+                url: url.to_owned(),
+            })
+        } else {
+            Err(wrong)
+        }
+    }
+}
+
+/// `GitHub` and `GitLab` themselves:
+/// <https://docs.github.com/en/actions/reference/security/oidc>,
+/// <https://docs.gitlab.com/ci/secrets/id_token_authentication/>.
+fn well_known_issuers() -> Vec<Issuer> {
+    vec![
+        Issuer {
+            provider: Provider::Github,
+            url: "https://token.actions.githubusercontent.com".to_owned(),
+        },
+        Issuer {
+            provider: Provider::Gitlab,
+            url: "https://gitlab.com".to_owned(),
+        },
+    ]
+}
+
+const fn rate(per_second: u32, burst: u32) -> Rate {
+    match (NonZeroU32::new(per_second), NonZeroU32::new(burst)) {
+        (Some(per_second), Some(burst)) => Rate { per_second, burst },
+        _ => panic!("a rate is not zero"),
+    }
 }
 
 impl Default for Config {
@@ -43,6 +163,45 @@ impl Default for Config {
             drain_grace: Duration::ZERO,
             drain_limit: Duration::from_secs(25),
             allow_not_durable: false,
+            public_url: None,
+            oidc_issuers: well_known_issuers(),
+            oidc_key_pause: Duration::from_secs(60),
+            trusted_proxies: Vec::new(),
+            // A tree of a million events is 200 batches: neither is ever in the way of an honest upload.
+            token_rate: const { rate(200, 2_000) },
+            address_rate: const { rate(1_000, 10_000) },
+            retention_interval: Duration::from_secs(3_600),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_are_encrypted_or_on_this_machine() {
+        assert_eq!(
+            "gitlab=https://git.example.org"
+                .parse::<Issuer>()
+                .unwrap()
+                .provider,
+            Provider::Gitlab
+        );
+        assert!("github=http://127.0.0.1:9".parse::<Issuer>().is_ok());
+        for wrong in [
+            "https://a",
+            "github=http://example.org",
+            "jenkins=https://a",
+            "github=http://127.0.0.1.evil.example",
+        ] {
+            assert!(wrong.parse::<Issuer>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_read_as_two_numbers() {
+        assert_eq!("5/10".parse(), Ok(rate(5, 10)));
+        assert!("0/10".parse::<Rate>().is_err() && "5".parse::<Rate>().is_err());
     }
 }

@@ -10,7 +10,9 @@ use model::{
     team::{Role, Scope},
     wire::InvalidFraming,
 };
-use store::StoreError;
+use store::{StoreError, publishers::Untrusted};
+
+use crate::oidc::InvalidIdentity;
 
 /// What a request can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,16 @@ pub(crate) enum ApiError {
     BodyTimeout(u64),
     #[error("{0}")]
     Conflict(String),
+    #[error("{0}")]
+    NotAllowed(String),
+    #[error("{0}")]
+    Identity(#[from] InvalidIdentity),
+    #[error("{0}")]
+    Untrusted(#[from] Untrusted),
+    #[error("too many requests; try again in {retry_after} s")]
+    TooManyRequests { retry_after: u32 },
+    #[error("the issuer's keys cannot be had at the moment; try again in {retry_after} s")]
+    IssuerUnavailable { retry_after: u32, cause: String },
     #[error("the database is not available at the moment; try again in {retry_after} s")]
     Unavailable { retry_after: u32, cause: String },
     #[error("the server has more work than it can do at the moment; try again in {retry_after} s")]
@@ -69,7 +81,12 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             ApiError::Unauthenticated | ApiError::InvalidToken => StatusCode::UNAUTHORIZED,
-            ApiError::MissingScope { .. } | ApiError::MissingRole { .. } => StatusCode::FORBIDDEN,
+            ApiError::Identity(_) => StatusCode::UNAUTHORIZED,
+            ApiError::MissingScope { .. }
+            | ApiError::MissingRole { .. }
+            | ApiError::NotAllowed(_)
+            | ApiError::Untrusted(_) => StatusCode::FORBIDDEN,
+            ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::NotFound(_) | ApiError::NoRoute => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::BadRequest(_) | ApiError::BadQuery(_) | ApiError::Framing(_) | ApiError::Encoding => {
@@ -79,7 +96,9 @@ impl ApiError {
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             ApiError::Conflict(_) => StatusCode::CONFLICT,
-            ApiError::Unavailable { .. } | ApiError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Unavailable { .. }
+            | ApiError::IssuerUnavailable { .. }
+            | ApiError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -102,6 +121,11 @@ impl ApiError {
             ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
             ApiError::BodyTimeout(_) => "body_timeout",
             ApiError::Conflict(_) => "conflict",
+            ApiError::NotAllowed(_) => "not_allowed",
+            ApiError::Identity(why) => why.code(),
+            ApiError::Untrusted(why) => why.code(),
+            ApiError::TooManyRequests { .. } => "too_many_requests",
+            ApiError::IssuerUnavailable { .. } => "issuer_unavailable",
             ApiError::Unavailable { .. } => "unavailable",
             ApiError::Overloaded { .. } => "overloaded",
             ApiError::Internal { .. } => "internal",
@@ -111,7 +135,9 @@ impl ApiError {
     /// What the log gets and the caller does not.
     fn cause(&self) -> Option<&str> {
         match self {
-            ApiError::Unavailable { cause, .. } | ApiError::Internal { cause } => Some(cause),
+            ApiError::Unavailable { cause, .. }
+            | ApiError::IssuerUnavailable { cause, .. }
+            | ApiError::Internal { cause } => Some(cause),
             _ => None,
         }
     }
@@ -136,7 +162,9 @@ impl From<StoreError> for ApiError {
             StoreError::Cursor => ApiError::BadQuery(error.to_string()),
             StoreError::Invalid(detail) => ApiError::BadRequest(detail),
             StoreError::NotFound(what) => ApiError::NotFound(what),
-            StoreError::Exists(_) => ApiError::Conflict(error.to_string()),
+            StoreError::Exists(_) | StoreError::Conflict(_) => ApiError::Conflict(error.to_string()),
+            StoreError::NotAllowed(detail) => ApiError::NotAllowed(detail),
+            StoreError::Untrusted(why) => ApiError::Untrusted(why),
             error if error.is_temporary() => ApiError::Unavailable {
                 retry_after: 1,
                 cause: error.to_string(),
@@ -177,7 +205,10 @@ impl IntoResponse for ApiError {
         let mut response = self.status().into_response();
         let headers = response.headers_mut();
         match &self {
-            ApiError::Unavailable { retry_after, .. } | ApiError::Overloaded { retry_after } => {
+            ApiError::Unavailable { retry_after, .. }
+            | ApiError::IssuerUnavailable { retry_after, .. }
+            | ApiError::Overloaded { retry_after }
+            | ApiError::TooManyRequests { retry_after } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
             }
             ApiError::Unauthenticated | ApiError::InvalidToken => {

@@ -2,13 +2,14 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, RawPathParams},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, state::App};
 
 /// A JSON answer.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -28,6 +29,45 @@ impl<T: Serialize> IntoResponse for Json<T> {
             }
             .into_response(),
         }
+    }
+}
+
+/// The body of a request, from JSON. No body at all is the same as `{}`: nothing was asked for in particular.
+pub(crate) struct Input<T>(pub(crate) T);
+
+/// Greatest body of a request that manages something, in bytes.
+const INPUT_BYTES: usize = 64 * 1024;
+
+impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Input<T>, ApiError> {
+        let too_large = || ApiError::TooLarge {
+            what: "the body",
+            limit: INPUT_BYTES,
+            unit: "bytes",
+        };
+        let deadline = app.config.body_timeout;
+        let body = Limited::new(request.into_body(), INPUT_BYTES).collect();
+        let bytes = tokio::time::timeout(deadline, body)
+            .await
+            .map_err(|_| ApiError::BodyTimeout(deadline.as_secs()))?
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    too_large()
+                } else {
+                    ApiError::BadRequest("the body was cut off on the way".into())
+                }
+            })?
+            .to_bytes();
+        let json = if bytes.is_empty() {
+            b"{}".as_slice()
+        } else {
+            &bytes
+        };
+        let value = serde_json::from_slice(json)
+            .map_err(|error| ApiError::BadRequest(format!("the body cannot be read: {error}")))?;
+        Ok(Input(value))
     }
 }
 

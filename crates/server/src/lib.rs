@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+mod address;
 mod api;
 mod auth;
 mod body;
@@ -15,6 +16,9 @@ mod connections;
 mod error;
 mod extract;
 mod observe;
+mod oidc;
+mod rates;
+mod retention;
 pub mod router;
 mod serve;
 mod shed;

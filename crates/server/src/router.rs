@@ -3,25 +3,36 @@
 use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware};
 use model::{
     limits,
-    team::Scope::{Read, Upload},
+    team::{
+        Role::{Admin, Owner},
+        Scope::{Read, Upload},
+    },
 };
+use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    Config,
     access::{
-        Access::{Public, Scope, Token},
+        Access::{Probe, Public, Role, Scope, Token},
         Route, Routes,
     },
-    api,
+    address, api,
     error::ApiError,
     observe, shed,
     state::App,
 };
 
+/// Every route that a server with these settings has, for tests and documents.
+pub fn routes(store: Store, config: Config) -> Vec<Route> {
+    build(App::new(store, config, true)).1
+}
+
 pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     const PUT: Method = Method::PUT;
+    const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
     let (router, list) = Routes::new(app.clone())
         .add(POST, "/v1/events", Scope(Upload), api::events::ingest)
@@ -40,10 +51,61 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/v1/uploads", Scope(Read), api::uploads::list)
         .add(GET, "/v1/refresh", Token, api::refresh::get)
         .add(GET, "/v1/me", Token, api::me::get)
+        .add(GET, "/v1/me/settings", Scope(Read), api::me::settings)
+        .add(PATCH, "/v1/me/settings", Scope(Read), api::me::change)
+        .add(GET, "/v1/me/data", Scope(Read), api::me::export)
+        .add(DELETE, "/v1/me/data", Scope(Read), api::me::erase)
+        .add(GET, "/v1/org", Scope(Read), api::org::get)
+        .add(PATCH, "/v1/org", Role(Owner), api::org::change)
+        .add(GET, "/v1/members", Role(Admin), api::members::list)
+        .add(POST, "/v1/members", Role(Admin), api::members::add)
+        .add(GET, "/v1/members/{handle}", Role(Admin), api::members::get)
+        .add(PATCH, "/v1/members/{handle}", Role(Admin), api::members::change)
+        .add(
+            DELETE,
+            "/v1/members/{handle}/data",
+            Role(Admin),
+            api::members::erase,
+        )
+        .add(GET, "/v1/tokens", Scope(Read), api::tokens::list)
+        .add(POST, "/v1/tokens", Scope(Read), api::tokens::create)
+        .add(
+            POST,
+            "/v1/tokens/current/rotate",
+            Token,
+            api::tokens::rotate_current,
+        )
         .add(DELETE, "/v1/tokens/current", Token, api::tokens::revoke_current)
-        .add(GET, "/livez", Public, api::health::livez)
-        .add(GET, "/metrics", Public, api::metrics::get)
-        .add(GET, "/readyz", Public, api::health::readyz)
+        .add(
+            POST,
+            "/v1/tokens/{token_id}/rotate",
+            Scope(Read),
+            api::tokens::rotate,
+        )
+        .add(DELETE, "/v1/tokens/{token_id}", Scope(Read), api::tokens::revoke)
+        .add(GET, "/v1/audit", Role(Admin), api::audit::list)
+        .add(
+            GET,
+            "/v1/trusted-publishers",
+            Role(Admin),
+            api::trusted_publishers::list,
+        )
+        .add(
+            POST,
+            "/v1/trusted-publishers",
+            Role(Admin),
+            api::trusted_publishers::add,
+        )
+        .add(
+            DELETE,
+            "/v1/trusted-publishers/{publisher_id}",
+            Role(Admin),
+            api::trusted_publishers::remove,
+        )
+        .add(POST, "/v1/oidc/exchange", Public, api::oidc::exchange)
+        .add(GET, "/livez", Probe, api::health::livez)
+        .add(GET, "/readyz", Probe, api::health::readyz)
+        .add(GET, "/metrics", Probe, api::metrics::get)
         .finish();
     let router = router
         .fallback(|| async { ApiError::NoRoute })
@@ -51,6 +113,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .layer(middleware::from_fn_with_state(app.clone(), shed::shed))
         .layer(CatchPanicLayer::custom(api::health::panicked))
         .layer(middleware::from_fn(observe::observe))
+        .layer(middleware::from_fn_with_state(app.clone(), address::resolve))
         .with_state(app);
     (router, list)
 }

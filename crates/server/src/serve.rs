@@ -6,7 +6,7 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use store::{Store, StoreError};
 
-use crate::{Config, api, connections::Capped, router, state::App, worker};
+use crate::{Config, api, connections::Capped, retention, router, state::App, worker};
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,7 @@ pub async fn serve(
     let app = App::new(store, config.clone(), durable);
     let (router, _) = router::build(app.clone());
     let refresher = tokio::spawn(worker::run(app.clone()));
+    let keeper = tokio::spawn(retention::run(app.clone()));
     let handle = Handle::new();
     let stopper = tokio::spawn({
         let (handle, app) = (handle.clone(), app.clone());
@@ -75,6 +76,7 @@ pub async fn serve(
         .serve(router.into_make_service_with_connect_info::<std::net::SocketAddr>())
         .await;
     refresher.abort();
+    keeper.abort();
     stopper.abort();
     served.map_err(ServeError::Io)
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{Config, commit::Committer};
+use crate::{Config, commit::Committer, oidc::Verifier, rates::Rates};
 
 /// The application: cheap to clone, one per process.
 #[derive(Clone)]
@@ -31,6 +31,10 @@ pub(crate) struct Inner {
     pub(crate) boards_stale: Notify,
     /// Wakes those who wait for fresh scores or boards.
     pub(crate) scores_fresh: Notify,
+    /// How much each token and address may still ask for.
+    pub(crate) rates: Rates,
+    /// Checks identities of CI runs.
+    pub(crate) verifier: Verifier,
     draining: AtomicBool,
 }
 
@@ -38,6 +42,8 @@ impl App {
     pub(crate) fn new(store: Store, config: Config, durable: bool) -> App {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         App(Arc::new(Inner {
+            rates: Rates::new(&config),
+            verifier: Verifier::new(&config),
             committer: Committer::new(store.clone()),
             requests: Semaphore::new(config.requests),
             decoding: Semaphore::new(threads * 2),

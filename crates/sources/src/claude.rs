@@ -16,7 +16,7 @@ use crate::{
     Agent, Options,
     claude::record::{Message, OwnFigures, Record, ToolResult},
     facts::{Answer, Call, Context, FileFacts, Load, Millis, Usage},
-    json::{Malformed, Str},
+    json::{Cursor, Malformed, Str},
     redact,
     strings::Sym,
     time,
@@ -69,8 +69,9 @@ impl Reader {
     }
 
     /// Reads one line into `facts`; a line that is not one object leaves them as they were.
-    pub(crate) fn line(&mut self, line: &[u8], facts: &mut FileFacts) -> Result<(), Malformed> {
-        let record = Record::read(line)?;
+    pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
+        let mut record = Record::default();
+        record.read(line)?;
         match record.kind.map_or(&b""[..], |kind| kind.0) {
             b"assistant" | b"user" => self.message(&record, facts),
             b"progress" if record.data.kind == Some(Str(b"agent_progress")) => {

@@ -13,7 +13,7 @@ use crate::{
     claude::whole_ms,
     codex::record::{Output, Payload, Record},
     facts::{Answer, Call, Context, FileFacts, Note, Usage},
-    json::Malformed,
+    json::{Cursor, Malformed, Str},
     redact,
     strings::Sym,
     time,
@@ -47,13 +47,12 @@ impl Reader {
     }
 
     /// Reads one line into `facts`; a line that is not one object leaves them as they were.
-    pub(crate) fn line(&mut self, line: &[u8], facts: &mut FileFacts) -> Result<(), Malformed> {
+    pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
         let record = Record::read(line)?;
         let payload = &record.payload;
-        let text = |bytes: Option<crate::json::Str<'_>>| {
-            bytes.map_or(String::new(), |text| text.text().into_owned())
-        };
-        match (text(record.kind).as_str(), text(payload.kind).as_str()) {
+        let kind = record.kind.map(Str::text).unwrap_or_default();
+        let part = payload.kind.map(Str::text).unwrap_or_default();
+        match (&*kind, &*part) {
             ("session_meta", _) => self.session(payload, facts),
             ("turn_context", _) => {
                 self.model = facts.name(payload.model).or(self.model);

@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// Reads one line into `facts`; a line that is not one object leaves them as they were.
-    pub(crate) fn line(&mut self, line: &[u8], facts: &mut FileFacts) -> Result<(), Malformed> {
+    pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
         let record = Record::read(line)?;
         let at = time::parse(record.timestamp);
         match record.kind.map_or(&b""[..], |kind| kind.0) {
@@ -201,9 +201,9 @@ fn refuses(word: Option<Str<'_>>) -> bool {
 }
 
 impl<'a> Record<'a> {
-    fn read(line: &'a [u8]) -> Result<Record<'a>, Malformed> {
+    fn read(line: Cursor<'a>) -> Result<Record<'a>, Malformed> {
         let mut record = Record::default();
-        let mut cursor = Cursor::new(line);
+        let mut cursor = line;
         cursor.object(|cursor, key| {
             match key {
                 b"type" => record.kind = cursor.string()?,

@@ -217,7 +217,7 @@ impl FileFacts {
     pub(crate) fn problem(&mut self, code: ProblemCode, detail: impl Into<String>) {
         let line = (self.line > 0).then_some(self.line);
         *self.problem_counts.entry(code).or_default() += 1;
-        if self.problems.len() < LISTED_PROBLEMS {
+        if self.problems.len() < LISTED_PROBLEMS || code == ProblemCode::NotUnderstood {
             self.problems.push(Problem {
                 file: self.file.clone(),
                 line,
@@ -246,6 +246,9 @@ impl FileFacts {
     /// nothing is left.
     pub(crate) fn name(&mut self, name: Option<Str<'_>>) -> Option<Sym> {
         let name = name?.text();
+        if let Some(known) = self.strings.find(&name) {
+            return Some(known);
+        }
         let cut = name
             .char_indices()
             .nth(limits::NAME_CHARS)
@@ -308,7 +311,7 @@ impl FileFacts {
             .iter_mut()
             .rev()
             .take(4)
-            .find(|last| last.group == usage.group)
+            .find(|last| last.group == usage.group && last.model == usage.model)
         {
             last.absorb(&usage);
         } else {
@@ -355,7 +358,6 @@ impl FileFacts {
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();
         self.loads.shrink_to_fit();
-        self.strings.shrink();
     }
 }
 
@@ -383,17 +385,10 @@ impl Tokens {
 }
 
 impl Usage {
-    /// Folds another record of the same response into this one: the greater output stands, early records hold only
-    /// part of it. The rest of the comparison makes the choice independent of the order.
+    /// Folds another record of the same response into this one: the greater output stands, because early records
+    /// hold only part of it.
     pub(crate) fn absorb(&mut self, other: &Usage) {
-        let key = |usage: &Usage| {
-            (
-                usage.tokens.output,
-                usage.tokens.prompt(),
-                usage.tokens,
-                usage.model,
-            )
-        };
+        let key = |usage: &Usage| (usage.tokens.output, usage.tokens.prompt(), usage.tokens);
         if key(other) > key(self) {
             *self = Usage {
                 at: self.at,

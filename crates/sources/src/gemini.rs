@@ -12,10 +12,14 @@ use crate::{
 };
 
 /// Reads a whole chat into `facts`.
-pub(crate) fn document(document: &[u8], options: &Options, facts: &mut FileFacts) -> Result<(), Malformed> {
+pub(crate) fn document(
+    document: Cursor<'_>,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Result<(), Malformed> {
     let mut session = None;
     let mut messages: Vec<Message<'_>> = Vec::new();
-    let mut cursor = Cursor::new(document);
+    let mut cursor = document;
     cursor.object(|cursor, key| {
         match key {
             b"sessionId" => session = cursor.string()?,

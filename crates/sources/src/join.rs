@@ -4,17 +4,17 @@
 //! Whatever the order of the files, and wherever a file was cut in two, the result is the same: every choice between
 //! records is made by their contents.
 
+mod cost;
+mod inventory;
+
 use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Utc};
-use model::{
-    Event, MicroUsd, ToolId, Verdict,
-    inventory::{LoadedTool, SessionInventory},
-};
+use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
 use crate::{
-    Agent, Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Problem, ProblemCode, Usage, earlier},
+    Prices, Totals,
+    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Problem, ProblemCode, Usage},
     project,
     strings::{Strings, Sym},
 };
@@ -70,12 +70,8 @@ impl Collected {
             agent: call.context.agent.map(|agent| agent.to_string()),
             agent_version: text(call.context.version),
             git_branch: text(call.context.branch),
-            ..Event::new(self.tool(call.tool), verdict, time(at))
+            ..Event::new(tool_id(&self.strings, call.tool), verdict, time(at))
         }
-    }
-
-    fn tool(&self, tool: Sym) -> ToolId {
-        ToolId::parse(self.strings.get(tool)).expect("the text came from a tool id")
     }
 }
 
@@ -90,39 +86,33 @@ pub fn join(
     for file in files {
         pool.add(file);
     }
-    let Pool {
-        mut strings,
-        calls,
-        answers,
-        notes,
-        usage,
-        loads,
-        mut problems,
-        mut totals,
-    } = pool;
-
-    let calls = distinct_calls(calls, &strings, &mut problems, &mut totals);
-    let usage = distinct_usage(usage);
-    let costs = price(&usage, prices, &strings, &mut problems, &mut totals);
-    let mut joined = answer(calls, answers, notes, &strings, &mut problems, &mut totals);
-    split_costs(&mut joined, &costs, &strings);
+    let calls = pool.distinct_calls();
+    let costs = pool.costs(prices);
+    let mut calls = pool.answered(calls);
+    cost::split(&mut calls, &costs, &pool.strings);
 
     let mut projects = Projects {
         known: HashMap::new(),
         resolve: resolve_project,
     };
-    for joined in &mut joined {
+    for joined in &mut calls {
         let cwd = &mut joined.call.context.cwd;
-        *cwd = cwd.and_then(|cwd| projects.of(cwd, &mut strings));
+        *cwd = cwd.and_then(|cwd| projects.of(cwd, &mut pool.strings));
     }
-    let inventory = inventory(loads, &mut strings, &mut projects, &mut totals);
+    let inventory = pool.inventory(&mut projects);
 
-    joined.sort_by(|a, b| (a.at, strings.get(a.call.id)).cmp(&(b.at, strings.get(b.call.id))));
+    let Pool {
+        strings,
+        mut problems,
+        mut totals,
+        ..
+    } = pool;
+    calls.sort_by(|a, b| (a.at, strings.get(a.call.id)).cmp(&(b.at, strings.get(b.call.id))));
     problems.sort();
-    count(&joined, &strings, &mut totals);
+    count(&calls, &strings, &mut totals);
     Collected {
         strings,
-        calls: joined,
+        calls,
         inventory,
         problems,
         totals,
@@ -169,82 +159,160 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// A problem that concerns no single file.
+    fn problem(&mut self, code: ProblemCode, detail: String) {
+        *self.totals.problems.entry(code).or_default() += 1;
+        self.problems.push(Problem {
+            file: String::new(),
+            line: None,
+            code,
+            detail,
+        });
+    }
+
+    /// One call for each id, by id: of its copies (forks, resumes, snapshots) the earliest, its gaps filled from the
+    /// others.
+    fn distinct_calls(&mut self) -> Vec<Call> {
+        let mut calls = std::mem::take(&mut self.calls);
+        let strings = &self.strings;
+        let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
+        let contents = |call: &Call| {
+            let Context {
+                session,
+                cwd,
+                branch,
+                version,
+                agent,
+            } = call.context;
+            let names = [
+                session,
+                cwd,
+                branch,
+                version,
+                call.operation,
+                call.model,
+                call.group,
+                call.task,
+            ];
+            (strings.get(call.tool), names.map(text), agent)
+        };
+        calls.sort_unstable_by(|a, b| {
+            let same_time = || {
+                if a == b {
+                    Ordering::Equal
+                } else {
+                    contents(a).cmp(&contents(b))
+                }
+            };
+            a.id.cmp(&b.id)
+                .then_with(|| by_time(a.at, b.at))
+                .then_with(same_time)
+        });
+        let mut conflicts = Vec::new();
+        calls.dedup_by(|later, first| {
+            if later.id != first.id {
+                return false;
+            }
+            if later.tool == first.tool {
+                first.fill(later);
+            } else {
+                let [id, kept, other] = [first.id, first.tool, later.tool].map(|sym| strings.get(sym));
+                conflicts.push(format!("{id} calls {kept} and later {other}; the first stands"));
+            }
+            true
+        });
+        for conflict in conflicts {
+            self.problem(ProblemCode::ConflictingTool, conflict);
+        }
+        calls.shrink_to_fit();
+        calls
+    }
+
+    /// Joins the calls, which are sorted by id, with their results: of several the earliest.
+    fn answered(&mut self, calls: Vec<Call>) -> Vec<Joined> {
+        let mut answers = std::mem::take(&mut self.answers);
+        let rank = |answer: &Answer| (answer.verdict, answer.goes_on, answer.duration_ms);
+        answers.sort_unstable_by(|a, b| {
+            a.id.cmp(&b.id)
+                .then_with(|| by_time(a.at, b.at))
+                .then_with(|| rank(a).cmp(&rank(b)))
+        });
+        answers.dedup_by_key(|answer| answer.id);
+        let mut notes = std::mem::take(&mut self.notes);
+        let strings = &self.strings;
+        notes.sort_unstable_by_key(|note| {
+            let text = |(tool, operation): (Sym, Option<Sym>)| {
+                (
+                    strings.get(tool),
+                    operation.map(|operation| strings.get(operation)),
+                )
+            };
+            (
+                note.id,
+                note.verdict.is_none(),
+                note.verdict,
+                note.duration_ms,
+                note.tool.map(text),
+            )
+        });
+
+        let mut answers = answers.into_iter().peekable();
+        let mut notes = notes.into_iter().peekable();
+        let mut joined = Vec::with_capacity(calls.len());
+        for mut call in calls {
+            while answers.next_if(|answer| answer.id < call.id).is_some() {
+                self.totals.orphan_results += 1;
+            }
+            let answer = answers.next_if(|answer| answer.id == call.id);
+            let mut verdict = match answer {
+                Some(answer) => answer.verdict,
+                None if call.unreported => Verdict::UNKNOWN,
+                None => Verdict::UNANSWERED,
+            };
+            let mut stated = answer.and_then(|answer| answer.duration_ms);
+            while notes.next_if(|note| note.id < call.id).is_some() {}
+            while let Some(note) = notes.next_if(|note| note.id == call.id) {
+                if let (Some(better), Some(_)) = (note.verdict, answer) {
+                    verdict = better;
+                }
+                stated = note.duration_ms.or(stated);
+                if let Some((tool, operation)) = note.tool {
+                    (call.tool, call.operation) = (tool, operation.or(call.operation));
+                }
+            }
+            let Some(at) = call.at.or(answer.and_then(|answer| answer.at)) else {
+                let id = self.strings.get(call.id);
+                let detail = format!("{id} has no time, and neither has its result; the call was skipped");
+                self.problem(ProblemCode::NoTimestamp, detail);
+                continue;
+            };
+            let measured = || {
+                let answer = answer.filter(|answer| !answer.goes_on)?;
+                let ms = answer.at?.checked_sub(call.at?)?;
+                (0..=model::limits::DURATION_MS).contains(&ms).then_some(ms)
+            };
+            let duration_ms = if call.waits_for_person {
+                None
+            } else {
+                stated.or_else(measured)
+            };
+            joined.push(Joined {
+                call,
+                at,
+                verdict,
+                duration_ms,
+                cost: None,
+            });
+        }
+        self.totals.orphan_results += answers.count() as u64;
+        joined
+    }
+}
+
 /// A known time before an unknown one.
 fn by_time(a: Option<Millis>, b: Option<Millis>) -> Ordering {
     (a.is_none(), a).cmp(&(b.is_none(), b))
-}
-
-/// One call for each id: of its copies (forks, resumes, snapshots) the earliest, its gaps filled from the others.
-fn distinct_calls(
-    mut calls: Vec<Call>,
-    strings: &Strings,
-    problems: &mut Vec<Problem>,
-    totals: &mut Totals,
-) -> Vec<Call> {
-    let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
-    let contents = |call: &Call| {
-        let Context {
-            session,
-            cwd,
-            branch,
-            version,
-            agent,
-        } = call.context;
-        let names = [
-            session,
-            cwd,
-            branch,
-            version,
-            call.operation,
-            call.model,
-            call.group,
-            call.task,
-        ]
-        .map(text);
-        (strings.get(call.tool).to_owned(), names, agent)
-    };
-    calls.sort_unstable_by(|a, b| {
-        let time = || by_time(a.at, b.at);
-        a.id.cmp(&b.id).then_with(time).then_with(|| {
-            if a == b {
-                Ordering::Equal
-            } else {
-                contents(a).cmp(&contents(b))
-            }
-        })
-    });
-    calls.dedup_by(|later, first| {
-        if later.id != first.id {
-            return false;
-        }
-        if later.tool != first.tool {
-            let (kept, other) = (strings.get(first.tool), strings.get(later.tool));
-            problem(
-                problems,
-                totals,
-                ProblemCode::ConflictingTool,
-                format!(
-                    "{} is {kept} and later {other}; the first stands",
-                    strings.get(first.id)
-                ),
-            );
-            return true;
-        }
-        first.fill(later);
-        true
-    });
-    calls.shrink_to_fit();
-    calls
-}
-
-fn problem(problems: &mut Vec<Problem>, totals: &mut Totals, code: ProblemCode, detail: String) {
-    *totals.problems.entry(code).or_default() += 1;
-    problems.push(Problem {
-        file: String::new(),
-        line: None,
-        code,
-        detail,
-    });
 }
 
 impl Call {
@@ -257,160 +325,6 @@ impl Call {
         self.context.cwd = self.context.cwd.or(later.context.cwd);
         self.context.branch = self.context.branch.or(later.context.branch);
         self.context.version = self.context.version.or(later.context.version);
-    }
-}
-
-/// One usage for each response, by group.
-fn distinct_usage(mut usage: Vec<Usage>) -> Vec<Usage> {
-    usage.sort_unstable_by_key(|usage| usage.group);
-    usage.dedup_by(|other, kept| {
-        let same = other.group == kept.group;
-        if same {
-            kept.absorb(other);
-        }
-        same
-    });
-    usage
-}
-
-/// What each response cost, by group.
-fn price(
-    usage: &[Usage],
-    prices: &Prices,
-    strings: &Strings,
-    problems: &mut Vec<Problem>,
-    totals: &mut Totals,
-) -> HashMap<Sym, MicroUsd, foldhash::fast::RandomState> {
-    let mut costs = HashMap::default();
-    let mut unpriced: HashMap<Sym, u64> = HashMap::new();
-    let mut sum = 0_i64;
-    for usage in usage {
-        totals.tokens.groups += 1;
-        totals.tokens.input += usage.tokens.input;
-        totals.tokens.output += usage.tokens.output;
-        totals.tokens.cache_read += usage.tokens.cache_read;
-        totals.tokens.cache_creation += usage.tokens.cache_creation();
-        let Some(model) = usage.model else { continue };
-        let prompt = if usage.sums_session {
-            0
-        } else {
-            usage.tokens.prompt()
-        };
-        let price = prices.find(strings.get(model), usage.at, prompt);
-        match price.map(|price| price.cost(&usage.tokens)).or(usage.stated_cost) {
-            Some(cost) => {
-                sum = sum.saturating_add(cost.0);
-                costs.insert(usage.group, cost);
-            }
-            None => *unpriced.entry(model).or_default() += 1,
-        }
-    }
-    totals.cost_usd = MicroUsd(sum).as_usd();
-    let mut unpriced: Vec<(&str, u64)> = unpriced
-        .into_iter()
-        .map(|(model, count)| (strings.get(model), count))
-        .collect();
-    unpriced.sort_unstable();
-    for (model, count) in unpriced {
-        let detail = format!("{model} has no price: {count} responses have no cost; a price file can add it");
-        problem(problems, totals, ProblemCode::UnpricedModel, detail);
-    }
-    costs
-}
-
-/// Joins the calls, sorted by id, with their results: of several the earliest.
-fn answer(
-    calls: Vec<Call>,
-    mut answers: Vec<Answer>,
-    mut notes: Vec<Note>,
-    strings: &Strings,
-    problems: &mut Vec<Problem>,
-    totals: &mut Totals,
-) -> Vec<Joined> {
-    let rank = |answer: &Answer| (answer.verdict, answer.goes_on, answer.duration_ms);
-    answers.sort_unstable_by(|a, b| {
-        a.id.cmp(&b.id)
-            .then_with(|| by_time(a.at, b.at))
-            .then_with(|| rank(a).cmp(&rank(b)))
-    });
-    answers.dedup_by_key(|answer| answer.id);
-    notes.sort_unstable_by_key(|note| (note.id, note.verdict.is_none(), note.verdict, note.duration_ms));
-    let mut answers = answers.into_iter().peekable();
-    let mut notes = notes.into_iter().peekable();
-    let mut joined = Vec::with_capacity(calls.len());
-    for mut call in calls {
-        while answers.next_if(|answer| answer.id < call.id).is_some() {
-            totals.orphan_results += 1;
-        }
-        let answer = answers.next_if(|answer| answer.id == call.id);
-        while notes.next_if(|note| note.id < call.id).is_some() {}
-        let mut verdict = match answer {
-            Some(answer) => answer.verdict,
-            None if call.unreported => Verdict::UNKNOWN,
-            None => Verdict::UNANSWERED,
-        };
-        let mut stated = answer.and_then(|answer| answer.duration_ms);
-        while let Some(note) = notes.next_if(|note| note.id == call.id) {
-            if let (Some(better), Some(_)) = (note.verdict, answer) {
-                verdict = better;
-            }
-            stated = note.duration_ms.or(stated);
-            if let Some((tool, operation)) = note.tool {
-                (call.tool, call.operation) = (tool, operation.or(call.operation));
-            }
-        }
-        let Some(at) = call.at.or(answer.and_then(|answer| answer.at)) else {
-            let detail = format!(
-                "{} has no time, and neither has its result; it was skipped",
-                strings.get(call.id)
-            );
-            problem(problems, totals, ProblemCode::NoTimestamp, detail);
-            continue;
-        };
-        let measured = || {
-            let answer = answer.filter(|answer| !answer.goes_on)?;
-            Some(answer.at? - call.at?).filter(|ms| (0..=model::limits::DURATION_MS).contains(ms))
-        };
-        let duration_ms = if call.waits_for_person {
-            None
-        } else {
-            stated.or_else(measured)
-        };
-        joined.push(Joined {
-            call,
-            at,
-            verdict,
-            duration_ms,
-            cost: None,
-        });
-    }
-    totals.orphan_results += answers.count() as u64;
-    joined
-}
-
-/// Splits what a response cost over its calls. The micro-USD that do not divide go to the first by id, one each.
-fn split_costs(
-    joined: &mut [Joined],
-    costs: &HashMap<Sym, MicroUsd, foldhash::fast::RandomState>,
-    strings: &Strings,
-) {
-    let mut in_groups: Vec<(Sym, &mut Joined)> = joined
-        .iter_mut()
-        .filter_map(|joined| Some((joined.call.group?, joined)))
-        .collect();
-    in_groups.sort_unstable_by(|(a_group, a), (b_group, b)| {
-        a_group
-            .cmp(b_group)
-            .then_with(|| strings.get(a.call.id).cmp(strings.get(b.call.id)))
-    });
-    for group in in_groups.chunk_by_mut(|(a, _), (b, _)| a == b) {
-        let Some(MicroUsd(cost)) = costs.get(&group[0].0) else {
-            continue;
-        };
-        let calls = i64::try_from(group.len()).expect("fewer calls than i64::MAX");
-        for (nth, (_, joined)) in (0..).zip(group) {
-            joined.cost = Some(MicroUsd(cost / calls + i64::from(nth < cost % calls)));
-        }
     }
 }
 
@@ -436,52 +350,6 @@ impl Projects<'_> {
     }
 }
 
-/// What each session had loaded. The same record twice in a session counts once; a fork's copies count for the fork.
-fn inventory(
-    mut loads: Vec<Load>,
-    strings: &mut Strings,
-    projects: &mut Projects<'_>,
-    totals: &mut Totals,
-) -> Vec<SessionInventory> {
-    let record = |load: &Load| (load.context.session, load.record);
-    loads.retain(|load| load.context.session.is_some() && load.at.is_some());
-    loads.sort_unstable_by_key(|load| (record(load), load.tool, load.bytes, load.at));
-    loads.dedup_by_key(|load| (record(load), load.tool));
-    totals.listings = loads.chunk_by(|a, b| record(a) == record(b)).count() as u64;
-    let mut sessions: Vec<SessionInventory> = Vec::new();
-    for session in loads.chunk_by_mut(|a, b| a.context.session == b.context.session) {
-        let first = *session
-            .iter()
-            .min_by_key(|load| (load.at, strings.get(load.record)))
-            .expect("a chunk is not empty");
-        let observed_at = session.iter().fold(None, |at, load| earlier(at, load.at));
-        session.sort_unstable_by_key(|load| load.tool);
-        let mut tools: Vec<LoadedTool> = session
-            .chunk_by(|a, b| a.tool == b.tool)
-            .map(|loads| LoadedTool {
-                tool_id: ToolId::parse(strings.get(loads[0].tool)).expect("the text came from a tool id"),
-                context_bytes: i64::try_from(loads.iter().map(|load| load.bytes).sum::<u64>())
-                    .unwrap_or(i64::MAX),
-            })
-            .collect();
-        tools.sort_by(|a, b| a.tool_id.cmp(&b.tool_id));
-        let project = first.context.cwd.and_then(|cwd| projects.of(cwd, strings));
-        sessions.push(SessionInventory {
-            session_id: first
-                .context
-                .session
-                .map_or("", |session| strings.get(session))
-                .to_owned(),
-            project: project.map(|project| strings.get(project).to_owned()),
-            agent: first.context.agent.map(|agent: Agent| agent.to_string()),
-            observed_at: time(observed_at.unwrap_or_default()),
-            tools,
-        });
-    }
-    sessions.sort_by(|a, b| a.session_id.cmp(&b.session_id));
-    sessions
-}
-
 fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
     totals.events = joined.len() as u64;
     let mut sessions: Vec<Sym> = Vec::new();
@@ -490,8 +358,8 @@ fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
         if let Some(reason) = verdict.reason() {
             *totals.reasons.entry(reason.as_str()).or_default() += 1;
         }
-        let kind = ToolId::parse(strings.get(call.tool)).map(|tool| tool.kind().as_str());
-        *totals.kinds.entry(kind.unwrap_or_default()).or_default() += 1;
+        let kind = tool_id(strings, call.tool).kind();
+        *totals.kinds.entry(kind.as_str()).or_default() += 1;
         sessions.extend(call.context.session);
     }
     sessions.sort_unstable();
@@ -501,4 +369,8 @@ fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
 
 fn time(at: Millis) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+fn tool_id(strings: &Strings, tool: Sym) -> ToolId {
+    ToolId::parse(strings.get(tool)).expect("the text came from a tool id")
 }

@@ -12,11 +12,15 @@ use crate::{
 };
 
 /// Reads a whole export, or a file of the storage folder, into `facts`.
-pub(crate) fn document(document: &[u8], options: &Options, facts: &mut FileFacts) -> Result<(), Malformed> {
+pub(crate) fn document(
+    document: Cursor<'_>,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Result<(), Malformed> {
     let (mut session, mut alone) = (Info::default(), Info::default());
     let mut messages: Vec<Message<'_>> = Vec::new();
     let mut part = Part::default();
-    let mut cursor = Cursor::new(document);
+    let mut cursor = document;
     cursor.object(|cursor, key| {
         match key {
             b"info" => session = Info::read(cursor)?,

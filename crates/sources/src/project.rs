@@ -18,7 +18,8 @@ pub(crate) fn name_of(cwd: &str) -> Option<&str> {
     let path = &cwd[..cut.unwrap_or(cwd.len())];
     let name = path.trim_end_matches(is_separator).rsplit(is_separator).next()?;
     // `C:` is a drive, not a project.
-    (!(name.is_empty() || name.len() == 2 && name.ends_with(':'))).then_some(name)
+    let is_drive = name.len() == 2 && name.ends_with(':');
+    (!name.is_empty() && !is_drive).then_some(name)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
     Agent, Options, claude, codex, copilot,
     facts::{FileFacts, ProblemCode},
     gemini,
-    json::{Cursor, Malformed},
+    json::{Index, Malformed},
     opencode, shape,
 };
 
@@ -19,6 +19,7 @@ pub struct LogReader {
     /// The agent that the caller named: only its format is read.
     only: Option<Agent>,
     format: Format,
+    index: Index,
     /// The beginning of a line whose end has not come yet, or the whole file of a document.
     pending: Vec<u8>,
     /// The line being read is too long; its rest is dropped.
@@ -46,6 +47,7 @@ impl LogReader {
             options: *options,
             only: agent,
             format: Format::Unknown,
+            index: Index::default(),
             pending: Vec::new(),
             dropping: false,
         }
@@ -147,8 +149,8 @@ impl LogReader {
     fn record(&mut self, line: &[u8]) -> Result<(), Malformed> {
         let line = trim(line, self.facts.line - 1);
         self.facts.lines += 1;
+        let mut cursor = self.index.of(line);
         if !line.starts_with(b"{") {
-            let mut cursor = Cursor::new(line);
             cursor.skip()?;
             cursor.end()?;
             self.facts.problem(
@@ -158,7 +160,7 @@ impl LogReader {
             return Ok(());
         }
         if matches!(self.format, Format::Unknown) {
-            let agent = shape::recognise(line)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
+            let agent = shape::recognise(cursor)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
             let Some(agent) = agent else {
                 self.facts.ignore("(unknown record)");
                 return Ok(());
@@ -168,14 +170,14 @@ impl LogReader {
                 Agent::ClaudeCode => self.format = Format::Claude(claude::Reader::new(&self.options)),
                 Agent::Codex => self.format = Format::Codex(codex::Reader::new(&self.options)),
                 Agent::CopilotCli => self.format = Format::Copilot(copilot::Reader::new(&self.options)),
-                Agent::OpenCode => return opencode::document(line, &self.options, &mut self.facts),
-                Agent::GeminiCli => return gemini::document(line, &self.options, &mut self.facts),
+                Agent::OpenCode => return opencode::document(cursor, &self.options, &mut self.facts),
+                Agent::GeminiCli => return gemini::document(cursor, &self.options, &mut self.facts),
             }
         }
         match &mut self.format {
-            Format::Claude(reader) => reader.line(line, &mut self.facts),
-            Format::Codex(reader) => reader.line(line, &mut self.facts),
-            Format::Copilot(reader) => reader.line(line, &mut self.facts),
+            Format::Claude(reader) => reader.line(cursor, &mut self.facts),
+            Format::Codex(reader) => reader.line(cursor, &mut self.facts),
+            Format::Copilot(reader) => reader.line(cursor, &mut self.facts),
             Format::Unknown | Format::Document => Ok(()),
         }
     }
@@ -183,12 +185,13 @@ impl LogReader {
     /// Reads a file that is one value over many lines.
     fn document(&mut self, document: &[u8]) {
         let document = trim(document, 0);
-        let read = shape::recognise(document).and_then(|agent| {
+        let cursor = self.index.of(document);
+        let read = shape::recognise(cursor).and_then(|agent| {
             let agent = agent.filter(|agent| self.only.is_none_or(|only| only == *agent));
             self.facts.agent = agent;
             match agent {
-                Some(Agent::OpenCode) => opencode::document(document, &self.options, &mut self.facts),
-                Some(Agent::GeminiCli) => gemini::document(document, &self.options, &mut self.facts),
+                Some(Agent::OpenCode) => opencode::document(cursor, &self.options, &mut self.facts),
+                Some(Agent::GeminiCli) => gemini::document(cursor, &self.options, &mut self.facts),
                 _ => Ok(()),
             }
         });

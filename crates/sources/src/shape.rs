@@ -16,10 +16,10 @@ const CODEX: [&[u8]; 5] = [
 ];
 
 /// The agent that writes objects like this one; `None` when no agent is known to. Fails when it is not one object.
-pub(crate) fn recognise(object: &[u8]) -> Result<Option<Agent>, Malformed> {
+pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> {
     let mut kind: Option<Str<'_>> = None;
     let mut keys = Keys::default();
-    let mut cursor = Cursor::new(object);
+    let mut cursor = object;
     cursor.object(|cursor, key| {
         match key {
             b"type" => {
@@ -75,6 +75,7 @@ struct Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Index;
 
     #[test]
     fn records_are_recognised_by_their_shape() {
@@ -111,8 +112,15 @@ mod tests {
             (r#"{"type":"journal","step":1}"#, None),
             ("{}", None),
         ] {
-            assert_eq!(recognise(record.as_bytes()), Ok(agent), "{record}");
+            assert_eq!(
+                recognise(Index::default().of(record.as_bytes())),
+                Ok(agent),
+                "{record}"
+            );
         }
-        assert_eq!(recognise(b"{\"type\":\"user\""), Err(Malformed::Incomplete));
+        assert_eq!(
+            recognise(Index::default().of(b"{\"type\":\"user\"")),
+            Err(Malformed::Incomplete)
+        );
     }
 }

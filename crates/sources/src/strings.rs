@@ -13,6 +13,11 @@ pub(crate) struct Sym(NonZeroU32);
 pub(crate) struct Strings(IndexSet<Box<str>, foldhash::fast::RandomState>);
 
 impl Sym {
+    fn at(index: usize) -> Sym {
+        let number = u32::try_from(index + 1).expect("four billion distinct texts do not fit in memory");
+        Sym(NonZeroU32::new(number).expect("one more than an index is not zero"))
+    }
+
     fn index(self) -> usize {
         usize::try_from(self.0.get() - 1).expect("an index that came from a usize")
     }
@@ -21,12 +26,13 @@ impl Sym {
 impl Strings {
     /// The symbol of a text, new or known.
     pub(crate) fn intern(&mut self, text: &str) -> Sym {
-        let index = match self.0.get_index_of(text) {
-            Some(index) => index,
-            None => self.0.insert_full(text.into()).0,
-        };
-        let number = u32::try_from(index + 1).expect("four billion distinct texts do not fit in memory");
-        Sym(NonZeroU32::new(number).expect("one more than an index is not zero"))
+        self.find(text)
+            .unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
+    }
+
+    /// The symbol of a known text.
+    pub(crate) fn find(&self, text: &str) -> Option<Sym> {
+        self.0.get_index_of(text).map(Sym::at)
     }
 
     /// The text of a symbol of this set.
@@ -39,14 +45,15 @@ impl Strings {
         self.0.len()
     }
 
-    /// Gives back spare room.
-    pub(crate) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
-    }
-
     /// Takes over the texts of another set: the symbol here for each symbol there.
     pub(crate) fn absorb(&mut self, other: Strings) -> Renaming {
-        Renaming(other.0.into_iter().map(|text| self.intern(&text)).collect())
+        Renaming(
+            other
+                .0
+                .into_iter()
+                .map(|text| Sym::at(self.0.insert_full(text).0))
+                .collect(),
+        )
     }
 }
 

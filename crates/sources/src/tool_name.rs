@@ -107,9 +107,12 @@ pub(crate) fn waits_for_person(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Index;
 
     fn claude(name: &str, input: &str) -> (String, Option<String>) {
-        let tool = ToolName::claude(name, Some(Raw(input.as_bytes())));
+        let mut index = Index::default();
+        let input = index.of(input.as_bytes()).raw().ok();
+        let tool = ToolName::claude(name, input);
         (tool.id.to_string(), tool.operation)
     }
 

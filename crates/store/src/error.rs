@@ -10,7 +10,7 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::embedded::EmbeddedError;
+use crate::{embedded::EmbeddedError, publishers::Untrusted};
 
 /// The oldest PostgreSQL that has all toolhub uses (`security_invoker`, `wal_compression = lz4`).
 pub const OLDEST_POSTGRES: u32 = 15;
@@ -118,6 +118,15 @@ pub enum StoreError {
     /// There is one already.
     #[error("{0} exists already")]
     Exists(String),
+    /// The actor may not do that.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// It cannot be done as things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// The run of a CI provider is not trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// A stored value that this program does not understand.
     #[error("the column {0} holds a value that this toolhub does not know. Upgrade toolhub")]
     Unreadable(&'static str),

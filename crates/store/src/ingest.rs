@@ -16,14 +16,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use model::{Event, MemberId, OrgId, api::CiContext, event::Source};
+use model::{Event, MemberId, OrgId, api::CiContext, event::Source, wire::RejectionCode};
 use uuid::Uuid;
 
 use self::{
     columns::Columns,
     group::{Fate, Group, count, fold},
 };
-use crate::{Store, StoreError, rollup};
+use crate::{Store, StoreError, policy, rollup};
 
 /// One upload: the events that passed the checks, and what its receipt needs to know about those that did not.
 #[derive(Clone, Debug)]
@@ -57,6 +57,32 @@ pub struct Counts {
     pub duplicate: u64,
     /// Known as a call of another tool.
     pub conflict: u64,
+    /// Refused by what the org or the member has decided.
+    pub refused: u64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// What became of its events.
+    pub counts: Counts,
+    /// Which events were refused: the first 100.
+    pub refused: Vec<Noted>,
+    /// Events of which something was left out.
+    pub lessened: u64,
+    /// Which ones: the first 100.
+    pub lesser: Vec<Noted>,
+}
+
+/// An event that was not stored as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Its position in the batch, from 0.
+    pub position: usize,
+    /// Its uuid, where it has one.
+    pub uuid: Option<String>,
+    /// Why.
+    pub code: RejectionCode,
 }
 
 impl Counts {
@@ -88,11 +114,10 @@ impl Store {
         org: OrgId,
         batches: &[Batch],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Counts>, StoreError> {
-        let mut groups = fold(batches);
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut attempt = 1;
         loop {
-            match self.ingest_once(org, batches, &mut groups, now).await {
+            match self.ingest_once(org, batches, now).await {
                 Err(error) if error.is_conflict_of_transactions() && attempt < ATTEMPTS => {
                     tracing::warn!(attempt, %error, "ingest lost a race; trying again");
                     let jitter = u64::from(batches[0].upload_id.as_bytes()[15]) % 20;
@@ -108,14 +133,16 @@ impl Store {
         &self,
         org: OrgId,
         batches: &[Batch],
-        groups: &mut [Group<'_>],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Counts>, StoreError> {
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        catalogue(&transaction, org, groups, now).await?;
-        insert(&transaction, org, groups, now).await?;
-        let raised = raise(&transaction, org, groups).await?;
+        let members = batches.iter().map(|batch| batch.member);
+        let policies = policy::read(&transaction, org, members, now).await?;
+        let (mut groups, mut stored) = fold(batches, &policies);
+        catalogue(&transaction, org, &groups, now).await?;
+        insert(&transaction, org, &mut groups, now).await?;
+        let raised = raise(&transaction, org, &mut groups).await?;
         let mut changes = rollup::Changes::default();
         for group in groups.iter().filter(|group| group.fate == Fate::Inserted) {
             changes.insert(group.member, &group.event);
@@ -124,12 +151,12 @@ impl Store {
             changes.raise(raised);
         }
         changes.apply(&transaction, org).await?;
-        let counts = count(batches.len(), groups);
-        for (batch, counts) in batches.iter().zip(&counts) {
-            crate::uploads::insert(&transaction, org, batch, *counts, now).await?;
+        count(&mut stored, &groups);
+        for (batch, stored) in batches.iter().zip(&stored) {
+            crate::uploads::insert(&transaction, org, batch, stored.counts, now).await?;
         }
         transaction.commit().await?;
-        Ok(counts)
+        Ok(stored)
     }
 }
 

@@ -9,7 +9,7 @@ use model::{
 };
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, policy};
 
 impl Store {
     /// Stores an inventory in one transaction. Monotonic for sessions (bytes rise, the earliest time stands); a
@@ -24,11 +24,21 @@ impl Store {
         inventory: &Inventory,
         now: DateTime<Utc>,
     ) -> Result<InventoryReceipt, StoreError> {
-        let rows = Rows::of(&inventory.sessions);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
+        let policies = policy::read(&transaction, org, std::iter::once(member), now).await?;
+        let policy = policies.get(&member).copied().unwrap_or_default();
+        let kept = inventory
+            .sessions
+            .iter()
+            .filter(|session| !policy.is_past(session.observed_at));
+        let rows = Rows::of(kept);
+        let machine = inventory
+            .machine
+            .as_ref()
+            .filter(|machine| !policy.is_past(machine.observed_at));
         let mut tools: Vec<&str> = rows.tool_id.clone();
-        if let Some(machine) = &inventory.machine {
+        if let Some(machine) = machine {
             tools.extend(machine.tools.iter().map(|tool| tool.tool_id.as_str()));
         }
         tools.sort_unstable();
@@ -59,7 +69,7 @@ impl Store {
                 ],
             )
             .await?;
-        if let Some(machine) = &inventory.machine {
+        if let Some(machine) = machine {
             let installed: BTreeMap<&str, _> = machine
                 .tools
                 .iter()
@@ -128,7 +138,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(sessions: &'a [SessionInventory]) -> Rows<'a> {
+    fn of(sessions: impl Iterator<Item = &'a SessionInventory>) -> Rows<'a> {
         let mut once: BTreeMap<(&str, &str), (i64, &SessionInventory)> = BTreeMap::new();
         for session in sessions {
             for tool in &session.tools {

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod audit;
 pub mod database_url;
 pub mod dead_weight;
 pub mod embedded;
@@ -16,7 +17,11 @@ pub mod inventory;
 pub mod leaderboards;
 pub mod migrate;
 pub mod page;
+pub mod policy;
 pub mod pool;
+pub mod privacy;
+pub mod publishers;
+pub mod readers;
 pub mod refresh;
 pub mod rollup;
 pub mod scores;

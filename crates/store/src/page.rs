@@ -38,6 +38,15 @@ impl<T> Page<T> {
         page.next_cursor = last.filter(|_| more);
         Ok(page)
     }
+
+    /// Builds a page of at most `limit` rows out of one row more, where there is one. `name` gives the cursor of a row.
+    pub(crate) fn of(mut rows: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Page<T> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(name);
+        Page { rows, next_cursor }
+    }
 }
 
 /// Writes a cursor: the key of a row, as JSON in base64url.

@@ -44,7 +44,7 @@ pub(crate) async fn insert(
                 &int(counts.upgraded),
                 &int(counts.duplicate),
                 &int(counts.conflict),
-                &int(batch.rejected),
+                &int(batch.rejected + counts.refused),
             ],
         )
         .await?;

@@ -54,7 +54,7 @@ fn batch(member: MemberId, events: Vec<Event>) -> Batch {
 }
 
 async fn send(store: &Store, org: OrgId, batch: Batch) -> Counts {
-    store.ingest(org, &[batch], now()).await.unwrap()[0]
+    store.ingest(org, &[batch], now()).await.unwrap()[0].counts
 }
 
 /// Every stored event of an org by its uuid, as the API would show it; without what depends on the upload.

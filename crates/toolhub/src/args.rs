@@ -28,6 +28,7 @@ pub(crate) struct Global {
         long,
         global = true,
         env = "TOOLHUB_URL",
+        hide_env_values = true,
         value_name = "URL",
         help_heading = "Global options"
     )]
@@ -130,6 +131,27 @@ mod tests {
     #[test]
     fn the_arguments_make_sense() {
         Cli::command().debug_assert();
+    }
+
+    /// The help is the reference of the command line: a change of it is seen in review.
+    #[cfg(feature = "server")]
+    #[test]
+    fn the_help_of_every_command_is_as_reviewed() {
+        fn help(command: &mut clap::Command, path: &str, text: &mut String) {
+            let path = format!("{path} {}", command.get_name()).trim().to_owned();
+            text.push_str(&format!("=== {path}\n\n{}\n", command.render_long_help()));
+            for below in command
+                .get_subcommands_mut()
+                .filter(|below| below.get_name() != "help")
+            {
+                help(below, &path, text);
+            }
+        }
+        let mut text = String::new();
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        help(&mut command, "", &mut text);
+        insta::assert_snapshot!(text);
     }
 
     #[test]

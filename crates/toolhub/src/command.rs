@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 mod admin;
+mod audit;
 mod completions;
 mod dead_weight;
 #[cfg(feature = "server")]
@@ -13,11 +14,17 @@ mod leaderboard;
 mod login;
 mod logout;
 mod man;
+mod managing;
+mod me;
+mod members;
+mod org;
 mod prices;
 mod reading;
 mod scores;
 #[cfg(feature = "server")]
 mod serve;
+mod tokens;
+mod trusted_publishers;
 mod upload;
 mod uploads;
 mod watch;
@@ -39,6 +46,12 @@ pub(crate) enum Command {
     Login(login::Login),
     Logout(logout::Logout),
     Whoami(whoami::Whoami),
+    Me(me::Me),
+    Members(members::Members),
+    Tokens(tokens::Tokens),
+    TrustedPublishers(trusted_publishers::TrustedPublishers),
+    Org(org::Org),
+    Audit(audit::Audit),
     Hooks(hooks::Hooks),
     Watch(watch::Watch),
     Doctor(doctor::Doctor),
@@ -82,6 +95,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Login(command) => command.run(&context).await,
         Command::Logout(command) => command.run(&context).await,
         Command::Whoami(command) => command.run(&context).await,
+        Command::Me(command) => command.run(&context).await,
+        Command::Members(command) => command.run(&context).await,
+        Command::Tokens(command) => command.run(&context).await,
+        Command::TrustedPublishers(command) => command.run(&context).await,
+        Command::Org(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
         Command::Hooks(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,

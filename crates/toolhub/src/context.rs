@@ -1,6 +1,8 @@
 //! What every command starts from: the global arguments, the environment, the settings files, the credentials.
 
-use client::{Environment, Error, Server, credentials::Credentials, render::Format, server, settings};
+use client::{
+    Environment, Error, Server, credentials::Credentials, identity, render::Format, server, settings,
+};
 use model::token::Token;
 
 use crate::{args::Global, talk};
@@ -57,6 +59,17 @@ impl Context {
             ));
         }
         Server::new(&url, token)
+    }
+
+    /// The server to upload to: where there is no token, a CI run exchanges its identity for one.
+    pub(crate) async fn uploading_server(&self) -> Result<Server, Error> {
+        let server = self.server()?;
+        if server.token().is_ok() {
+            return Ok(server);
+        }
+        Ok(identity::exchange(&server, &self.environment)
+            .await?
+            .unwrap_or(server))
     }
 
     /// The kept credentials; none where there is no home to keep them in.

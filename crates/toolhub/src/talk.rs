@@ -36,11 +36,15 @@ pub(crate) fn complain(text: &str) {
 /// Sends the log of the server to stderr: as text, or as JSON lines. `TOOLHUB_LOG` chooses how much (`info`).
 #[cfg(feature = "server")]
 pub(crate) fn log_to_stderr(json: bool) {
+    use std::io::IsTerminal;
+
     use tracing_subscriber::{EnvFilter, fmt};
 
     let filter = EnvFilter::try_from_env("TOOLHUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = fmt()
         .with_env_filter(filter)
+        // No colours in a file or a journal.
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .with_target(false);
     // A second subscriber of the same process is refused; the first goes on.

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use model::api::{
-    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, Scores, Tally, Upload, Uploads,
+    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, Score, Scores, Tally, Upload,
+    Uploads,
 };
+use serde::Deserialize;
 
 use super::{Cell, Column, Listing, cell::ago};
 use crate::read::Board;
 
 /// A column for everybody, at the left.
-const fn name(key: &'static str, title: &'static str) -> Column {
+pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
         title: Some(title),
@@ -18,7 +20,7 @@ const fn name(key: &'static str, title: &'static str) -> Column {
 }
 
 /// A column for everybody, at the right.
-const fn figure(key: &'static str, title: &'static str) -> Column {
+pub(super) const fn figure(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
         title: Some(title),
@@ -27,7 +29,7 @@ const fn figure(key: &'static str, title: &'static str) -> Column {
 }
 
 /// A column for CSV only.
-const fn detail(key: &'static str) -> Column {
+pub(super) const fn detail(key: &'static str) -> Column {
     Column {
         key,
         title: None,
@@ -79,7 +81,7 @@ fn notes(as_of: Option<DateTime<Utc>>, cursor: Option<&String>, now: DateTime<Ut
     notes
 }
 
-fn next_page(cursor: Option<&String>) -> Option<String> {
+pub(super) fn next_page(cursor: Option<&String>) -> Option<String> {
     cursor.map(|cursor| format!("there is more: --cursor {}", model::text::clean(cursor)))
 }
 
@@ -97,6 +99,27 @@ pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
         rows: rows.collect(),
         notes: notes(answer.as_of, answer.next_cursor.as_ref(), now),
     }
+}
+
+/// `GET /v1/scores/{tool_id}`, as far as a table shows it.
+#[derive(Debug, Deserialize)]
+pub struct OneScore {
+    #[serde(flatten)]
+    score: Score,
+    as_of: Option<DateTime<Utc>>,
+}
+
+/// `GET /v1/scores/{tool_id}`.
+pub fn score(answer: &OneScore, now: DateTime<Utc>) -> Listing {
+    let OneScore { score, as_of } = answer;
+    scores(
+        &Scores {
+            scores: vec![score.clone()],
+            next_cursor: None,
+            as_of: *as_of,
+        },
+        now,
+    )
 }
 
 /// `GET /v1/leaderboards/…`.
@@ -140,6 +163,12 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         0,
         format!("window {} (UTC days)", model::text::clean(&answer.window)),
     );
+    if answer.leaderboard.is_empty() {
+        notes.push(
+            "nothing to rank: `--window all` looks further back, `--kind all` shows built-in tools too"
+                .into(),
+        );
+    }
     Listing {
         columns,
         rows: rows.collect(),
@@ -287,7 +316,7 @@ fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 /// `github acme/api main #12 run 99`.
-fn ci(context: &CiContext) -> String {
+pub(super) fn ci(context: &CiContext) -> String {
     let pull_request = context.pull_request.as_ref().map(|number| format!("#{number}"));
     let run = context.run_id.as_ref().map(|run| format!("run {run}"));
     let parts = [

@@ -67,7 +67,7 @@ impl Serialize for EventV1<'_> {
     }
 }
 
-/// Why an event is rejected, or (the last three) what was changed in one that is stored. The words are a promise:
+/// Why an event is rejected, or (the last four) what was changed in one that is stored. The words are a promise:
 /// they are listed in `docs/api.md` and do not change within v1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,19 +106,25 @@ pub enum RejectionCode {
     TimestampInFuture,
     /// A name longer than [`limits::NAME_CHARS`].
     NameTooLong,
+    /// It occurred before the member deleted their data.
+    DeletedByMember,
+    /// It occurred longer ago than the org keeps events.
+    OlderThanRetention,
     /// The server failed on this event alone; the cause is in its log.
     Internal,
     /// Warning: control or direction characters were replaced by U+FFFD.
     ControlCharactersReplaced,
     /// Warning: the task text was cut to [`limits::TASK_TEXT_BYTES`].
     TaskTextCut,
+    /// Warning: the task text was left out, because the org stores none.
+    TaskTextNotStored,
     /// Warning: a field that v1 does not know was left out.
     UnknownField,
 }
 
 impl RejectionCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [RejectionCode; 21] = [
+    pub const ALL: [RejectionCode; 24] = [
         RejectionCode::InvalidJson,
         RejectionCode::NotAnObject,
         RejectionCode::TooLarge,
@@ -136,9 +142,12 @@ impl RejectionCode {
         RejectionCode::TimestampOutOfRange,
         RejectionCode::TimestampInFuture,
         RejectionCode::NameTooLong,
+        RejectionCode::DeletedByMember,
+        RejectionCode::OlderThanRetention,
         RejectionCode::Internal,
         RejectionCode::ControlCharactersReplaced,
         RejectionCode::TaskTextCut,
+        RejectionCode::TaskTextNotStored,
         RejectionCode::UnknownField,
     ];
 }
@@ -544,7 +553,7 @@ pub fn check_uuid(uuid: &str) -> Result<(), &'static str> {
     if uuid.len() > limits::UUID_BYTES {
         return Err("a uuid has at most 128 bytes");
     }
-    if uuid.chars().any(text::is_unsafe) {
+    if !text::is_clean(uuid) {
         return Err("a uuid holds no control characters");
     }
     if uuid == "REDACTED" || uuid.bytes().all(|b| matches!(b, b'0' | b'-')) {

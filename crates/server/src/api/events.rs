@@ -12,11 +12,14 @@ use model::{
     api::{CI_HEADER, CiContext, Events, SOURCE_HEADER},
     event::Source,
     limits, text,
-    wire::{self, Framing},
+    wire::{self, Framing, RejectionCode},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use store::{events::EventFilter, ingest::Batch};
+use store::{
+    events::EventFilter,
+    ingest::{Batch, Noted, Stored},
+};
 use uuid::Uuid;
 
 use super::page_rows;
@@ -39,7 +42,7 @@ pub(crate) async fn ingest(
     let provenance = Provenance::of(&headers)?;
     let now = app.now();
     let durable = app.durable;
-    let (mut receipt, events) = body::read(&app, &headers, body, move |bytes| {
+    let (mut receipt, events, at) = body::read(&app, &headers, body, move |bytes| {
         check(&bytes, framing, durable, now)
     })
     .await?;
@@ -48,12 +51,15 @@ pub(crate) async fn ingest(
         upload_id: Uuid::now_v7(),
         source: provenance.source,
         client: provenance.client,
-        ci: provenance.ci,
+        // What the provider has signed stands above what the client says.
+        ci: caller.ci.or(provenance.ci),
         hash: receipt.batch.clone(),
         rejected: receipt.rejected,
         events,
     };
-    let counts = app.committer.commit(caller.org, batch, now).await?;
+    let stored = app.committer.commit(caller.org, batch, now).await?;
+    let counts = stored.counts;
+    tell(&stored, &at, &mut receipt);
     receipt.inserted = counts.inserted;
     receipt.upgraded = counts.upgraded;
     receipt.duplicate = counts.duplicate;
@@ -142,13 +148,14 @@ impl Provenance {
     }
 }
 
-/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored.
+/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored, and comes with its
+/// places in the body.
 fn check(
     bytes: &Bytes,
     framing: Framing,
     durable: bool,
     now: DateTime<Utc>,
-) -> Result<(Receipt, Vec<model::Event>), ApiError> {
+) -> Result<(Receipt, Vec<model::Event>, Vec<usize>), ApiError> {
     let items = wire::split(bytes, framing)?;
     if items.len() > limits::BATCH_EVENTS {
         return Err(ApiError::TooLarge {
@@ -164,6 +171,7 @@ fn check(
     let mut receipt = Receipt::new(hash, durable);
     receipt.received = items.len() as u64;
     let mut events = Vec::with_capacity(items.len());
+    let mut at = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         match wire::read_event(item, now) {
             Ok(checked) => {
@@ -177,6 +185,7 @@ fn check(
                     });
                 }
                 events.push(checked.event);
+                at.push(index);
             }
             Err(refusal) => receipt.reject(Rejection {
                 index,
@@ -187,7 +196,43 @@ fn check(
             }),
         }
     }
-    Ok((receipt, events))
+    Ok((receipt, events, at))
+}
+
+/// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
+/// given to it.
+fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
+    let rejection = |noted: &Noted| {
+        let (field, detail) = match noted.code {
+            RejectionCode::DeletedByMember => (
+                "occurred_at",
+                "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
+            ),
+            RejectionCode::OlderThanRetention => {
+                ("occurred_at", "your org does not keep events for that long")
+            }
+            _ => (
+                "task_text",
+                "your org does not store the text of tasks, so it was left out",
+            ),
+        };
+        Rejection {
+            index: at.get(noted.position).copied().unwrap_or(noted.position),
+            uuid: noted.uuid.clone(),
+            code: noted.code,
+            field: Some(field.to_owned()),
+            detail: detail.to_owned(),
+        }
+    };
+    let unlisted = |count: u64, listed: &[Noted]| count.saturating_sub(listed.len() as u64);
+    for noted in &stored.refused {
+        receipt.reject(rejection(noted));
+    }
+    receipt.rejected += unlisted(stored.counts.refused, &stored.refused);
+    for noted in &stored.lesser {
+        receipt.warn(rejection(noted));
+    }
+    receipt.warned += unlisted(stored.lessened, &stored.lesser);
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,20 @@
-//! `GET /v1/me`.
+//! `/v1/me`: who the token speaks for, what they have decided, and their data.
 
-use model::api::Me;
+use axum::{body::Body, extract::State, http::header, response::Response};
+use futures_util::stream;
+use model::{
+    administration::{Deleted, MyChange, MySettings},
+    api::Me,
+};
+use serde::Deserialize;
+use store::audit::Act;
 
-use crate::{auth::Caller, extract::Json};
+use crate::{
+    auth::{Acting, Caller},
+    error::ApiError,
+    extract::{Input, Json, Query},
+    state::App,
+};
 
 /// Who the token speaks for.
 pub(crate) async fn get(Caller(identity): Caller) -> Json<Me> {
@@ -15,4 +27,89 @@ pub(crate) async fn get(Caller(identity): Caller) -> Json<Me> {
         token_name: identity.token_name,
         token_expires_at: identity.expires_at,
     })
+}
+
+/// What the member has decided.
+pub(crate) async fn settings(
+    State(app): State<App>,
+    Caller(caller): Caller,
+) -> Result<Json<MySettings>, ApiError> {
+    Ok(Json(app.store.my_settings(caller.org, caller.member).await?))
+}
+
+/// Changes it.
+pub(crate) async fn change(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Acting(act): Acting,
+    Input(change): Input<MyChange>,
+) -> Result<Json<MySettings>, ApiError> {
+    Ok(Json(app.store.my_change(&act, caller.member, &change).await?))
+}
+
+/// Everything that is kept about the member. An answer that was cut off does not end with `}`, and its connection
+/// breaks.
+pub(crate) async fn export(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Acting(act): Acting,
+) -> Result<Response, ApiError> {
+    let pieces = app.store.member_export(&act, caller.member).await?;
+    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.recv().await?;
+        if let Err(error) = &piece {
+            tracing::error!(%error, "an export was cut off");
+        }
+        Some((piece, pieces))
+    }));
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"toolhub-export.json\"",
+        )
+        .body(body)
+        .map_err(|error| ApiError::Internal {
+            cause: error.to_string(),
+        })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    confirm: Option<String>,
+}
+
+/// Deletes what the member has uploaded. Asks for the handle, because it cannot be taken back.
+pub(crate) async fn erase(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Acting(act): Acting,
+    Query(Confirmation { confirm }): Query<Confirmation>,
+) -> Result<Json<Deleted>, ApiError> {
+    confirmed(confirm.as_deref(), &caller.handle)?;
+    Ok(Json(delete(app, act, caller.handle).await?))
+}
+
+/// Deletes in a task of its own: a caller who does not wait for the end gets what they asked for all the same.
+pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted, ApiError> {
+    let deleting = tokio::spawn(async move {
+        let deleted = app.store.member_erase(&act, &handle).await?;
+        app.scores_stale.notify_one();
+        Ok::<_, ApiError>(deleted)
+    });
+    deleting.await.map_err(|error| ApiError::Internal {
+        cause: error.to_string(),
+    })?
+}
+
+/// A deletion names whose data it deletes.
+pub(crate) fn confirmed(confirm: Option<&str>, handle: &str) -> Result<(), ApiError> {
+    if confirm == Some(handle) {
+        Ok(())
+    } else {
+        Err(ApiError::BadQuery(format!(
+            "this deletes every event of `{handle}` for good; say so with `?confirm={handle}`"
+        )))
+    }
 }

@@ -162,12 +162,14 @@ fn begins_item(line: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Index;
+
+    fn read(attachment: &str) -> Option<BTreeMap<String, u64>> {
+        super::loaded(Index::default().of(attachment.as_bytes()).raw().unwrap())
+    }
 
     fn loaded(attachment: &str) -> Vec<(String, u64)> {
-        super::loaded(Raw(attachment.as_bytes()))
-            .unwrap()
-            .into_iter()
-            .collect()
+        read(attachment).unwrap().into_iter().collect()
     }
 
     fn pairs(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -218,10 +220,7 @@ mod tests {
 
     #[test]
     fn other_attachments_load_nothing() {
-        assert_eq!(
-            super::loaded(Raw(br#"{"type":"queued_command","prompt":"private"}"#)),
-            None
-        );
-        assert_eq!(super::loaded(Raw(b"[]")), None);
+        assert_eq!(read(r#"{"type":"queued_command","prompt":"private"}"#), None);
+        assert_eq!(read("[]"), None);
     }
 }

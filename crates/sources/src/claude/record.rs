@@ -79,54 +79,49 @@ pub(crate) struct Data<'a> {
 
 impl<'a> Record<'a> {
     /// Collects a line. Fails when it is not exactly one object.
-    pub(crate) fn read(line: &'a [u8]) -> Result<Record<'a>, Malformed> {
-        let mut record = Record::default();
-        let mut cursor = Cursor::new(line);
-        cursor.object(|cursor, key| {
+    pub(crate) fn read(&mut self, mut line: Cursor<'a>) -> Result<(), Malformed> {
+        line.object(|cursor, key| {
             match key {
-                b"type" => record.kind = cursor.string()?,
-                b"subtype" => record.subtype = cursor.string()?,
-                b"uuid" => record.uuid = cursor.string()?,
-                b"timestamp" => record.timestamp = cursor.string()?,
-                b"sessionId" => record.session = cursor.string()?,
-                b"cwd" => record.cwd = cursor.string()?,
-                b"gitBranch" => record.branch = cursor.string()?,
-                b"version" => record.version = cursor.string()?,
-                b"isSidechain" => record.is_sidechain = cursor.boolean()? == Some(true),
-                b"isMeta" => record.is_meta = cursor.boolean()? == Some(true),
-                b"isCompactSummary" => record.is_compact_summary = cursor.boolean()? == Some(true),
-                b"message" => record.message = Message::read(cursor)?,
-                b"toolUseResult" => record.outcome = OwnFigures::read(cursor)?,
-                b"content" => record.content = cursor.string()?,
-                b"attachment" => record.attachment = Some(cursor.raw()?),
-                b"data" => record.data = Data::read(cursor)?,
+                b"type" => self.kind = cursor.string()?,
+                b"subtype" => self.subtype = cursor.string()?,
+                b"uuid" => self.uuid = cursor.string()?,
+                b"timestamp" => self.timestamp = cursor.string()?,
+                b"sessionId" => self.session = cursor.string()?,
+                b"cwd" => self.cwd = cursor.string()?,
+                b"gitBranch" => self.branch = cursor.string()?,
+                b"version" => self.version = cursor.string()?,
+                b"isSidechain" => self.is_sidechain = cursor.boolean()? == Some(true),
+                b"isMeta" => self.is_meta = cursor.boolean()? == Some(true),
+                b"isCompactSummary" => self.is_compact_summary = cursor.boolean()? == Some(true),
+                b"message" => self.message.read(cursor)?,
+                b"toolUseResult" => self.outcome = OwnFigures::read(cursor)?,
+                b"content" => self.content = cursor.string()?,
+                b"attachment" => self.attachment = Some(cursor.raw()?),
+                b"data" => self.data.read(cursor)?,
                 _ => cursor.skip()?,
             }
             Ok(())
         })?;
-        cursor.end()?;
-        Ok(record)
+        line.end()
     }
 }
 
 impl<'a> Message<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Malformed> {
-        let mut message = Message::default();
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         cursor.object(|cursor, key| {
             match key {
-                b"id" => message.id = cursor.string()?,
-                b"model" => message.model = cursor.string()?,
-                b"usage" => message.usage = read_usage(cursor)?,
-                b"content" if cursor.peek()? == b'"' => message.text = cursor.string()?,
+                b"id" => self.id = cursor.string()?,
+                b"model" => self.model = cursor.string()?,
+                b"usage" => self.usage = read_usage(cursor)?,
+                b"content" if cursor.peek()? == b'"' => self.text = cursor.string()?,
                 b"content" => {
-                    (message.uses, message.results, message.texts) = Default::default();
-                    cursor.array(|cursor| message.block(cursor))?;
+                    (self.uses, self.results, self.texts) = Default::default();
+                    cursor.array(|cursor| self.block(cursor))?;
                 }
                 _ => cursor.skip()?,
             }
             Ok(())
-        })?;
-        Ok(message)
+        })
     }
 
     fn block(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
@@ -213,16 +208,15 @@ impl OwnFigures {
 }
 
 impl<'a> Data<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Data<'a>, Malformed> {
-        let mut data = Data::default();
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         cursor.object(|cursor, key| {
             match key {
-                b"type" => data.kind = cursor.string()?,
+                b"type" => self.kind = cursor.string()?,
                 b"message" => cursor.object(|cursor, key| {
                     match key {
-                        b"timestamp" => data.timestamp = cursor.string()?,
-                        b"message" => data.message = Message::read(cursor)?,
-                        b"toolUseResult" => data.outcome = OwnFigures::read(cursor)?,
+                        b"timestamp" => self.timestamp = cursor.string()?,
+                        b"message" => self.message.read(cursor)?,
+                        b"toolUseResult" => self.outcome = OwnFigures::read(cursor)?,
                         _ => cursor.skip()?,
                     }
                     Ok(())
@@ -230,8 +224,7 @@ impl<'a> Data<'a> {
                 _ => cursor.skip()?,
             }
             Ok(())
-        })?;
-        Ok(data)
+        })
     }
 }
 
@@ -274,7 +267,7 @@ impl<'a> ToolResult<'a> {
 
     /// True when the text may begin with `### Error`, without building it.
     pub(crate) fn may_begin_with_heading(&self) -> bool {
-        let raw = self.content.map_or(&b""[..], |content| content.0);
-        raw.len() < 12 || memchr::memmem::find(&raw[..raw.len().min(128)], b"### Error").is_some()
+        let raw = self.content.map_or(&b""[..], |content| content.bytes());
+        memchr::memchr(b'#', &raw[..raw.len().min(64)]).is_some()
     }
 }

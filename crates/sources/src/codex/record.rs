@@ -2,7 +2,7 @@
 
 use crate::{
     facts::Tokens,
-    json::{Cursor, Malformed, Raw, Str},
+    json::{Cursor, Index, Malformed, Raw, Str},
 };
 
 /// A line.
@@ -41,9 +41,9 @@ pub(crate) struct Payload<'a> {
 
 impl<'a> Record<'a> {
     /// Collects a line. Fails when it is not exactly one object.
-    pub(crate) fn read(line: &'a [u8]) -> Result<Record<'a>, Malformed> {
+    pub(crate) fn read(line: Cursor<'a>) -> Result<Record<'a>, Malformed> {
         let mut record = Record::default();
-        let mut cursor = Cursor::new(line);
+        let mut cursor = line;
         cursor.object(|cursor, key| {
             match key {
                 b"type" => record.kind = cursor.string()?,
@@ -199,7 +199,7 @@ impl Output {
             let text = text.text();
             let mut wrapped = Output::default();
             let mut inner = None;
-            let walked = Cursor::new(text.as_bytes()).object(|cursor, key| {
+            let walked = Index::default().of(text.as_bytes()).object(|cursor, key| {
                 match key {
                     b"output" => inner = cursor.string()?.map(|text| text.head(ENOUGH).into_owned()),
                     b"metadata" => cursor.object(|cursor, key| {

@@ -1,11 +1,12 @@
 //! Bringing all reports of one call together, and accounting for each of them afterwards.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
-use model::{Event, MemberId, Merge, event::Source};
+use model::{Event, MemberId, Merge, event::Source, limits, wire::RejectionCode};
 use uuid::Uuid;
 
-use super::{Batch, Counts};
+use super::{Batch, Noted, Stored};
+use crate::policy::Policy;
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,24 +40,38 @@ impl Group<'_> {
 }
 
 /// Folds the batches into groups, sorted by the key. A key that stands with several tools gives several groups, the
-/// one that arrived first in front.
-pub(super) fn fold(batches: &[Batch]) -> Vec<Group<'_>> {
+/// one that arrived first in front. What the policies of the members refuse is noted and left out.
+pub(super) fn fold<'a>(
+    batches: &'a [Batch],
+    policies: &HashMap<MemberId, Policy>,
+) -> (Vec<Group<'a>>, Vec<Stored>) {
+    let mut stored = vec![Stored::default(); batches.len()];
     let mut reports: Vec<Group<'_>> =
         Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
     for (index, batch) in batches.iter().enumerate() {
-        reports.extend(batch.events.iter().map(|event| Group {
-            member: batch.member,
-            uuid: match &event.uuid {
-                Some(uuid) => Cow::Borrowed(uuid.as_str()),
-                None => Cow::Owned(Uuid::new_v4().to_string()),
-            },
-            event: Cow::Borrowed(event),
-            source: batch.source,
-            upload_id: batch.upload_id,
-            fate: Fate::Duplicate,
-            batch: index,
-            further: Vec::new(),
-        }));
+        let policy = policies.get(&batch.member).copied().unwrap_or_default();
+        for (position, event) in batch.events.iter().enumerate() {
+            if let Some(code) = policy.refuses(event) {
+                stored[index].refuse(position, event, code);
+                continue;
+            }
+            if policy.drops_task_text(event) {
+                stored[index].lessen(position, event, RejectionCode::TaskTextNotStored);
+            }
+            reports.push(Group {
+                member: batch.member,
+                uuid: match &event.uuid {
+                    Some(uuid) => Cow::Borrowed(uuid.as_str()),
+                    None => Cow::Owned(Uuid::new_v4().to_string()),
+                },
+                event: policy.apply(event),
+                source: batch.source,
+                upload_id: batch.upload_id,
+                fate: Fate::Duplicate,
+                batch: index,
+                further: Vec::new(),
+            });
+        }
     }
     // Stable, so that reports of one call stay in the order of arrival.
     reports.sort_by(|a, b| a.member.cmp(&b.member).then_with(|| a.uuid.cmp(&b.uuid)));
@@ -80,13 +95,34 @@ pub(super) fn fold(batches: &[Batch]) -> Vec<Group<'_>> {
             }
         }
     }
-    groups
+    (groups, stored)
+}
+
+impl Stored {
+    fn refuse(&mut self, position: usize, event: &Event, code: RejectionCode) {
+        self.counts.refused += 1;
+        note(&mut self.refused, position, event, code);
+    }
+
+    fn lessen(&mut self, position: usize, event: &Event, code: RejectionCode) {
+        self.lessened += 1;
+        note(&mut self.lesser, position, event, code);
+    }
+}
+
+fn note(list: &mut Vec<Noted>, position: usize, event: &Event, code: RejectionCode) {
+    if list.len() < limits::LISTED_REJECTIONS {
+        list.push(Noted {
+            position,
+            uuid: event.uuid.clone(),
+            code,
+        });
+    }
 }
 
 /// What became of the reports of each batch, once the fate of each group is known. Counts as if the reports had come
 /// one after the other: one of them brought the news, the rest did not.
-pub(super) fn count(batches: usize, groups: &[Group<'_>]) -> Vec<Counts> {
-    let mut counts = vec![Counts::default(); batches];
+pub(super) fn count(stored: &mut [Stored], groups: &[Group<'_>]) {
     for group in groups {
         let news = match group.fate {
             Fate::Upgraded => group
@@ -100,7 +136,7 @@ pub(super) fn count(batches: usize, groups: &[Group<'_>]) -> Vec<Counts> {
         } else {
             group.fate
         };
-        counts[group.batch].add(first);
+        stored[group.batch].counts.add(first);
         for (at, (batch, merge)) in group.further.iter().enumerate() {
             let fate = match group.fate {
                 Fate::Conflict => Fate::Conflict,
@@ -108,15 +144,15 @@ pub(super) fn count(batches: usize, groups: &[Group<'_>]) -> Vec<Counts> {
                 Fate::Upgraded if news == Some(at) => Fate::Upgraded,
                 _ => Fate::Duplicate,
             };
-            counts[*batch].add(fate);
+            stored[*batch].counts.add(fate);
         }
     }
-    counts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::Counts;
     use chrono::DateTime;
     use model::{ToolId, Verdict};
 
@@ -159,7 +195,7 @@ mod tests {
             ),
             batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
         ];
-        let mut groups = fold(&batches);
+        let (mut groups, mut stored) = fold(&batches, &HashMap::new());
         assert_eq!(
             groups.len(),
             4,
@@ -173,7 +209,8 @@ mod tests {
                 Fate::Inserted
             };
         }
-        let counts = count(3, &groups);
+        count(&mut stored, &groups);
+        let counts: Vec<Counts> = stored.iter().map(|stored| stored.counts).collect();
         assert_eq!(
             counts[0],
             Counts {

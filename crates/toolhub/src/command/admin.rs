@@ -1,5 +1,7 @@
 //! `toolhub admin`: the operator's commands. They speak to the database directly, also to a running embedded one.
 
+mod team;
+
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
@@ -30,6 +32,11 @@ enum AdminCommand {
     /// Tokens of a member.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Database roles for BI tools.
+    #[command(subcommand)]
+    Reader(team::Readers),
+    /// Who did what in an org, newest first.
+    Audit(team::Audit),
     /// Refresh the scores now.
     Refresh,
     /// Recompute everything that is derived from the events and report what differed: always nothing.
@@ -63,6 +70,8 @@ enum MemberCommand {
         #[arg(long, default_value = "person")]
         kind: MemberKind,
     },
+    #[command(flatten)]
+    Change(team::MemberChanges),
 }
 
 #[derive(Subcommand, Debug)]
@@ -85,6 +94,8 @@ enum TokenCommand {
         #[arg(long, default_value_t = 90, value_name = "DAYS")]
         expires_in: u32,
     },
+    #[command(flatten)]
+    Change(team::TokenChanges),
 }
 
 impl Admin {
@@ -170,6 +181,10 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
                 json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
             )
         }
+        AdminCommand::Member(MemberCommand::Change(command)) => command.run(store, now).await,
+        AdminCommand::Token(TokenCommand::Change(command)) => command.run(store, now).await,
+        AdminCommand::Reader(command) => command.run(store, now).await,
+        AdminCommand::Audit(command) => command.run(store, now).await,
         AdminCommand::Rebuild => {
             let rebuilt = store.rebuild().await?;
             let found = match rebuilt.differences {

@@ -19,12 +19,6 @@ pub(crate) struct DeadWeight {
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
     kind: Option<String>,
-    /// Only what this member has: a personal removal list
-    #[arg(long, value_name = "HANDLE")]
-    member: Option<String>,
-    /// Only this project
-    #[arg(long, value_name = "NAME")]
-    project: Option<String>,
     #[command(flatten)]
     page: Page,
 }
@@ -34,8 +28,6 @@ impl DeadWeight {
         let filter = Filter {
             days: self.days,
             kind: self.kind,
-            member: self.member,
-            project: self.project,
             ..Filter::default()
         };
         let filter = self.page.filter(filter, context);

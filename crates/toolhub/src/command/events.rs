@@ -1,12 +1,15 @@
-use clap::{Args, builder::PossibleValuesParser};
+use chrono::{DateTime, Utc};
+use clap::Args;
 use client::{
     Error, Exit,
     read::{Filter, Question},
 };
-use model::Outcome;
 
 use super::reading;
-use crate::{args::Page, context::Context};
+use crate::{
+    args::{Page, since},
+    context::Context,
+};
 
 /// Show what was called, newest first
 #[derive(Debug, Args)]
@@ -23,9 +26,12 @@ pub(crate) struct Events {
     /// Only this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Only events that ended like this
-    #[arg(long, value_parser = PossibleValuesParser::new(Outcome::ALL.iter().map(|outcome| outcome.as_str())))]
-    outcome: Option<String>,
+    /// Only events from then on: a time, a day, or 7d for seven days ago
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
+    /// Only events before then
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    until: Option<DateTime<Utc>>,
     #[command(flatten)]
     page: Page,
 }
@@ -37,7 +43,8 @@ impl Events {
             member: self.member,
             project: self.project,
             session: self.session,
-            outcome: self.outcome,
+            since: self.since,
+            until: self.until,
             ..Filter::default()
         };
         let filter = self.page.filter(filter, context);

@@ -1,8 +1,12 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use clap::Args;
-use client::{Error, Exit, Server};
-use model::{api::Me, token::Token};
+use client::{Error, Exit, Server, server::Method};
+use model::{
+    administration::{INVITATION, IssuedToken, RotateRequest},
+    api::Me,
+    token::Token,
+};
 
 use crate::{context::Context, talk};
 

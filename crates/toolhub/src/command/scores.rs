@@ -16,6 +16,9 @@ use crate::{
 /// Wilson interval, by which boards rank: few calls prove little.
 #[derive(Debug, Args)]
 pub(crate) struct Scores {
+    /// Only this tool
+    #[arg(value_name = "TOOL_ID", conflicts_with_all = ["kind", "min_sample", "sort"])]
+    tool: Option<String>,
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
     kind: Option<String>,
@@ -23,7 +26,7 @@ pub(crate) struct Scores {
     #[arg(long, value_name = "N")]
     min_sample: Option<u64>,
     /// The column to sort by
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_parser = ["wilson_low", "events", "success_rate", "avg_cost_usd", "median_duration_ms", "last_used_at"])]
     sort: Option<String>,
     #[command(flatten)]
     page: Page,
@@ -38,6 +41,7 @@ impl Scores {
             ..Filter::default()
         };
         let filter = self.page.filter(filter, context);
-        reading::show(Question::Scores, &filter, self.page.format.as_deref(), context).await
+        let question = self.tool.map_or(Question::Scores, Question::Score);
+        reading::show(question, &filter, self.page.format.as_deref(), context).await
     }
 }

@@ -9,7 +9,9 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use client::environment;
+use ipnet::IpNet;
 use model::team::{MemberKind, Role, Scope};
+use server::config::{Issuer, Rate};
 use store::{Store, team::NewToken};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +40,26 @@ pub(crate) struct Serve {
     /// How long to answer 503 on /readyz before refusing connections at shutdown, in seconds: give a balancer time.
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     drain_grace: u64,
+    /// Address under which clients reach the server: what the identity of a CI run has to be meant for.
+    #[arg(long, env = "TOOLHUB_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Who else may sign the identity of a CI run, beside GitHub and GitLab: github=URL or gitlab=URL.
+    #[arg(long, value_name = "ISSUER")]
+    oidc_issuer: Vec<Issuer>,
+    /// Proxy whose X-Forwarded-For is believed, as a network such as 10.0.0.0/8.
+    #[arg(
+        long,
+        env = "TOOLHUB_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORK"
+    )]
+    trusted_proxy: Vec<IpNet>,
+    /// What one token may ask for: requests a second, and at once. In each process.
+    #[arg(long, default_value = "200/2000", value_name = "RATE")]
+    token_rate: Rate,
+    /// What one address may ask for, all members behind it together. In each process.
+    #[arg(long, default_value = "1000/10000", value_name = "RATE")]
+    address_rate: Rate,
 }
 
 impl Serve {
@@ -52,11 +74,16 @@ impl Serve {
             database.close().await?;
             return Err(error);
         }
-        let config = server::Config {
+        let mut config = server::Config {
             allow_not_durable: self.allow_not_durable,
             drain_grace: Duration::from_secs(self.drain_grace),
+            public_url: self.public_url,
+            trusted_proxies: self.trusted_proxy,
+            token_rate: self.token_rate,
+            address_rate: self.address_rate,
             ..server::Config::default()
         };
+        config.oidc_issuers.extend(self.oidc_issuer);
         tracing::info!("listening on http://{address}");
         serve(database, listener, config).await
     }

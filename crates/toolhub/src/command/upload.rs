@@ -99,7 +99,7 @@ impl Upload {
         let server = if self.dry_run {
             None
         } else {
-            Some(context.server()?)
+            Some(context.uploading_server().await?)
         };
         let settings = &context.settings;
         let request = Request {
@@ -130,6 +130,7 @@ impl Upload {
         bar.finish_and_clear();
         if let Err(error) = out.flush()
             && finished.error.is_none()
+            && (request.dry_run || error.kind() != io::ErrorKind::BrokenPipe)
         {
             finished.error = Some(Error::Output(error));
         }
@@ -142,6 +143,9 @@ impl Upload {
 fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
     let exit = finished.exit();
     let Finished { report, error } = finished;
+    if error.as_ref().is_some_and(Error::is_broken_pipe) {
+        return Ok(Exit::Done);
+    }
     // An upload that did nothing has nothing to tell but its error.
     let did_something = error.is_none() || report.files > 0;
     if json {

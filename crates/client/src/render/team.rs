@@ -1,0 +1,194 @@
+//! Which columns the answers about the team have.
+
+use chrono::{DateTime, Utc};
+use model::administration::{Audit, Members, Publishers, Tokens};
+
+use super::{
+    Cell, Listing,
+    rows::{ci, detail, figure, name, next_page},
+};
+
+/// `GET /v1/members`.
+pub fn members(answer: &Members, now: DateTime<Utc>) -> Listing {
+    let rows = answer.members.iter().map(|member| {
+        let state = if member.deactivated_at.is_some() {
+            "deactivated"
+        } else {
+            "active"
+        };
+        vec![
+            Cell::text(&member.handle),
+            Cell::text(member.kind.as_str()),
+            Cell::text(member.role.as_str()),
+            Cell::text(state),
+            Cell::count(member.tokens),
+            Cell::time(member.last_seen_at, now),
+            Cell::time(Some(member.created_at), now),
+            Cell::time(member.deactivated_at, now),
+        ]
+    });
+    Listing {
+        columns: vec![
+            name("handle", "member"),
+            name("kind", "kind"),
+            name("role", "role"),
+            name("state", "state"),
+            figure("tokens", "tokens"),
+            figure("last_seen_at", "last seen"),
+            figure("created_at", "added"),
+            detail("deactivated_at"),
+        ],
+        rows: rows.collect(),
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+/// `GET /v1/tokens`.
+pub fn tokens(answer: &Tokens, now: DateTime<Utc>) -> Listing {
+    let rows = answer.tokens.iter().map(|token| {
+        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+        vec![
+            Cell::text(&token.token_id),
+            Cell::text(&token.member),
+            Cell::text(&token.name),
+            Cell::text(&scopes.join(",")),
+            token.expires_at.map_or_else(
+                || Cell::text("never"),
+                |end| Cell::text(&end.date_naive().to_string()),
+            ),
+            Cell::time(token.last_used_at, now),
+            Cell::time(Some(token.created_at), now),
+            Cell::time(token.revoked_at, now),
+            Cell::text(&token.ci.as_ref().map(ci).unwrap_or_default()),
+        ]
+    });
+    Listing {
+        columns: vec![
+            name("token_id", "id"),
+            name("member", "member"),
+            name("name", "name"),
+            name("scopes", "may"),
+            figure("expires_at", "ends"),
+            figure("last_used_at", "last used"),
+            figure("created_at", "made"),
+            detail("revoked_at"),
+            name("ci", "from"),
+        ],
+        rows: rows.collect(),
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+/// `GET /v1/audit`.
+pub fn audit(answer: &Audit, now: DateTime<Utc>) -> Listing {
+    let rows = answer.audit.iter().map(|act| {
+        vec![
+            Cell::time(Some(act.occurred_at), now),
+            Cell::text(&act.actor),
+            Cell::text(&act.action),
+            Cell::maybe(act.subject.as_deref()),
+            Cell::maybe(act.address.as_deref()),
+            Cell::text(&act.details.to_string()),
+            Cell::maybe(act.token_id.as_deref()),
+            Cell::text(&act.audit_id),
+        ]
+    });
+    Listing {
+        columns: vec![
+            name("occurred_at", "when"),
+            name("actor", "who"),
+            name("action", "did"),
+            name("subject", "to"),
+            name("address", "from"),
+            name("details", "details"),
+            detail("token_id"),
+            detail("audit_id"),
+        ],
+        rows: rows.collect(),
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+/// `GET /v1/trusted-publishers`.
+pub fn publishers(answer: &Publishers, now: DateTime<Utc>) -> Listing {
+    let rows = answer.trusted_publishers.iter().map(|publisher| {
+        vec![
+            Cell::text(&publisher.publisher_id),
+            Cell::text(&publisher.provider),
+            Cell::text(&publisher.repository),
+            Cell::text(&publisher.owner_id),
+            Cell::maybe(publisher.workflow.as_deref()),
+            Cell::maybe(publisher.environment.as_deref()),
+            Cell::text(&publisher.member),
+            Cell::text(&publisher.created_by),
+            Cell::time(Some(publisher.created_at), now),
+            Cell::text(&publisher.issuer),
+        ]
+    });
+    Listing {
+        columns: vec![
+            name("publisher_id", "id"),
+            name("provider", "provider"),
+            name("repository", "repository"),
+            name("owner_id", "owner id"),
+            name("workflow", "workflow"),
+            name("environment", "environment"),
+            name("member", "uploads as"),
+            name("created_by", "added by"),
+            figure("created_at", "added"),
+            detail("issuer"),
+        ],
+        rows: rows.collect(),
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Format;
+    use model::administration::TokenInfo;
+
+    /// Names of tokens, subjects and details come from people, and a server may be hostile.
+    #[test]
+    fn whatever_an_answer_holds_is_harmless_in_every_format() {
+        let hostile = "=cmd|'/c calc'!A1\u{1b}[2J\u{202E}\n<script>alert(1)</script>";
+        let token = TokenInfo {
+            token_id: hostile.into(),
+            member: hostile.into(),
+            name: hostile.into(),
+            scopes: vec![],
+            created_at: DateTime::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            ci: None,
+        };
+        let listing = tokens(
+            &Tokens {
+                tokens: vec![token],
+                next_cursor: Some(hostile.into()),
+            },
+            DateTime::UNIX_EPOCH,
+        );
+        for format in [Format::Table, Format::Csv, Format::Markdown] {
+            let text = listing.render(format);
+            assert!(
+                !text.chars().any(|c| c != '\n' && model::text::is_unsafe(c)),
+                "{format}: {text:?}"
+            );
+        }
+        assert!(!listing.render(Format::Markdown).contains("<script>"));
+        let csv = listing.render(Format::Csv);
+        assert_eq!(csv.lines().count(), 2, "{csv}");
+        assert!(
+            csv.lines()
+                .nth(1)
+                .unwrap()
+                .trim_start_matches('"')
+                .starts_with('\''),
+            "{csv}"
+        );
+        assert!(!listing.notes[0].chars().any(model::text::is_unsafe));
+    }
+}

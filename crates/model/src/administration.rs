@@ -1,0 +1,318 @@
+//! The bodies of the routes that manage a team: members, tokens, trusted publishers, settings, the audit log.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::CiContext,
+    team::{MemberKind, Role, Scope},
+    token::{self, Secret, Token},
+};
+
+/// Days until a token ends, unless something else is asked for.
+pub const TOKEN_DAYS: u32 = 90;
+/// Days until an invitation ends.
+pub const INVITATION_DAYS: u32 = 7;
+/// Hours for which a rotated token goes on working, unless something else is asked for.
+pub const OVERLAP_HOURS: u32 = 24;
+/// Greatest overlap of a rotation, in hours.
+pub const GREATEST_OVERLAP_HOURS: u32 = 168;
+/// Minutes until a token that CI exchanged its identity for ends.
+pub const EXCHANGED_MINUTES: i64 = 30;
+/// The name of the token that invites a member. Whoever logs in with it gets a fresh one in exchange.
+pub const INVITATION: &str = "invitation";
+
+macro_rules! bodies {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? })*) => {$(
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        $(#[$meta])*
+        pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
+    )*};
+}
+
+/// Requests: an unknown key is an error, so that a mistyped wish is not silently left out.
+macro_rules! requests {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$type>
+            ),*
+        }
+    )*};
+}
+
+bodies! {
+    /// A member of the org.
+    pub struct Member {
+        /// The name that boards show.
+        pub handle: String,
+        /// Person or CI.
+        pub kind: MemberKind,
+        /// What the member may do.
+        pub role: Role,
+        /// When the member was added.
+        pub created_at: DateTime<Utc>,
+        /// When the member was deactivated; null while active.
+        pub deactivated_at: Option<DateTime<Utc>>,
+        /// Tokens that work.
+        pub tokens: i64,
+        /// When one of the tokens was last used, to the minute.
+        pub last_seen_at: Option<DateTime<Utc>>,
+    }
+
+    /// `GET /v1/members`.
+    pub struct Members {
+        /// The members, by handle.
+        pub members: Vec<Member>,
+        /// Pass it as `cursor` to get the next page; null on the last.
+        pub next_cursor: Option<String>,
+    }
+
+    /// What is known about a token: everything but the token.
+    pub struct TokenInfo {
+        /// Id of the token, for rotating and revoking it.
+        pub token_id: String,
+        /// Whom it speaks for.
+        pub member: String,
+        /// What people call it.
+        pub name: String,
+        /// What it may be used for, within the role of the member.
+        pub scopes: Vec<Scope>,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+        /// When it ends; null for never.
+        pub expires_at: Option<DateTime<Utc>>,
+        /// When it was revoked.
+        pub revoked_at: Option<DateTime<Utc>>,
+        /// When it was last used, to the minute.
+        pub last_used_at: Option<DateTime<Utc>>,
+        /// The CI run that exchanged its identity for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub ci: Option<CiContext>,
+    }
+
+    /// `GET /v1/tokens`.
+    pub struct Tokens {
+        /// The tokens, newest first.
+        pub tokens: Vec<TokenInfo>,
+        /// Pass it as `cursor` to get the next page; null on the last.
+        pub next_cursor: Option<String>,
+    }
+
+    /// A token as it is made: the only answer that ever holds it.
+    pub struct IssuedToken {
+        /// The token in plain text. It is not shown again.
+        #[serde(serialize_with = "token::reveal", deserialize_with = "token::read")]
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        pub token: Token,
+        /// What is known about it.
+        #[serde(flatten)]
+        pub info: TokenInfo,
+    }
+
+    /// `POST /v1/members`: the member, and the token that invites them where one was asked for.
+    pub struct AddedMember {
+        /// The member.
+        #[serde(flatten)]
+        pub member: Member,
+        /// A token of seven days, to hand over: `toolhub login --with-token` exchanges it for a fresh one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub invitation: Option<IssuedToken>,
+    }
+
+    /// One act of the audit log.
+    pub struct AuditEntry {
+        /// Id of the entry.
+        pub audit_id: String,
+        /// When.
+        pub occurred_at: DateTime<Utc>,
+        /// What: `member.added`, `token.revoked`, …
+        pub action: String,
+        /// Who: a handle as it was then, or `operator` for a command at the database.
+        pub actor: String,
+        /// By which token.
+        pub token_id: Option<String>,
+        /// From which address.
+        pub address: Option<String>,
+        /// To whom or what.
+        pub subject: Option<String>,
+        /// The particulars.
+        pub details: serde_json::Value,
+    }
+
+    /// `GET /v1/audit`.
+    pub struct Audit {
+        /// The acts, newest first.
+        pub audit: Vec<AuditEntry>,
+        /// Pass it as `cursor` to get the next page; null on the last.
+        pub next_cursor: Option<String>,
+    }
+
+    /// `GET /v1/org`: what the org has decided.
+    pub struct OrgSettings {
+        /// The slug.
+        pub org: String,
+        /// True when the text of a task may be stored with its events.
+        pub task_text_allowed: bool,
+        /// After how many days events, inventory and receipts are deleted; null for never.
+        pub retention_days: Option<i32>,
+        /// True when boards show the members' names.
+        pub show_names: bool,
+    }
+
+    /// `GET /v1/me/settings`: what the member has decided.
+    pub struct MySettings {
+        /// True when boards leave the member out.
+        pub board_opt_out: bool,
+        /// Events that occurred before are refused, because the member has deleted them.
+        pub events_before: Option<DateTime<Utc>>,
+    }
+
+    /// What a deletion removed.
+    pub struct Deleted {
+        /// The member.
+        pub member: String,
+        /// Events.
+        pub events: i64,
+        /// Receipts of uploads.
+        pub uploads: i64,
+        /// Tools that sessions had loaded or machines had installed.
+        pub inventory: i64,
+        /// Events that occurred before are refused from now on.
+        pub events_before: DateTime<Utc>,
+    }
+
+    /// CI that the org trusts to upload without a secret.
+    pub struct Publisher {
+        /// Id of the publisher.
+        pub publisher_id: String,
+        /// `github` or `gitlab`.
+        pub provider: String,
+        /// Who signs the identity of its runs.
+        pub issuer: String,
+        /// `owner/name`.
+        pub repository: String,
+        /// The id of the owner: a repository that is transferred, or an owner's name that is taken over, is not it.
+        pub owner_id: String,
+        /// The only workflow file that may upload; null for any.
+        pub workflow: Option<String>,
+        /// The only environment that may upload; null for any.
+        pub environment: Option<String>,
+        /// The CI member as which its runs upload.
+        pub member: String,
+        /// When it was added.
+        pub created_at: DateTime<Utc>,
+        /// Who added it.
+        pub created_by: String,
+    }
+
+    /// `GET /v1/trusted-publishers`.
+    pub struct Publishers {
+        /// The publishers, by repository.
+        pub trusted_publishers: Vec<Publisher>,
+        /// Pass it as `cursor` to get the next page; null on the last.
+        pub next_cursor: Option<String>,
+    }
+
+    /// `POST /v1/trusted-publishers`.
+    #[serde(deny_unknown_fields)]
+    pub struct PublisherRequest {
+        /// `github` or `gitlab`.
+        pub provider: String,
+        /// `owner/name`.
+        pub repository: String,
+        /// The id of the owner: `repository_owner_id` of GitHub, `namespace_id` of GitLab.
+        pub owner_id: String,
+        /// The only workflow file that may upload.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub workflow: Option<String>,
+        /// The only environment that may upload.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub environment: Option<String>,
+        /// Who signs: GitHub's or GitLab's own unless given. The operator allows others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub issuer: Option<String>,
+        /// The CI member as which its runs upload: made if there is none. `ci-<owner>-<name>` unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub member: Option<String>,
+    }
+
+    /// `POST /v1/oidc/exchange`.
+    #[serde(deny_unknown_fields)]
+    pub struct ExchangeRequest {
+        /// The identity token that the CI provider gave the run.
+        pub token: Secret,
+        /// The org, where several trust the repository.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub org: Option<String>,
+    }
+}
+
+requests! {
+    /// `POST /v1/members`.
+    pub struct MemberRequest {
+        /// The name: required.
+        pub handle: String,
+        /// Person unless given.
+        pub kind: MemberKind,
+        /// Member unless given.
+        pub role: Role,
+        /// True for a token that invites the member.
+        pub invite: bool,
+    }
+
+    /// `PATCH /v1/members/{handle}`: what is given changes.
+    pub struct MemberChange {
+        /// A new name.
+        pub handle: String,
+        /// Another role.
+        pub role: Role,
+        /// False deactivates the member and revokes their tokens; true takes them back.
+        pub active: bool,
+    }
+
+    /// `POST /v1/tokens`.
+    pub struct TokenRequest {
+        /// What people call it: required.
+        pub name: String,
+        /// Whom it speaks for: the caller unless given.
+        pub member: String,
+        /// What it may be used for: upload and read unless given, as far as the role allows.
+        pub scopes: Vec<Scope>,
+        /// Days until it ends: 90 unless given; 0 for never, which only an admin may ask for.
+        pub expires_in_days: u32,
+    }
+
+    /// `POST /v1/tokens/{token_id}/rotate`.
+    pub struct RotateRequest {
+        /// Hours for which the old token goes on working: 24 unless given, at most 168.
+        pub overlap_hours: u32,
+        /// What people call the new one: as the old one unless given.
+        pub name: String,
+    }
+
+    /// `PATCH /v1/org`: what is given changes.
+    pub struct OrgChange {
+        /// Whether the text of a task may be stored.
+        pub task_text_allowed: bool,
+        /// After how many days events are deleted; 0 for never.
+        pub retention_days: i32,
+        /// Whether boards show the members' names.
+        pub show_names: bool,
+    }
+
+    /// `PATCH /v1/me/settings`: what is given changes.
+    pub struct MyChange {
+        /// Whether boards leave the member out.
+        pub board_opt_out: bool,
+        /// True takes events again that the member had deleted.
+        pub accept_deleted: bool,
+    }
+}

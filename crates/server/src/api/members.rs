@@ -1,0 +1,124 @@
+//! `/v1/members`.
+
+use axum::{extract::State, http::StatusCode};
+use chrono::TimeDelta;
+use model::{
+    administration::{
+        AddedMember, Deleted, INVITATION, INVITATION_DAYS, Member, MemberChange, MemberRequest, Members,
+    },
+    team::{Role, Scope},
+};
+use serde::Deserialize;
+use store::team::{MemberFilter, NewMember, NewToken};
+
+use super::{
+    me::{confirmed, delete},
+    page_rows, tokens,
+};
+use crate::{
+    auth::{Acting, Caller},
+    error::ApiError,
+    extract::{Input, Json, PathParam, Query},
+    state::App,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Parameters {
+    active: Option<bool>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The members of the org, by handle.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Members>, ApiError> {
+    let limit = page_rows(parameters.limit)?;
+    let filter = MemberFilter {
+        active: parameters.active,
+    };
+    let cursor = parameters.cursor.as_deref();
+    let page = app
+        .store
+        .member_list(caller.org, filter, cursor, limit, app.now())
+        .await?;
+    Ok(Json(Members {
+        members: page.rows,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// One member.
+pub(crate) async fn get(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathParam(handle): PathParam,
+) -> Result<Json<Member>, ApiError> {
+    Ok(Json(app.store.member_get(caller.org, &handle, app.now()).await?))
+}
+
+/// Adds a member, with an invitation where one is asked for.
+pub(crate) async fn add(
+    State(app): State<App>,
+    Acting(act): Acting,
+    Input(request): Input<MemberRequest>,
+) -> Result<(StatusCode, Json<AddedMember>), ApiError> {
+    let handle = request
+        .handle
+        .ok_or_else(|| ApiError::BadRequest("`handle` is missing".into()))?;
+    let role = request.role.unwrap_or(Role::Member);
+    let new = NewMember {
+        handle: &handle,
+        kind: request.kind.unwrap_or_default(),
+        role,
+    };
+    app.store.member_create(&act, new).await?;
+    let invitation = if request.invite.unwrap_or(false) {
+        // An invitation is for the everyday: whoever administers makes a token for that with it.
+        let scopes: Vec<Scope> = role.scopes().to_vec();
+        let expires_at = Some(act.now + TimeDelta::days(i64::from(INVITATION_DAYS)));
+        let token = NewToken {
+            name: INVITATION,
+            scopes: &scopes,
+            expires_at,
+        };
+        let issued = app.store.token_issue(&act, &handle, &token).await?;
+        Some(tokens::shown(&app, act.org, issued).await?)
+    } else {
+        None
+    };
+    let member = app.store.member_get(act.org, &handle, act.now).await?;
+    Ok((StatusCode::CREATED, Json(AddedMember { member, invitation })))
+}
+
+/// Renames a member, gives them another role, deactivates or takes them back.
+pub(crate) async fn change(
+    State(app): State<App>,
+    Acting(act): Acting,
+    PathParam(handle): PathParam,
+    Input(change): Input<MemberChange>,
+) -> Result<Json<Member>, ApiError> {
+    Ok(Json(app.store.member_change(&act, &handle, &change).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    confirm: Option<String>,
+}
+
+/// Deletes what a member has uploaded, for one who cannot do it any more.
+pub(crate) async fn erase(
+    State(app): State<App>,
+    Acting(act): Acting,
+    PathParam(handle): PathParam,
+    Query(Confirmation { confirm }): Query<Confirmation>,
+) -> Result<Json<Deleted>, ApiError> {
+    // First whether there is one: of another org's members nothing is told.
+    app.store.member_find(act.org, &handle).await?;
+    confirmed(confirm.as_deref(), &handle)?;
+    Ok(Json(delete(app, act, handle).await?))
+}

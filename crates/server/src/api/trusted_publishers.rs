@@ -1,0 +1,73 @@
+//! `/v1/trusted-publishers`: CI that may upload without a secret.
+
+use axum::{extract::State, http::StatusCode};
+use model::administration::{Publisher, PublisherRequest, Publishers};
+use serde::Deserialize;
+
+use super::page_rows;
+use crate::{
+    auth::{Acting, Caller},
+    error::ApiError,
+    extract::{Input, Json, PathParam, Query},
+    state::App,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Parameters {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The CI that the org trusts, by repository.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Publishers>, ApiError> {
+    let limit = page_rows(parameters.limit)?;
+    let page = app
+        .store
+        .publisher_list(caller.org, parameters.cursor.as_deref(), limit)
+        .await?;
+    Ok(Json(Publishers {
+        trusted_publishers: page.rows,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// Trusts CI.
+pub(crate) async fn add(
+    State(app): State<App>,
+    Acting(act): Acting,
+    Input(request): Input<PublisherRequest>,
+) -> Result<(StatusCode, Json<Publisher>), ApiError> {
+    let issuers = &app.config.oidc_issuers;
+    let issuer = issuers
+        .iter()
+        .filter(|issuer| issuer.provider.as_str() == request.provider)
+        .find(|issuer| request.issuer.as_ref().is_none_or(|url| *url == issuer.url))
+        .ok_or_else(|| {
+            let known: Vec<&str> = issuers.iter().map(|issuer| issuer.url.as_str()).collect();
+            ApiError::BadRequest(format!(
+                "the server knows no such issuer of that provider; it knows {}. The operator adds others with \
+                 --oidc-issuer",
+                known.join(", ")
+            ))
+        })?;
+    let publisher = app.store.publisher_add(&act, &issuer.url, &request).await?;
+    Ok((StatusCode::CREATED, Json(publisher)))
+}
+
+/// Ends the trust, and the tokens that came of it.
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Acting(act): Acting,
+    PathParam(publisher_id): PathParam,
+) -> Result<StatusCode, ApiError> {
+    let publisher = publisher_id
+        .parse()
+        .map_err(|_| ApiError::NotFound("such publisher".into()))?;
+    app.store.publisher_remove(&act, publisher).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,84 @@
+//! What each shape of record becomes. The snapshots are the contract: read them when they change.
+
+use crate::{FIXTURES, facts, joined, lines};
+use sources::Options;
+
+fn shown(name: &str, options: &Options) -> String {
+    let (_, text) = FIXTURES
+        .into_iter()
+        .find(|(fixture, _)| *fixture == name)
+        .unwrap();
+    let collected = joined(vec![facts(name, text.as_bytes(), usize::MAX, options)]);
+    format!(
+        "{}\ninventory: {}\n\nproblems: {}\n\ntotals: {}\n",
+        lines(&collected),
+        serde_json::to_string_pretty(&collected.inventory).unwrap(),
+        serde_json::to_string_pretty(&collected.problems).unwrap(),
+        serde_json::to_string_pretty(&collected.totals).unwrap(),
+    )
+}
+
+#[test]
+fn claude_code_calls_results_and_usage() {
+    insta::assert_snapshot!(shown("claude/calls.jsonl", &Options::default()));
+}
+
+#[test]
+fn claude_code_subagents_and_own_durations() {
+    insta::assert_snapshot!(shown("claude/subagents.jsonl", &Options::default()));
+}
+
+#[test]
+fn claude_code_slash_commands() {
+    insta::assert_snapshot!(shown("claude/commands.jsonl", &Options::default()));
+}
+
+#[test]
+fn claude_code_inventory() {
+    insta::assert_snapshot!(shown("claude/inventory.jsonl", &Options::default()));
+}
+
+#[test]
+fn codex_rollout() {
+    insta::assert_snapshot!(shown("codex/rollout.jsonl", &Options::default()));
+}
+
+#[test]
+fn copilot_session() {
+    insta::assert_snapshot!(shown("copilot/events.jsonl", &Options::default()));
+}
+
+#[test]
+fn opencode_export() {
+    insta::assert_snapshot!(shown("opencode/export.json", &Options::default()));
+}
+
+#[test]
+fn gemini_chat() {
+    insta::assert_snapshot!(shown("gemini/session.json", &Options::default()));
+}
+
+#[test]
+fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
+    for (name, text) in FIXTURES {
+        assert!(!shown(name, &Options::default()).contains("task_text"), "{name}");
+        let collected = joined(vec![facts(
+            name,
+            text.as_bytes(),
+            usize::MAX,
+            &Options { task_text: true },
+        )]);
+        let tasks: Vec<String> = collected.events().filter_map(|event| event.task_text).collect();
+        match name {
+            "claude/calls.jsonl" => assert_eq!(tasks, vec!["Fix the build, the key is [removed]"; 3]),
+            "opencode/export.json" => assert_eq!(tasks, vec!["fix it, password=[removed]"; 4]),
+            "codex/rollout.jsonl" | "copilot/events.jsonl" | "gemini/session.json" => {
+                assert!(
+                    !tasks.is_empty() && tasks.iter().all(|task| task == "fix it"),
+                    "{name}: {tasks:?}"
+                );
+            }
+            _ => assert_eq!(tasks, Vec::<String>::new(), "{name}"),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The audit log: who did what to whom, from where. And who may do it.
+//!
+//! An administrative act runs in one transaction that begins with [`begin`] and holds a [`record`]. `begin` locks the
+//! row of the org, so that the acts of one org happen one after the other (the last owner cannot be demoted twice at
+//! once), and asks the database what the actor may do now. Uploads do not wait for it.
+//!
+//! The log is append-only: this file inserts and selects, and no other statement names the table. One role owns the
+//! schema and runs the server, so the database itself could not refuse: whoever has that role's password can rewrite
+//! history, and a copy elsewhere is what protects against that.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::{Object, Transaction};
+use model::{
+    MemberId, OrgId,
+    administration::AuditEntry,
+    team::{Role, Scope},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    page::{self, Page},
+    team::{Identity, word},
+};
+
+/// An administrative act: in which org, by whom, when.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// The org.
+    pub org: OrgId,
+    /// Who acts.
+    pub actor: Actor,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// Who acts.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A command at the database itself, which may do everything.
+    Operator,
+    /// A member, through the API.
+    Member {
+        /// Who the token speaks for.
+        identity: Identity,
+        /// Where the request came from.
+        address: Option<IpAddr>,
+    },
+    /// A CI run that exchanges its identity.
+    Publisher {
+        /// The provider and the repository.
+        name: String,
+        /// Where the request came from.
+        address: Option<IpAddr>,
+    },
+}
+
+impl Act {
+    /// An act of the operator.
+    pub fn by_operator(org: OrgId, now: DateTime<Utc>) -> Act {
+        Act {
+            org,
+            actor: Actor::Operator,
+            now,
+        }
+    }
+
+    /// An act of a member, in the member's org.
+    pub fn by_member(identity: Identity, address: Option<IpAddr>, now: DateTime<Utc>) -> Act {
+        Act {
+            org: identity.org,
+            actor: Actor::Member { identity, address },
+            now,
+        }
+    }
+
+    /// True when the actor is this member.
+    pub(crate) fn is_by(&self, member: MemberId) -> bool {
+        matches!(&self.actor, Actor::Member { identity, .. } if identity.member == member)
+    }
+
+    /// True when the actor's token is for administration.
+    pub(crate) fn administers(&self) -> bool {
+        match &self.actor {
+            Actor::Operator => true,
+            Actor::Member { identity, .. } => identity.scopes.contains(&Scope::Admin),
+            Actor::Publisher { .. } => false,
+        }
+    }
+
+    /// The name in the log.
+    pub(crate) fn name(&self) -> &str {
+        match &self.actor {
+            Actor::Operator => "operator",
+            Actor::Member { identity, .. } => &identity.handle,
+            Actor::Publisher { name, .. } => name,
+        }
+    }
+}
+
+/// What the audit log calls an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An org was created.
+    OrgCreated,
+    /// Settings of the org changed.
+    OrgChanged,
+    /// A member was added.
+    MemberAdded,
+    /// A member's name, role or state changed.
+    MemberChanged,
+    /// A token was made.
+    TokenCreated,
+    /// A token was exchanged for a fresh one.
+    TokenRotated,
+    /// A token was ended.
+    TokenRevoked,
+    /// A CI run exchanged its identity for a token.
+    TokenExchanged,
+    /// CI was trusted.
+    PublisherAdded,
+    /// CI is not trusted any more.
+    PublisherRemoved,
+    /// A member changed settings of their own.
+    SettingsChanged,
+    /// A member's data were exported.
+    DataExported,
+    /// A member's data were deleted.
+    DataDeleted,
+    /// A database role for reading was made.
+    ReaderCreated,
+    /// A database role for reading was removed.
+    ReaderRemoved,
+}
+
+impl Action {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::OrgCreated => "org.created",
+            Action::OrgChanged => "org.changed",
+            Action::MemberAdded => "member.added",
+            Action::MemberChanged => "member.changed",
+            Action::TokenCreated => "token.created",
+            Action::TokenRotated => "token.rotated",
+            Action::TokenRevoked => "token.revoked",
+            Action::TokenExchanged => "token.exchanged",
+            Action::PublisherAdded => "publisher.added",
+            Action::PublisherRemoved => "publisher.removed",
+            Action::SettingsChanged => "settings.changed",
+            Action::DataExported => "data.exported",
+            Action::DataDeleted => "data.deleted",
+            Action::ReaderCreated => "reader.created",
+            Action::ReaderRemoved => "reader.removed",
+        }
+    }
+}
+
+/// To whom or what.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    pub(crate) member: Option<MemberId>,
+    pub(crate) name: Option<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn member(member: MemberId, handle: &'a str) -> Subject<'a> {
+        Subject {
+            member: Some(member),
+            name: Some(handle),
+        }
+    }
+
+    pub(crate) fn named(name: &'a str) -> Subject<'a> {
+        Subject {
+            member: None,
+            name: Some(name),
+        }
+    }
+}
+
+/// Begins the transaction of an act: the org is locked, and the actor's role is what it is now.
+///
+/// # Errors
+/// [`StoreError::NotAllowed`] when the actor was deactivated meanwhile.
+pub(crate) async fn begin<'c>(
+    client: &'c mut Object,
+    act: &Act,
+) -> Result<(Transaction<'c>, Role), StoreError> {
+    let transaction = client.transaction().await?;
+    transaction
+        .query_opt(
+            "-- audit::lock\nselect from orgs where org_id = $1 for no key update",
+            &[&act.org.0],
+        )
+        .await?;
+    let role = match &act.actor {
+        Actor::Operator => Role::Owner,
+        Actor::Publisher { .. } => Role::Viewer,
+        Actor::Member { identity, .. } => {
+            let row = transaction
+                .query_opt(
+                    "-- audit::role\n\
+                     select role from members where org_id = $1 and member_id = $2 and deactivated_at is null",
+                    &[&act.org.0, &identity.member.0],
+                )
+                .await?
+                .ok_or_else(|| StoreError::NotAllowed("you are not an active member any more".into()))?;
+            word(&row, 0, "members.role")?
+        }
+    };
+    Ok((transaction, role))
+}
+
+/// Writes an act down, in its transaction.
+pub(crate) async fn record(
+    transaction: &Transaction<'_>,
+    act: &Act,
+    action: Action,
+    subject: Subject<'_>,
+    details: &Value,
+) -> Result<(), StoreError> {
+    let (actor_id, token_id, address) = match &act.actor {
+        Actor::Operator => (None, None, None),
+        Actor::Member { identity, address } => (Some(identity.member.0), Some(identity.token_id), *address),
+        Actor::Publisher { address, .. } => (None, None, *address),
+    };
+    let statement = transaction
+        .prepare_cached(include_str!("audit/record.sql"))
+        .await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &act.org.0,
+                &Uuid::now_v7(),
+                &act.now,
+                &action.as_str(),
+                &actor_id,
+                &act.name(),
+                &token_id,
+                &address,
+                &subject.member.map(|MemberId(id)| id),
+                &subject.name,
+                details,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Which acts to list. `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Acts of this actor, as the log names them.
+    pub actor: Option<String>,
+    /// Acts of this kind: `member.added`, or `member` for all that begin so.
+    pub action: Option<String>,
+}
+
+impl Store {
+    /// The acts in an org, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    pub async fn audit_list(
+        &self,
+        org: OrgId,
+        filter: &AuditFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(cursor)?;
+        let (at, id) = after.unzip();
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("audit/list.sql")).await?;
+        let rows = client
+            .query(
+                &statement,
+                &[
+                    &org.0,
+                    &filter.actor,
+                    &filter.action,
+                    &at,
+                    &id,
+                    &(i64::from(limit) + 1),
+                ],
+            )
+            .await?;
+        Page::from_rows(&rows, limit, |row| {
+            let audit_id: Uuid = row.try_get(0)?;
+            let occurred_at: DateTime<Utc> = row.try_get(1)?;
+            let entry = AuditEntry {
+                audit_id: audit_id.to_string(),
+                occurred_at,
+                action: row.try_get(2)?,
+                actor: row.try_get(3)?,
+                token_id: row.try_get::<_, Option<Uuid>>(4)?.map(|id| id.to_string()),
+                address: row
+                    .try_get::<_, Option<IpAddr>>(5)?
+                    .map(|address| address.to_string()),
+                subject: row.try_get(6)?,
+                details: row.try_get(7)?,
+            };
+            Ok((entry, page::cursor(&(occurred_at, audit_id))))
+        })
+    }
+}

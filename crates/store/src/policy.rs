@@ -1,0 +1,94 @@
+//! What an org and a member have decided about events that arrive: how old they may be, and whether they may carry
+//! the text of a task.
+//!
+//! Read in the transaction of the ingest, with a lock on the row of the member: a deletion of the member's data waits
+//! for uploads under way, and uploads that come after it know of it. So nothing that was deleted can slip back in.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use deadpool_postgres::Transaction;
+use model::{Event, MemberId, OrgId, wire::RejectionCode};
+
+use crate::StoreError;
+
+/// What holds for the events of one member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The member has deleted what occurred before.
+    pub events_before: Option<DateTime<Utc>>,
+    /// The org keeps nothing that occurred before.
+    pub kept_since: Option<DateTime<Utc>>,
+    /// The org stores the text of tasks.
+    pub task_text_allowed: bool,
+}
+
+impl Policy {
+    /// Why an event cannot be stored.
+    pub fn refuses(&self, event: &Event) -> Option<RejectionCode> {
+        if self.events_before.is_some_and(|cut| event.occurred_at < cut) {
+            Some(RejectionCode::DeletedByMember)
+        } else if self.kept_since.is_some_and(|cut| event.occurred_at < cut) {
+            Some(RejectionCode::OlderThanRetention)
+        } else {
+            None
+        }
+    }
+
+    /// True when the event carries the text of a task, which is not to be stored.
+    pub fn drops_task_text(&self, event: &Event) -> bool {
+        !self.task_text_allowed && event.task_text.is_some()
+    }
+
+    /// The event as it may be stored.
+    pub(crate) fn apply<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
+        if self.drops_task_text(event) {
+            Cow::Owned(Event {
+                task_text: None,
+                ..event.clone()
+            })
+        } else {
+            Cow::Borrowed(event)
+        }
+    }
+
+    /// True when nothing that was observed at this time is kept.
+    pub(crate) fn is_past(&self, observed_at: DateTime<Utc>) -> bool {
+        self.events_before.is_some_and(|cut| observed_at < cut)
+            || self.kept_since.is_some_and(|cut| observed_at < cut)
+    }
+}
+
+/// The first moment of the first UTC day that an org keeps: whole days, like the rollup.
+pub(crate) fn kept_since(retention_days: i32, now: DateTime<Utc>) -> DateTime<Utc> {
+    let day = (now - TimeDelta::days(i64::from(retention_days))).date_naive();
+    Utc.from_utc_datetime(&day.and_time(chrono::NaiveTime::MIN))
+}
+
+/// The policies for members, until the end of the transaction.
+pub(crate) async fn read(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    members: impl Iterator<Item = MemberId>,
+    now: DateTime<Utc>,
+) -> Result<HashMap<MemberId, Policy>, StoreError> {
+    let members: BTreeSet<i64> = members.map(|MemberId(id)| id).collect();
+    let members: Vec<i64> = members.into_iter().collect();
+    let statement = transaction
+        .prepare_cached(include_str!("policy/read.sql"))
+        .await?;
+    let mut policies = HashMap::with_capacity(members.len());
+    for row in transaction.query(&statement, &[&org.0, &members]).await? {
+        let retention_days: Option<i32> = row.try_get(2)?;
+        let policy = Policy {
+            events_before: row.try_get(1)?,
+            kept_since: retention_days.map(|days| kept_since(days, now)),
+            task_text_allowed: row.try_get(3)?,
+        };
+        policies.insert(MemberId(row.try_get(0)?), policy);
+    }
+    Ok(policies)
+}

@@ -1,0 +1,151 @@
+//! Everything that is kept about a member, as one JSON document that is never whole in memory.
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use model::{MemberId, OrgId};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_postgres::IsolationLevel;
+
+use crate::{
+    Store, StoreError,
+    audit::{self, Act, Action, Subject},
+    session::SessionLimits,
+};
+use std::{pin::pin, time::Duration};
+
+/// A slow reader may take a while; one that takes longer than this has gone.
+const LIMITS: SessionLimits = SessionLimits {
+    statement: Duration::from_secs(600),
+    lock: Duration::from_secs(5),
+    idle_in_transaction: Duration::from_secs(120),
+};
+
+/// Every table that holds something about a member, and how it is read. A test holds the list against the schema.
+/// Ids of the database and hashes of tokens are left out: they say nothing to anybody.
+pub const EXPORTED: &[(&str, &str)] = &[
+    (
+        "members",
+        "-- privacy::export_members\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from members t\n\
+         where org_id = $1 and member_id = $2",
+    ),
+    (
+        "api_tokens",
+        "-- privacy::export_tokens\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id' - 'token_hash' || jsonb_build_object('last_used_at', u.last_used_at))::text\n\
+         from api_tokens t left join token_uses u on u.org_id = t.org_id and u.token_id = t.token_id\n\
+         where t.org_id = $1 and t.member_id = $2 order by t.created_at",
+    ),
+    (
+        "trusted_publishers",
+        "-- privacy::export_publishers\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from trusted_publishers t\n\
+         where org_id = $1 and member_id = $2 order by created_at",
+    ),
+    (
+        "audit_log",
+        "-- privacy::export_audit\n\
+         select (to_jsonb(t) - 'org_id' - 'actor_id' - 'subject_id')::text from audit_log t\n\
+         where org_id = $1 and (actor_id = $2 or subject_id = $2) order by occurred_at",
+    ),
+    (
+        "machine_tools",
+        "-- privacy::export_machines\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from machine_tools t\n\
+         where org_id = $1 and member_id = $2 order by machine_id, tool_id",
+    ),
+    (
+        "session_tools",
+        "-- privacy::export_sessions\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from session_tools t\n\
+         where org_id = $1 and member_id = $2 order by observed_at",
+    ),
+    (
+        "uploads",
+        "-- privacy::export_uploads\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from uploads t\n\
+         where org_id = $1 and member_id = $2 order by received_at",
+    ),
+    (
+        "usage_days",
+        "-- privacy::export_days\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_days t\n\
+         where org_id = $1 and member_id = $2 order by day",
+    ),
+    (
+        "usage_events",
+        "-- privacy::export_events\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_events t\n\
+         where org_id = $1 and member_id = $2 order by occurred_at",
+    ),
+];
+
+/// The pieces of the document, in order. An error ends it: a document that does not end with `}` is not complete.
+pub type Export = mpsc::Receiver<Result<String, StoreError>>;
+
+/// Rows are sent on in pieces of about this size.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Store {
+    /// Everything that is kept about a member, of one moment, as a stream of pieces of JSON.
+    ///
+    /// # Errors
+    /// When the database cannot be asked; later errors come through the stream.
+    pub async fn member_export(&self, act: &Act, member: MemberId) -> Result<Export, StoreError> {
+        let mut client = self.client().await?;
+        let (transaction, _) = audit::begin(&mut client, act).await?;
+        let subject = Subject::member(member, act.name());
+        audit::record(&transaction, act, Action::DataExported, subject, &json!({})).await?;
+        transaction.commit().await?;
+        drop(client);
+        let (pieces, export) = mpsc::channel(4);
+        let (store, org, now, handle) = (self.clone(), act.org, act.now, act.name().to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = store.export(org, member, &handle, now, &pieces).await {
+                // Whoever reads has gone, or learns of it.
+                let _ = pieces.send(Err(error)).await;
+            }
+        });
+        Ok(export)
+    }
+
+    async fn export(
+        &self,
+        org: OrgId,
+        member: MemberId,
+        handle: &str,
+        now: DateTime<Utc>,
+        pieces: &mpsc::Sender<Result<String, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut session = self.session("export", &LIMITS).await?;
+        let transaction = session
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await?;
+        let mut piece = format!("{{\"member\":{},\"exported_at\":{}", json!(handle), json!(now));
+        for (table, statement) in EXPORTED {
+            piece.push_str(&format!(",\n\"{table}\":["));
+            let rows = transaction.query_raw(*statement, [&org.0, &member.0]).await?;
+            let mut rows = pin!(rows);
+            let mut first = true;
+            while let Some(row) = rows.next().await {
+                if !first {
+                    piece.push(',');
+                }
+                first = false;
+                piece.push('\n');
+                piece.push_str(row?.try_get(0)?);
+                if piece.len() > PIECE_BYTES && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
+                    return Ok(());
+                }
+            }
+            piece.push(']');
+        }
+        piece.push_str("}\n");
+        let _ = pieces.send(Ok(piece)).await;
+        Ok(())
+    }
+}

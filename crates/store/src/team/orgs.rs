@@ -1,0 +1,140 @@
+//! Orgs and what they have decided.
+
+use chrono::{DateTime, Utc};
+use model::{
+    OrgId,
+    administration::{OrgChange, OrgSettings},
+    team::check_slug,
+};
+use serde_json::json;
+
+use crate::{
+    Store, StoreError,
+    audit::{self, Act, Action, Subject},
+};
+
+impl Store {
+    /// Creates an org: an act of the operator.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the slug is not one; [`StoreError::Exists`] when it is taken.
+    pub async fn org_create(&self, slug: &str, now: DateTime<Utc>) -> Result<OrgId, StoreError> {
+        check_slug(slug).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let row = transaction
+            .query_opt(
+                "-- team::org_create\n\
+                 insert into orgs (slug, created_at) values ($1, $2) on conflict (slug) do nothing returning org_id",
+                &[&slug, &now],
+            )
+            .await?
+            .ok_or_else(|| StoreError::Exists(format!("the org `{slug}`")))?;
+        let org = OrgId(row.try_get(0)?);
+        let act = Act::by_operator(org, now);
+        audit::record(
+            &transaction,
+            &act,
+            Action::OrgCreated,
+            Subject::named(slug),
+            &json!({}),
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(org)
+    }
+
+    /// Finds an org by its slug.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn org_find(&self, slug: &str) -> Result<OrgId, StoreError> {
+        let client = self.client().await?;
+        let row = client
+            .query_opt(
+                "-- team::org_find\nselect org_id from orgs where slug = $1",
+                &[&slug],
+            )
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("org `{slug}`")))?;
+        Ok(OrgId(row.try_get(0)?))
+    }
+
+    /// How many orgs there are.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn org_count(&self) -> Result<i64, StoreError> {
+        let client = self.client().await?;
+        Ok(client
+            .query_one("-- team::org_count\nselect count(*) from orgs", &[])
+            .await?
+            .try_get(0)?)
+    }
+
+    /// What an org has decided.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn org_settings(&self, org: OrgId) -> Result<OrgSettings, StoreError> {
+        let client = self.client().await?;
+        let row = client
+            .query_one(
+                "-- team::org_settings\n\
+                 select slug, task_text_allowed, retention_days, show_names from orgs where org_id = $1",
+                &[&org.0],
+            )
+            .await?;
+        Ok(OrgSettings {
+            org: row.try_get(0)?,
+            task_text_allowed: row.try_get(1)?,
+            retention_days: row.try_get(2)?,
+            show_names: row.try_get(3)?,
+        })
+    }
+
+    /// Changes what an org has decided.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the retention is not 0 (for ever) to 36,500 days.
+    pub async fn org_change(&self, act: &Act, change: &OrgChange) -> Result<OrgSettings, StoreError> {
+        if change
+            .retention_days
+            .is_some_and(|days| !(0..=36_500).contains(&days))
+        {
+            return Err(StoreError::Invalid(
+                "`retention_days` is 1 to 36500, or 0 for keeping events for ever".into(),
+            ));
+        }
+        let mut client = self.client().await?;
+        let (transaction, _) = audit::begin(&mut client, act).await?;
+        transaction
+            .execute(
+                "-- team::org_change\n\
+                 update orgs\n\
+                 set task_text_allowed = coalesce($2, task_text_allowed),\n\
+                 \x20   retention_days = nullif(coalesce($3, retention_days), 0),\n\
+                 \x20   show_names = coalesce($4, show_names)\n\
+                 where org_id = $1",
+                &[
+                    &act.org.0,
+                    &change.task_text_allowed,
+                    &change.retention_days,
+                    &change.show_names,
+                ],
+            )
+            .await?;
+        let details = json!(change);
+        audit::record(
+            &transaction,
+            act,
+            Action::OrgChanged,
+            Subject::default(),
+            &details,
+        )
+        .await?;
+        transaction.commit().await?;
+        drop(client);
+        self.org_settings(act.org).await
+    }
+}

@@ -1,0 +1,327 @@
+//! What the operator does to a team at the database: the counterparts of `members`, `tokens`, `audit`, and the database
+//! roles that BI tools read with.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use model::{administration::MemberChange, team::Role};
+use serde_json::json;
+use store::{
+    Store,
+    audit::{Act, AuditFilter},
+    team::{MemberFilter, TokenFilter},
+};
+
+use super::{Done, done};
+use crate::talk;
+
+/// The org that a command is about.
+#[derive(Args, Debug)]
+pub(super) struct InOrg {
+    /// The org's slug.
+    #[arg(long)]
+    org: String,
+}
+
+impl InOrg {
+    async fn act(&self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Act> {
+        Ok(Act::by_operator(store.org_find(&self.org).await?, now))
+    }
+}
+
+/// Commands about members that exist.
+#[derive(Subcommand, Debug)]
+pub(super) enum MemberChanges {
+    /// Show the members of an org.
+    List {
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Give a member another name.
+    Rename {
+        /// The name now.
+        handle: String,
+        /// The new name.
+        new: String,
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Give a member another role.
+    Role {
+        /// The member.
+        handle: String,
+        /// viewer, member, admin or owner.
+        role: Role,
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Lock a member out and revoke their tokens.
+    Deactivate {
+        /// The member.
+        handle: String,
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Let a member in again.
+    Reactivate {
+        /// The member.
+        handle: String,
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Delete everything that a member has uploaded, in one transaction.
+    EraseData {
+        /// The member.
+        handle: String,
+        #[command(flatten)]
+        org: InOrg,
+        /// The handle once more: it cannot be taken back.
+        #[arg(long, value_name = "HANDLE")]
+        confirm: String,
+    },
+}
+
+impl MemberChanges {
+    pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        let (org, handle, change) = match self {
+            MemberChanges::List { org } => {
+                let act = org.act(store, now).await?;
+                let (mut members, mut cursor) = (Vec::new(), None);
+                loop {
+                    let page = store
+                        .member_list(act.org, MemberFilter::default(), cursor.as_deref(), 500, now)
+                        .await?;
+                    members.extend(page.rows);
+                    cursor = page.next_cursor;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                let lines: Vec<String> = members
+                    .iter()
+                    .map(|member| {
+                        let state = if member.deactivated_at.is_some() {
+                            "deactivated"
+                        } else {
+                            "active"
+                        };
+                        format!("{}\t{}\t{}\t{state}", member.handle, member.kind, member.role)
+                    })
+                    .collect();
+                return done(
+                    lines.join("\n"),
+                    json!({ "members": members, "next_cursor": null }),
+                );
+            }
+            MemberChanges::EraseData { handle, org, confirm } => {
+                anyhow::ensure!(
+                    confirm == handle,
+                    "this cannot be taken back; say so with --confirm {handle}"
+                );
+                let act = org.act(store, now).await?;
+                let deleted = store.member_erase(&act, &handle).await?;
+                return done(
+                    format!("deleted {} events of `{handle}`", deleted.events),
+                    json!(deleted),
+                );
+            }
+            MemberChanges::Rename { handle, new, org } => (
+                org,
+                handle,
+                MemberChange {
+                    handle: Some(new),
+                    ..MemberChange::default()
+                },
+            ),
+            MemberChanges::Role { handle, role, org } => (
+                org,
+                handle,
+                MemberChange {
+                    role: Some(role),
+                    ..MemberChange::default()
+                },
+            ),
+            MemberChanges::Deactivate { handle, org } => (
+                org,
+                handle,
+                MemberChange {
+                    active: Some(false),
+                    ..MemberChange::default()
+                },
+            ),
+            MemberChanges::Reactivate { handle, org } => (
+                org,
+                handle,
+                MemberChange {
+                    active: Some(true),
+                    ..MemberChange::default()
+                },
+            ),
+        };
+        let act = org.act(store, now).await?;
+        let member = store.member_change(&act, &handle, &change).await?;
+        let state = if member.deactivated_at.is_some() {
+            "deactivated"
+        } else {
+            "active"
+        };
+        done(
+            format!("`{}` is {} and {state}", member.handle, member.role),
+            json!(member),
+        )
+    }
+}
+
+/// Commands about tokens that exist.
+#[derive(Subcommand, Debug)]
+pub(super) enum TokenChanges {
+    /// Show the tokens of an org that work.
+    List {
+        #[command(flatten)]
+        org: InOrg,
+        /// Those of this member.
+        #[arg(long)]
+        member: Option<String>,
+    },
+    /// End a token, from the next request on.
+    Revoke {
+        /// The id of the token.
+        token_id: uuid::Uuid,
+        #[command(flatten)]
+        org: InOrg,
+    },
+}
+
+impl TokenChanges {
+    pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        match self {
+            TokenChanges::List { org, member } => {
+                let act = org.act(store, now).await?;
+                let filter = TokenFilter {
+                    member: member.as_deref(),
+                    token_id: None,
+                    active: true,
+                };
+                let page = store.token_list(act.org, filter, None, 500, now).await?;
+                let lines: Vec<String> = page
+                    .rows
+                    .iter()
+                    .map(|token| {
+                        format!(
+                            "{}\t{}\t{}",
+                            token.token_id,
+                            token.member,
+                            model::text::clean(&token.name)
+                        )
+                    })
+                    .collect();
+                done(
+                    lines.join("\n"),
+                    json!({ "tokens": page.rows, "next_cursor": page.next_cursor }),
+                )
+            }
+            TokenChanges::Revoke { token_id, org } => {
+                let act = org.act(store, now).await?;
+                store.token_revoke(&act, token_id).await?;
+                done(
+                    format!("revoked {token_id}"),
+                    json!({ "token_id": token_id.to_string() }),
+                )
+            }
+        }
+    }
+}
+
+/// Database roles that read one org, and nothing of a person.
+#[derive(Subcommand, Debug)]
+pub(super) enum Readers {
+    /// Make a role; prints its password, alone, on standard output. It is not shown again.
+    Create {
+        /// 1 to 63 lower-case letters, digits and underscores.
+        role: String,
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Show the roles of an org.
+    List {
+        #[command(flatten)]
+        org: InOrg,
+    },
+    /// Drop a role.
+    Remove {
+        /// The role.
+        role: String,
+        #[command(flatten)]
+        org: InOrg,
+    },
+}
+
+impl Readers {
+    pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        match self {
+            Readers::Create { role, org } => {
+                let act = org.act(store, now).await?;
+                let password = store.reader_create(&act, &role).await?;
+                talk::note(&format!(
+                    "the role `{role}` reads the org `{}`; its password:",
+                    org.org
+                ));
+                done(password.clone(), json!({ "role": role, "password": password }))
+            }
+            Readers::List { org } => {
+                let act = org.act(store, now).await?;
+                let roles: Vec<String> = store
+                    .reader_list(act.org)
+                    .await?
+                    .into_iter()
+                    .map(|reader| reader.role)
+                    .collect();
+                done(roles.join("\n"), json!({ "readers": roles }))
+            }
+            Readers::Remove { role, org } => {
+                let act = org.act(store, now).await?;
+                store.reader_remove(&act, &role).await?;
+                done(format!("dropped the role `{role}`"), json!({ "role": role }))
+            }
+        }
+    }
+}
+
+/// Shows who did what in an org, newest first.
+#[derive(Args, Debug)]
+pub(super) struct Audit {
+    #[command(flatten)]
+    org: InOrg,
+    /// How many acts.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+impl Audit {
+    pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        let act = self.org.act(store, now).await?;
+        let page = store
+            .audit_list(
+                act.org,
+                &AuditFilter::default(),
+                None,
+                self.limit.clamp(1, 10_000),
+            )
+            .await?;
+        let lines: Vec<String> = page
+            .rows
+            .iter()
+            .map(|act| {
+                let subject = act.subject.as_deref().unwrap_or("-");
+                let line = format!(
+                    "{} {} {} {subject} {}",
+                    act.occurred_at, act.actor, act.action, act.details
+                );
+                model::text::clean(&line).into_owned()
+            })
+            .collect();
+        done(
+            lines.join("\n"),
+            json!({ "audit": page.rows, "next_cursor": page.next_cursor }),
+        )
+    }
+}

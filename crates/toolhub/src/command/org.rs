@@ -1,0 +1,75 @@
+use clap::{Args, Subcommand, ValueEnum};
+use client::{Error, Exit, server::Method};
+use model::administration::OrgChange;
+use serde_json::Value;
+
+use super::managing;
+use crate::{context::Context, talk};
+
+/// What the org has decided about its data
+#[derive(Debug, Args)]
+pub(crate) struct Org {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the settings; change those that are given, which only an owner may
+    Settings(Settings),
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Whether the text of tasks may be stored
+    #[arg(long, value_enum)]
+    task_text: Option<Switch>,
+    /// After how many days events are deleted; 0 for never
+    #[arg(long, value_name = "DAYS")]
+    retention_days: Option<i32>,
+    /// Whether boards show the members' names
+    #[arg(long, value_enum)]
+    show_names: Option<Switch>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Org {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let Command::Settings(settings) = self.command;
+        let on = |switch: Option<Switch>| switch.map(|switch| switch == Switch::On);
+        let change = OrgChange {
+            task_text_allowed: on(settings.task_text),
+            retention_days: settings.retention_days,
+            show_names: on(settings.show_names),
+        };
+        if change != OrgChange::default() {
+            return managing::send(context, Method::PATCH, "/v1/org", &change, said).await;
+        }
+        let server = context.server()?;
+        let answer: Value = server.read(&server.get("/v1/org", &[]).await?)?;
+        talk::answer_line(&if context.json {
+            answer.to_string()
+        } else {
+            said(&answer)
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn said(answer: &Value) -> String {
+    let switch = |key: &str| if answer[key] == true { "on" } else { "off" };
+    let days = match answer["retention_days"].as_i64() {
+        Some(days) => format!("{days} days"),
+        None => "for ever".to_owned(),
+    };
+    format!(
+        "task text: {}\nevents are kept: {days}\nnames on boards: {}",
+        switch("task_text_allowed"),
+        switch("show_names")
+    )
+}

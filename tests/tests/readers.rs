@@ -1,0 +1,119 @@
+//! A database role for a BI tool reads one org, nothing of a person, and changes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use e2e::{
+    Hub,
+    sample::{event, now},
+};
+use store::{audit::Act, readers::READABLE};
+use tokio_postgres::{Client, Config, NoTls};
+
+async fn connect(hub: &Hub, role: Option<(&str, &str)>) -> Client {
+    let mut config: Config = hub.database_url().parse().unwrap();
+    if let Some((user, password)) = role {
+        config.user(user).password(password);
+    }
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn count(client: &Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
+    let hub = Hub::start().await;
+    let (acme, rival) = (hub.org("acme").await, hub.org("rival").await);
+    let (ann, eve) = (hub.member(&acme, "ann").await, hub.member(&rival, "eve").await);
+    ann.upload(&[event("1", "cli:make"), event("2", "skill:ours")])
+        .await;
+    eve.upload(&[
+        event("1", "cli:make"),
+        event("2", "skill:theirs"),
+        event("3", "skill:theirs"),
+    ])
+    .await;
+    ann.refreshed().await;
+    eve.refreshed().await;
+    let role = format!("bi_{}", uuid::Uuid::new_v4().simple());
+    let act = Act::by_operator(acme.id, now());
+    let password = hub.store.reader_create(&act, &role).await.unwrap();
+    let reader = connect(&hub, Some((&role, &password))).await;
+    assert_eq!(count(&reader, "select count(org_id) from usage_events").await, 2);
+    assert_eq!(count(&reader, "select count(org_id) from usage_days").await, 2);
+    assert_eq!(count(&reader, "select count(*) from reader_scores").await, 2);
+    assert_eq!(count(&reader, "select count(org_id) from members").await, 1);
+    assert_eq!(
+        count(&reader, "select count(*) from orgs where slug = 'rival'").await,
+        0
+    );
+    for table in READABLE.iter().filter(|table| **table != "reader_scores") {
+        let others = format!("select count(*) from {table} where org_id <> {}", acme.id);
+        assert_eq!(count(&reader, &others).await, 0, "{table}");
+    }
+    for refused in [
+        "select handle from members",
+        "select * from usage_events",
+        "select task_text from usage_events",
+        "select board_salt from orgs",
+        "select count(*) from tool_scores",
+        "select count(*) from api_tokens",
+        "select count(*) from audit_log",
+        "select count(*) from org_readers",
+        "delete from usage_events",
+        "set default_transaction_read_only = off; insert into tools values (1, 'a:b', 'a', now())",
+        "set default_transaction_read_only = off; create table mine (x int)",
+        "set session authorization postgres",
+    ] {
+        assert!(reader.batch_execute(refused).await.is_err(), "{refused}");
+    }
+    // What a role may set itself does not change what it sees.
+    for attempt in ["set app.org = '2'", "set role none", "set row_security = off"] {
+        let _ = reader.batch_execute(attempt).await;
+        let seen = reader
+            .query_one("select count(org_id) from usage_events", &[])
+            .await;
+        assert!(seen.map_or(true, |row| row.get::<_, i64>(0) == 2), "{attempt}");
+    }
+    let stranger = format!("{role}_x");
+    let admin = connect(&hub, None).await;
+    admin
+        .batch_execute(&format!(
+            "create role {stranger} login password 'x'; grant select on usage_events, members to {stranger}"
+        ))
+        .await
+        .unwrap();
+    let unbound = connect(&hub, Some((&stranger, "x"))).await;
+    assert_eq!(
+        count(&unbound, "select count(*) from usage_events").await,
+        0,
+        "no org, no rows"
+    );
+    drop((reader, unbound));
+    admin
+        .batch_execute(&format!("drop owned by {stranger}; drop role {stranger}"))
+        .await
+        .unwrap();
+    hub.store.reader_remove(&act, &role).await.unwrap();
+    assert!(hub.store.reader_list(acme.id).await.unwrap().is_empty());
+    let names = hub
+        .store
+        .audit_list(acme.id, &Default::default(), None, 10)
+        .await
+        .unwrap();
+    let names: Vec<&str> = names.rows.iter().map(|act| act.action.as_str()).collect();
+    assert_eq!(&names[..2], ["reader.removed", "reader.created"]);
+}
+
+#[tokio::test]
+async fn a_readers_name_cannot_say_anything_else() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let act = Act::by_operator(acme.id, now());
+    for name in ["", "Bi", "bi; drop table orgs", "bi\"", "1bi", &"b".repeat(64)] {
+        assert!(hub.store.reader_create(&act, name).await.is_err(), "{name:?}");
+    }
+}
