@@ -79,6 +79,18 @@ body! {
 }
 
 body! {
+    /// What a subject of a leaderboard did in the window before: the trend is the difference.
+    pub struct Previous {
+        /// All events.
+        pub events: i64,
+        /// successes / (successes + failures); null when nothing was decided.
+        pub decided_rate: Option<f64>,
+        /// Lower bound of the 95 % Wilson score interval of `decided_rate`.
+        pub wilson_low: Option<f64>,
+    }
+}
+
+body! {
     /// One row of a leaderboard.
     pub struct LeaderboardRow {
         /// Position, from 1.
@@ -98,6 +110,9 @@ body! {
         /// Distinct tools used, on the boards of members and projects.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tools: Option<i64>,
+        /// The window of the same length before this one; null for `all`, which has none.
+        #[serde(default)]
+        pub previous: Option<Previous>,
         /// The figures, for the window of the board.
         #[serde(flatten)]
         pub tally: Tally,
@@ -115,6 +130,12 @@ body! {
         pub as_of: Option<DateTime<Utc>>,
         /// `7d`, `30d`, `90d` or `all`.
         pub window: String,
+        /// The first UTC day of the window; null for `all`.
+        #[serde(default)]
+        pub first_day: Option<NaiveDate>,
+        /// The last UTC day of the window: the day on which the boards were refreshed.
+        #[serde(default)]
+        pub last_day: Option<NaiveDate>,
     }
 }
 
@@ -129,12 +150,21 @@ body! {
         pub last_used_at: Option<DateTime<Utc>>,
         /// Events within the window.
         pub events: i64,
+        /// Members who used it within the window.
+        #[serde(default)]
+        pub members: i64,
         /// Sessions within the window that had the tool loaded.
         pub sessions_loaded: i64,
         /// Members who had it loaded in a session of the window.
         pub members_loaded: i64,
         /// Members who have it installed.
         pub members_installed: i64,
+        /// Who they are: at most twenty handles, or pseudonyms where the org hides names.
+        #[serde(default)]
+        pub installed_by: Vec<String>,
+        /// Since when the tool is known: its first event, or the first session or machine that had it.
+        #[serde(default)]
+        pub known_since: Option<DateTime<Utc>>,
         /// Bytes that its listing cost the context of those sessions, in total.
         pub context_bytes: i64,
         /// `unused`, `never_loaded`, `single_user`, `failing`, `phantom`, `too_new`, `too_little_evidence`, `in_use`.
@@ -153,7 +183,7 @@ body! {
         pub next_cursor: Option<String>,
         /// When the scores were last refreshed.
         pub as_of: Option<DateTime<Utc>>,
-        /// Length of the window in days.
+        /// Length of the window in UTC days, today included.
         pub days: i64,
     }
 }
@@ -318,16 +348,57 @@ body! {
         pub last_error: Option<String>,
         /// True while events wait that the scores do not hold.
         pub pending: bool,
+        /// The scores and the boards, one by one.
+        #[serde(default)]
+        pub views: Vec<ViewRefresh>,
     }
 }
 
 body! {
-    /// How often something occurred.
-    pub struct Count {
-        /// What.
-        pub name: String,
+    /// How fresh one view is: part of `GET /v1/refresh`.
+    pub struct ViewRefresh {
+        /// `tool_scores`, or `board_scores` (leaderboards and dead weight).
+        pub view: String,
+        /// When its last refresh began: it holds every event committed before.
+        pub as_of: Option<DateTime<Utc>>,
+        /// When that refresh ended.
+        pub finished_at: Option<DateTime<Utc>>,
+        /// How long it took, in ms.
+        pub duration_ms: Option<i64>,
+        /// Rows that it changed.
+        pub rows_changed: Option<i64>,
+        /// Time since `as_of`, in ms.
+        pub age_ms: Option<i64>,
+        /// Why the latest attempt failed, if it did.
+        pub last_error: Option<String>,
+        /// True while events wait that the view does not hold.
+        pub pending: bool,
+    }
+}
+
+body! {
+    /// How often a tool ended in some way.
+    pub struct OutcomeCount {
+        /// How.
+        pub outcome: Outcome,
+        /// Why, where known.
+        pub reason: Option<Reason>,
         /// How often.
         pub events: i64,
+    }
+}
+
+body! {
+    /// A part of the events of a tool: those of one operation, member, project or version.
+    pub struct Part {
+        /// Which; null for events that do not say.
+        pub name: Option<String>,
+        /// All its events.
+        pub events: i64,
+        /// Those with outcome `success`.
+        pub successes: i64,
+        /// Those with outcome `failure`.
+        pub failures: i64,
     }
 }
 
@@ -342,5 +413,48 @@ body! {
         pub successes: i64,
         /// Events with outcome `failure`.
         pub failures: i64,
+    }
+}
+
+body! {
+    /// How long calls took, in ms, over the events that know it (`percentile_cont`); null when none does.
+    pub struct Durations {
+        /// Half of the calls took no longer.
+        pub p50: Option<f64>,
+        /// Nine in ten took no longer.
+        pub p90: Option<f64>,
+        /// All but one in a hundred took no longer.
+        pub p99: Option<f64>,
+    }
+}
+
+body! {
+    /// `GET /v1/scores/{tool_id}`: the score over all events, and what stands behind it in a window.
+    pub struct ScoreDetail {
+        /// The score.
+        #[serde(flatten)]
+        pub score: Score,
+        /// When the scores were last refreshed. Everything below is counted at the time of the request.
+        pub as_of: Option<DateTime<Utc>>,
+        /// The window of everything below: `7d`, `30d`, `90d` or `all`.
+        pub window: String,
+        /// Every outcome and reason, most frequent first.
+        pub outcomes: Vec<OutcomeCount>,
+        /// The operations, at most 100, most frequent first.
+        pub by_operation: Vec<Part>,
+        /// The versions of the agent, at most 100, most frequent first.
+        pub by_version: Vec<Part>,
+        /// The members (those who opted out of boards are left out), at most 100, most frequent first.
+        pub by_member: Vec<Part>,
+        /// The projects, at most 100, most frequent first.
+        pub by_project: Vec<Part>,
+        /// The days with events, oldest first.
+        pub daily: Vec<Day>,
+        /// How long calls took.
+        pub durations: Durations,
+        /// Recent events, newest first.
+        pub recent: Vec<EventRow>,
+        /// Pass it as `cursor` to get older events; null when there are none.
+        pub next_cursor: Option<String>,
     }
 }

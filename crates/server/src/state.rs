@@ -25,9 +25,11 @@ pub(crate) struct Inner {
     pub(crate) requests: Semaphore,
     /// Room for bodies that are being decoded and checked: work for the processor, in threads of its own.
     pub(crate) decoding: Semaphore,
-    /// Wakes the worker: the scores lack something.
+    /// Wakes the worker of the scores: they lack something.
     pub(crate) scores_stale: Notify,
-    /// Wakes those who wait for fresh scores.
+    /// Wakes the worker of the boards.
+    pub(crate) boards_stale: Notify,
+    /// Wakes those who wait for fresh scores or boards.
     pub(crate) scores_fresh: Notify,
     /// How much each token and address may still ask for.
     pub(crate) rates: Rates,
@@ -49,6 +51,7 @@ impl App {
             config,
             durable,
             scores_stale: Notify::new(),
+            boards_stale: Notify::new(),
             scores_fresh: Notify::new(),
             draining: AtomicBool::new(false),
         }))

@@ -1,72 +1,172 @@
 //! Dead weight: tools that are known, loaded or installed, and that nobody uses.
 
-use chrono::{DateTime, Utc};
-use model::{OrgId, api::DeadWeightRow};
+pub mod verdict;
 
+use std::{cmp::Reverse, collections::HashMap};
+
+use chrono::NaiveDate;
+use model::{OrgId, api::DeadWeightRow};
+use tokio_postgres::{Row, types::Type};
+
+use self::verdict::Facts;
+pub use self::verdict::Verdict;
 use crate::{
     Store, StoreError,
     page::{self, Page},
 };
 
+/// What to audit.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Length of the window in UTC days; it ends on the day of the latest refresh.
+    pub days: i64,
+    /// Tools of this kind.
+    pub kind: Option<String>,
+    /// What this project has.
+    pub project: Option<String>,
+    /// What the member with this handle has.
+    pub member: Option<String>,
+    /// Which tools to list.
+    pub show: Show,
+}
+
+/// Which tools an audit lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// Those without an event in the window.
+    #[default]
+    WithoutEvents,
+    /// Those with a verdict.
+    Only(Verdict),
+    /// All.
+    All,
+}
+
+/// The windows that the refresher counts for us.
+const PRECOMPUTED_DAYS: [i64; 3] = [7, 30, 90];
+
 impl Store {
-    /// The tools of the catalogue without an event since `since`, heaviest first.
+    /// Audits the catalogue: the tools that `audit` asks for, those that cost the most context first.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
     pub async fn dead_weight(
         &self,
         org: OrgId,
-        since: DateTime<Utc>,
-        kind: Option<&str>,
+        audit: &Audit,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<DeadWeightRow>, StoreError> {
         let offset: i64 = page::read_cursor(cursor)?.unwrap_or(0);
         let client = self.client().await?;
         let statement = client
-            .prepare_cached(include_str!("dead_weight/list.sql"))
+            .prepare_cached(include_str!("leaderboards/scope.sql"))
             .await?;
-        let rows = client
-            .query(
-                &statement,
-                &[&org.0, &since, &kind, &offset, &(i64::from(limit) + 1)],
-            )
+        let scope = client.query_one(&statement, &[&org.0, &audit.member]).await?;
+        let today: NaiveDate = scope.try_get(0)?;
+        // A handle that nobody has is no member's number.
+        let member = match audit.member {
+            Some(_) => Some(scope.try_get::<_, Option<i64>>(2)?.unwrap_or(-1)),
+            None => None,
+        };
+        let precomputed =
+            member.is_none() && audit.project.is_none() && PRECOMPUTED_DAYS.contains(&audit.days);
+        let rows = if precomputed {
+            let statement = client
+                .prepare_cached(include_str!("dead_weight/precomputed.sql"))
+                .await?;
+            let days = i32::try_from(audit.days).unwrap_or(i32::MAX);
+            client.query(&statement, &[&org.0, &days, &audit.kind]).await?
+        } else {
+            let first_day = verdict::first_day(audit.days, today);
+            client
+                .query_typed(
+                    include_str!("dead_weight/live.sql"),
+                    &[
+                        (&org.0, Type::INT8),
+                        (&first_day, Type::DATE),
+                        (&audit.kind, Type::TEXT),
+                        (&audit.project, Type::TEXT),
+                        (&member, Type::INT8),
+                    ],
+                )
+                .await?
+        };
+        let mut judged = Vec::new();
+        for row in &rows {
+            let facts = read(row)?;
+            let (verdict, reason) = facts.judge(audit.days, today);
+            let shown = match audit.show {
+                Show::All => true,
+                Show::WithoutEvents => facts.events == 0,
+                Show::Only(one) => verdict == one,
+            };
+            if shown {
+                judged.push((facts, verdict, reason));
+            }
+        }
+        judged.sort_by(|(a, ..), (b, ..)| {
+            let weight = |facts: &Facts| Reverse((facts.context_bytes, facts.sessions_loaded));
+            (weight(a), a.last_used_at, &a.tool_id).cmp(&(weight(b), b.last_used_at, &b.tool_id))
+        });
+        let (skip, take) = (
+            usize::try_from(offset).unwrap_or(0),
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        );
+        let more = judged.len() > skip.saturating_add(take);
+        let page: Vec<_> = judged.into_iter().skip(skip).take(take).collect();
+        let tools: Vec<&str> = page.iter().map(|(facts, ..)| facts.tool_id.as_str()).collect();
+        let statement = client
+            .prepare_cached(include_str!("dead_weight/installed.sql"))
             .await?;
-        let next = page::cursor(&(offset + i64::from(limit)));
-        Page::from_rows(&rows, limit, |row| {
-            let tool_id: String = row.try_get(0)?;
-            let last_used_at: Option<DateTime<Utc>> = row.try_get(1)?;
-            let sessions_loaded: i64 = row.try_get(2)?;
-            let loaded = sessions_loaded > 0;
-            let used = match last_used_at {
-                Some(at) => format!("last used on {}", at.date_naive()),
-                None => "never used".to_owned(),
-            };
-            let (verdict, reason) = if loaded {
-                (
-                    "unused",
-                    format!("loaded in {sessions_loaded} sessions of the window, {used}"),
-                )
-            } else {
-                (
-                    "never_loaded",
-                    format!("loaded in no session of the window, {used}"),
-                )
-            };
-            let kind = tool_id.split_once(':').map_or("", |(kind, _)| kind).to_owned();
-            let row = DeadWeightRow {
-                kind,
-                tool_id,
-                last_used_at,
-                events: 0,
-                sessions_loaded,
-                members_loaded: row.try_get(3)?,
-                members_installed: row.try_get(4)?,
-                context_bytes: row.try_get(5)?,
-                verdict: verdict.to_owned(),
+        let mut installed: HashMap<String, (i64, Vec<String>)> = HashMap::new();
+        for row in client.query(&statement, &[&org.0, &tools, &member]).await? {
+            installed.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+        }
+        let rows = page.into_iter().map(|(facts, verdict, reason)| {
+            let (members_installed, installed_by) = installed.remove(&facts.tool_id).unwrap_or_default();
+            DeadWeightRow {
+                kind: facts
+                    .tool_id
+                    .split_once(':')
+                    .map_or("", |(kind, _)| kind)
+                    .to_owned(),
+                last_used_at: facts.last_used_at,
+                events: facts.events,
+                members: facts.members,
+                sessions_loaded: facts.sessions_loaded,
+                members_loaded: facts.members_loaded,
+                members_installed,
+                installed_by,
+                known_since: Some(facts.known_since),
+                context_bytes: facts.context_bytes,
+                verdict: verdict.as_str().to_owned(),
                 reason,
-            };
-            Ok((row, next.clone()))
+                tool_id: facts.tool_id,
+            }
+        });
+        Ok(Page {
+            rows: rows.collect(),
+            next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
         })
     }
+}
+
+fn read(row: &Row) -> Result<Facts, tokio_postgres::Error> {
+    Ok(Facts {
+        tool_id: row.try_get(0)?,
+        known_since: row.try_get(1)?,
+        last_used_at: row.try_get(2)?,
+        events: row.try_get(3)?,
+        successes: row.try_get(4)?,
+        failures: row.try_get(5)?,
+        unknown_tool: row.try_get(6)?,
+        members: row.try_get(7)?,
+        sessions_loaded: row.try_get(8)?,
+        members_loaded: row.try_get(9)?,
+        context_bytes: row.try_get(10)?,
+        ever_loaded: row.try_get(11)?,
+        installed: row.try_get(12)?,
+        active_members: row.try_get(13)?,
+    })
 }

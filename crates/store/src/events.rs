@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use model::{MicroUsd, OrgId, Outcome, Reason, api::EventRow};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Type};
 
 use crate::{
     Store, StoreError,
@@ -20,14 +20,33 @@ pub struct EventFilter {
     pub session: Option<String>,
     /// Events in this project.
     pub project: Option<String>,
+    /// Events that ended like this.
+    pub outcome: Option<Outcome>,
     /// Events at this time or later.
     pub since: Option<DateTime<Utc>>,
     /// Events before this time.
     pub until: Option<DateTime<Utc>>,
 }
 
+impl EventFilter {
+    /// The statement that finds such events without walking through all others.
+    fn statement(&self) -> &'static str {
+        let indexed = [
+            self.tool_id.is_some(),
+            self.member.is_some(),
+            self.outcome.is_some(),
+        ];
+        let combined = indexed.into_iter().filter(|given| *given).count() > 1;
+        if self.session.is_none() && (combined || self.project.is_some()) {
+            include_str!("events/by_day.sql")
+        } else {
+            include_str!("events/list.sql")
+        }
+    }
+}
+
 impl Store {
-    /// The events of an org, newest first.
+    /// The events of an org, newest first. Whatever the filter, only a part of the events is read.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
@@ -44,22 +63,42 @@ impl Store {
             None => (None, None, None),
         };
         let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("events/list.sql")).await?;
+        let of_member = match &filter.member {
+            None => None,
+            Some(handle) => {
+                let statement = client
+                    .prepare_cached(
+                        "-- events::member\nselect member_id from members where org_id = $1 and handle = $2",
+                    )
+                    .await?;
+                match client.query_opt(&statement, &[&org.0, handle]).await? {
+                    Some(row) => Some(row.try_get::<_, i64>(0)?),
+                    None => {
+                        return Ok(Page {
+                            rows: Vec::new(),
+                            next_cursor: None,
+                        });
+                    }
+                }
+            }
+        };
+        // Planned with these very values: each filter has its own index.
         let rows = client
-            .query(
-                &statement,
+            .query_typed(
+                filter.statement(),
                 &[
-                    &org.0,
-                    &filter.tool_id,
-                    &filter.member,
-                    &filter.session,
-                    &filter.project,
-                    &filter.since,
-                    &filter.until,
-                    &at,
-                    &member,
-                    &uuid,
-                    &(i64::from(limit) + 1),
+                    (&org.0, Type::INT8),
+                    (&filter.tool_id, Type::TEXT),
+                    (&of_member, Type::INT8),
+                    (&filter.session, Type::TEXT),
+                    (&filter.project, Type::TEXT),
+                    (&filter.outcome.map(Outcome::as_str), Type::TEXT),
+                    (&filter.since, Type::TIMESTAMPTZ),
+                    (&filter.until, Type::TIMESTAMPTZ),
+                    (&at, Type::TIMESTAMPTZ),
+                    (&member, Type::INT8),
+                    (&uuid, Type::TEXT),
+                    (&(i64::from(limit) + 1), Type::INT8),
                 ],
             )
             .await?;

@@ -7,6 +7,7 @@ use model::{
     MemberId, OrgId,
     inventory::{Inventory, InventoryReceipt, SessionInventory},
 };
+use uuid::Uuid;
 
 use crate::{Store, StoreError, policy};
 
@@ -112,6 +113,15 @@ impl Store {
                         &tool_id,
                     ],
                 )
+                .await?;
+        }
+        if receipt.changed > 0 {
+            // Dead weight counts sessions when the boards are refreshed.
+            let statement = transaction
+                .prepare_cached(include_str!("refresh/mark.sql"))
+                .await?;
+            transaction
+                .execute(&statement, &[&org.0, &Uuid::now_v7()])
                 .await?;
         }
         transaction.commit().await?;

@@ -30,6 +30,7 @@ pub mod team;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+pub mod tool_detail;
 pub mod uploads;
 
 pub use error::StoreError;

@@ -1,23 +1,57 @@
-//! Refreshing the materialized view `tool_scores`, and knowing how fresh it is.
+//! Refreshing what is derived from the events, and knowing how fresh it is.
+//!
+//! There are two refreshes, because they cost so differently: the scores of the tools ([`View::Scores`]), which people
+//! wait for, and the boards of all windows with what dead weight needs ([`View::Boards`]), which sort every event by
+//! member and by project. Each has its row in `score_refresh`, its lock, and its own connection with its own limits.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use model::{OrgId, api::RefreshState};
+use chrono::{DateTime, NaiveDate, Utc};
+use model::{
+    OrgId,
+    api::{RefreshState, ViewRefresh},
+};
 
 use crate::{Store, StoreError, session::SessionLimits};
 
-/// A refresh of ten million events takes seconds; one that takes minutes is stuck.
+/// A refresh of ten million events takes seconds; one that takes ten minutes is stuck.
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(600),
     lock: Duration::from_secs(10),
     idle_in_transaction: Duration::from_secs(60),
 };
 
+/// What can be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// `tool_scores`.
+    Scores,
+    /// `board_scores` and `loaded_tools`.
+    Boards,
+}
+
+impl View {
+    /// Its row in `score_refresh`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            View::Scores => "tool_scores",
+            View::Boards => "board_scores",
+        }
+    }
+
+    /// The materialized views that belong to it.
+    fn relations(self) -> &'static [&'static str] {
+        match self {
+            View::Scores => &["tool_scores"],
+            View::Boards => &["board_scores", "loaded_tools"],
+        }
+    }
+}
+
 /// What a refresh did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
-    /// The scores now hold every event committed before `started_at`.
+    /// The view now holds every event committed before `started_at`.
     Done {
         /// When it began, by the database's clock.
         started_at: DateTime<Utc>,
@@ -30,31 +64,59 @@ pub enum Refresh {
     Busy,
 }
 
+/// What lacks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The scores: some upload is not in them.
+    pub scores: bool,
+    /// The boards: they are older than news in the scores, or their windows end on another day.
+    pub boards: bool,
+}
+
 impl Store {
-    /// Refreshes the scores on a connection of its own, without blocking readers. Never two at once: the loser of the
-    /// advisory lock answers [`Refresh::Busy`] at once.
+    /// Refreshes everything, windows ending today by the database's clock. Answers what the refresh of the scores did.
+    ///
+    /// # Errors
+    /// When a refresh fails; the error is also recorded for [`Store::refresh_state`].
+    pub async fn refresh(&self) -> Result<Refresh, StoreError> {
+        let today = self.clock().await?.date_naive();
+        let scores = self.refresh_view(View::Scores, today).await?;
+        match self.refresh_view(View::Boards, today).await? {
+            Refresh::Busy => Ok(Refresh::Busy),
+            Refresh::Done { .. } => Ok(scores),
+        }
+    }
+
+    /// Refreshes one view on a connection of its own, without blocking readers. Never two at once: the loser of the
+    /// advisory lock answers [`Refresh::Busy`] at once. `today` is the UTC day on which windows end.
     ///
     /// # Errors
     /// When the refresh fails; the error is also recorded for [`Store::refresh_state`].
-    pub async fn refresh(&self) -> Result<Refresh, StoreError> {
-        match self.refresh_once().await {
+    pub async fn refresh_view(&self, view: View, today: NaiveDate) -> Result<Refresh, StoreError> {
+        match self.refresh_once(view, today).await {
             Err(error) => {
                 let client = self.client().await?;
                 let statement = client
                     .prepare_cached(include_str!("refresh/record_error.sql"))
                     .await?;
-                client.execute(&statement, &[&error.to_string()]).await?;
+                client
+                    .execute(&statement, &[&view.as_str(), &error.to_string()])
+                    .await?;
                 Err(error)
             }
             done => done,
         }
     }
 
-    async fn refresh_once(&self) -> Result<Refresh, StoreError> {
-        let mut client = self.session("refresh", &LIMITS).await?;
-        let transaction = client.transaction().await?;
+    async fn refresh_once(&self, view: View, today: NaiveDate) -> Result<Refresh, StoreError> {
+        let mut session = self.session("refresh", &LIMITS).await?;
+        let transaction = session.transaction().await?;
+        // A refresh sorts and hashes much in one session, where a request does little in many.
+        transaction
+            .batch_execute("/* refresh::memory */ set local work_mem = '64MB'")
+            .await?;
         if !transaction
-            .query_one(include_str!("refresh/lock.sql"), &[])
+            .query_one(include_str!("refresh/lock.sql"), &[&view.as_str()])
             .await?
             .try_get::<_, bool>(0)?
         {
@@ -65,28 +127,42 @@ impl Store {
             .query_one("-- refresh::clock\nselect clock_timestamp()", &[])
             .await?
             .try_get(0)?;
-        transaction
-            .execute(include_str!("refresh/delete_pending.sql"), &[])
-            .await?;
-        let populated: bool = transaction
-            .query_one(include_str!("refresh/populated.sql"), &[])
+        let news = match view {
+            View::Scores => {
+                transaction
+                    .execute(include_str!("refresh/delete_pending.sql"), &[])
+                    .await?
+                    > 0
+            }
+            View::Boards => {
+                transaction
+                    .execute(include_str!("refresh/today.sql"), &[&today])
+                    .await?;
+                false
+            }
+        };
+        for relation in view.relations() {
+            let populated: bool = transaction
+                .query_one(include_str!("refresh/populated.sql"), &[relation])
+                .await?
+                .try_get(0)?;
+            // A view that was never filled cannot be compared with its old contents.
+            let how = if populated { "concurrently " } else { "" };
+            transaction
+                .batch_execute(&format!("refresh materialized view {how}{relation}"))
+                .await?;
+        }
+        let rows_changed: i64 = transaction
+            .query_one(include_str!("refresh/changed.sql"), &[])
             .await?
             .try_get(0)?;
-        // A view that was never filled cannot be compared with its old contents.
-        let statement = if populated {
-            "refresh materialized view concurrently tool_scores"
-        } else {
-            "refresh materialized view tool_scores"
-        };
-        transaction.batch_execute(statement).await?;
-        let rows_changed: i64 = transaction
-            .query_opt(include_str!("refresh/changed.sql"), &[])
+        let duration_ms = transaction
+            .query_one(
+                include_str!("refresh/record.sql"),
+                &[&view.as_str(), &started_at, &rows_changed, &news],
+            )
             .await?
-            .map_or(Ok(0), |row| row.try_get(0))?;
-        let row = transaction
-            .query_one(include_str!("refresh/record.sql"), &[&started_at, &rows_changed])
-            .await?;
-        let duration_ms = row.try_get(1)?;
+            .try_get(0)?;
         transaction.commit().await?;
         Ok(Refresh::Done {
             started_at,
@@ -95,48 +171,67 @@ impl Store {
         })
     }
 
-    /// How fresh the scores are, and whether events of the org wait.
+    /// How fresh the scores and the boards are, and whether something of the org waits.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn refresh_state(&self, org: OrgId) -> Result<RefreshState, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("refresh/state.sql")).await?;
-        let row = client.query_one(&statement, &[&org.0]).await?;
-        let started_at: Option<DateTime<Utc>> = row.try_get(0)?;
+        let mut views = Vec::new();
+        for row in client.query(&statement, &[&org.0]).await? {
+            views.push(ViewRefresh {
+                view: row.try_get(0)?,
+                as_of: row.try_get(1)?,
+                finished_at: row.try_get(2)?,
+                duration_ms: row.try_get(3)?,
+                rows_changed: row.try_get(4)?,
+                last_error: row.try_get(5)?,
+                age_ms: row.try_get(6)?,
+                pending: row.try_get::<_, Option<bool>>(7)?.unwrap_or(false),
+            });
+        }
+        let scores = views
+            .iter()
+            .find(|view| view.view == View::Scores.as_str())
+            .ok_or(StoreError::Unreadable("score_refresh.view_name"))?;
         Ok(RefreshState {
-            as_of: started_at,
-            started_at,
-            duration_ms: row.try_get(2)?,
-            rows_changed: row.try_get(3)?,
-            last_error: row.try_get(4)?,
-            pending: row.try_get(5)?,
+            as_of: scores.as_of,
+            started_at: scores.as_of,
+            duration_ms: scores.duration_ms,
+            rows_changed: scores.rows_changed,
+            last_error: scores.last_error.clone(),
+            pending: scores.pending,
+            views,
         })
     }
 
-    /// When the scores were last refreshed: they hold every event committed before.
+    /// When a view was last refreshed: it holds every event committed before.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn scores_as_of(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn as_of(&self, view: View) -> Result<Option<DateTime<Utc>>, StoreError> {
         let client = self.client().await?;
         let statement = client
-            .prepare_cached(
-                "-- refresh::as_of\nselect started_at from score_refresh where view_name = 'tool_scores'",
-            )
+            .prepare_cached("-- refresh::as_of\nselect started_at from score_refresh where view_name = $1")
             .await?;
-        Ok(client.query_one(&statement, &[]).await?.try_get(0)?)
+        Ok(client
+            .query_one(&statement, &[&view.as_str()])
+            .await?
+            .try_get(0)?)
     }
 
-    /// True while some upload is not in the scores.
+    /// What lacks something, in any org. `today` is the UTC day on which windows should end.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn refresh_needed(&self) -> Result<bool, StoreError> {
+    pub async fn refresh_needed(&self, today: NaiveDate) -> Result<Needed, StoreError> {
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("refresh/any_pending.sql"))
-            .await?;
-        Ok(client.query_one(&statement, &[]).await?.try_get(0)?)
+        let statement = client.prepare_cached(include_str!("refresh/needed.sql")).await?;
+        let row = client.query_one(&statement, &[&today]).await?;
+        Ok(Needed {
+            scores: row.try_get(0)?,
+            boards: row.try_get(1)?,
+        })
     }
 }

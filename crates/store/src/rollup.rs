@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::Transaction;
-use model::{Event, MemberId, MicroUsd, OrgId, Outcome};
+use model::{Event, MemberId, MicroUsd, OrgId, Outcome, Reason};
 use tokio_postgres::{GenericClient, Row};
 
 use crate::{Store, StoreError, session::SessionLimits};
@@ -30,6 +30,7 @@ const LIMITS: SessionLimits = SessionLimits {
 #[derive(Clone, Copy, Debug)]
 struct Facts {
     outcome: Outcome,
+    unknown_tool: bool,
     cost: Option<i64>,
 }
 
@@ -52,15 +53,16 @@ impl Raised {
                 outcome: outcome
                     .parse()
                     .map_err(|_| StoreError::Unreadable("usage_events.outcome"))?,
-                cost: row.try_get(at + 1)?,
+                unknown_tool: row.try_get::<_, Option<&str>>(at + 1)? == Some(Reason::UnknownTool.as_str()),
+                cost: row.try_get(at + 2)?,
             })
         };
         Ok(Raised {
             member,
             tool_id: row.try_get(at)?,
             occurred_at: row.try_get(at + 1)?,
-            before: (facts(at + 2)?, row.try_get(at + 4)?),
-            after: (facts(at + 5)?, row.try_get(at + 7)?),
+            before: (facts(at + 2)?, row.try_get(at + 5)?),
+            after: (facts(at + 6)?, row.try_get(at + 9)?),
         })
     }
 }
@@ -72,6 +74,7 @@ type Key<'a> = (i64, NaiveDate, &'a str, &'a str);
 struct Change {
     events: i32,
     outcomes: [i32; 4],
+    unknown_tool: i32,
     costed: i32,
     cost_micro_usd: i64,
     first_used_at: DateTime<Utc>,
@@ -89,6 +92,7 @@ impl<'a> Changes<'a> {
     pub(crate) fn insert(&mut self, member: MemberId, event: &'a Event) {
         let facts = Facts {
             outcome: event.verdict.outcome(),
+            unknown_tool: event.verdict.reason() == Some(Reason::UnknownTool),
             cost: event.cost.map(|MicroUsd(micros)| micros),
         };
         let change = self.at(
@@ -135,6 +139,7 @@ impl<'a> Changes<'a> {
         let change = self.0.entry(key).or_insert(Change {
             events: 0,
             outcomes: [0; 4],
+            unknown_tool: 0,
             costed: 0,
             cost_micro_usd: 0,
             first_used_at: occurred_at,
@@ -169,6 +174,7 @@ impl<'a> Changes<'a> {
                     &columns.outcomes[1],
                     &columns.outcomes[2],
                     &columns.outcomes[3],
+                    &columns.unknown_tool,
                     &columns.costed,
                     &columns.cost_micro_usd,
                     &columns.first_used_at,
@@ -206,6 +212,9 @@ impl Change {
             Outcome::Unknown => 3,
         };
         self.outcomes[at] += sign;
+        if facts.unknown_tool {
+            self.unknown_tool += sign;
+        }
         if let Some(cost) = facts.cost {
             self.costed += sign;
             self.cost_micro_usd += cost * i64::from(sign);
@@ -222,6 +231,7 @@ struct Columns<'a> {
     project: Vec<&'a str>,
     events: Vec<i32>,
     outcomes: [Vec<i32>; 4],
+    unknown_tool: Vec<i32>,
     costed: Vec<i32>,
     cost_micro_usd: Vec<i64>,
     first_used_at: Vec<DateTime<Utc>>,
@@ -243,6 +253,7 @@ impl<'a> Columns<'a> {
             for (column, count) in columns.outcomes.iter_mut().zip(change.outcomes) {
                 column.push(count);
             }
+            columns.unknown_tool.push(change.unknown_tool);
             columns.costed.push(change.costed);
             columns.cost_micro_usd.push(change.cost_micro_usd);
             columns.first_used_at.push(change.first_used_at);

@@ -185,7 +185,7 @@ async fn a_rebuild_finds_and_mends_what_somebody_broke() {
         .batch_execute(
             "update usage_days set successes = 7 where tool_id = 'mcp:a'; \
              delete from usage_days where tool_id = 'mcp:b'; \
-             insert into usage_days select org_id, member_id, day - 9, events, successes, failures, abandoned, unknown, \
+             insert into usage_days select org_id, member_id, day - 9, events, successes, failures, abandoned, unknown, unknown_tool, \
              costed, cost_micro_usd, first_used_at, last_used_at, tool_id, project from usage_days where tool_id = 'mcp:c'",
         )
         .await

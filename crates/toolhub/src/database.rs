@@ -16,6 +16,7 @@ pub(crate) struct DatabaseArgs {
     /// PostgreSQL of its own.
     #[arg(
         long,
+        global = true,
         env = "TOOLHUB_DATABASE_URL",
         hide_env_values = true,
         value_name = "URL"
@@ -24,13 +25,14 @@ pub(crate) struct DatabaseArgs {
     /// File that holds the database address, for secrets that are mounted as files.
     #[arg(
         long,
+        global = true,
         env = "TOOLHUB_DATABASE_URL_FILE",
         value_name = "FILE",
         conflicts_with = "database_url"
     )]
     pub(crate) database_url_file: Option<PathBuf>,
     /// Where the embedded PostgreSQL keeps its data [default: /var/lib/toolhub as root, else the XDG data directory].
-    #[arg(long, env = "TOOLHUB_DATA_DIR", value_name = "DIRECTORY")]
+    #[arg(long, global = true, env = "TOOLHUB_DATA_DIR", value_name = "DIRECTORY")]
     pub(crate) data_dir: Option<PathBuf>,
 }
 

@@ -36,8 +36,12 @@ pub(crate) fn complain(text: &str) {
 /// Sends the log of the server to stderr: as text, or as JSON lines. `TOOLHUB_LOG` chooses how much (`info`).
 #[cfg(feature = "server")]
 pub(crate) fn log_to_stderr(json: bool) {
+    use std::io::IsTerminal;
+
     let log = tracing_subscriber::fmt()
         .with_env_filter(log_filter(std::env::var("TOOLHUB_LOG").ok().as_deref()))
+        // No colours in a file or a journal.
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .with_target(false);
     // A second subscriber of the same process is refused; the first goes on.

@@ -3,10 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, TimeDelta, Utc};
-use e2e::{
-    Answer, Caller, Hub,
-    sample::{event, now},
-};
+use e2e::{Answer, Caller, Hub, sample::now};
 use model::{
     team::{Role, Scope},
     token::PREFIX,

@@ -173,6 +173,7 @@ async fn answer(
                 rows_changed: None,
                 last_error: None,
                 pending,
+                views: Vec::new(),
             };
             Ok(json(&refresh))
         }

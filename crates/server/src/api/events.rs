@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use model::{
-    Receipt, Rejection,
+    Outcome, Receipt, Rejection,
     api::{CI_HEADER, CiContext, Events, SOURCE_HEADER},
     event::Source,
     limits, text,
@@ -242,6 +242,7 @@ pub(crate) struct Parameters {
     member: Option<String>,
     session: Option<String>,
     project: Option<String>,
+    outcome: Option<String>,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
     cursor: Option<String>,
@@ -254,11 +255,13 @@ pub(crate) async fn list(
     Caller(caller): Caller,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Events>, ApiError> {
+    let outcome = parameters.outcome.as_deref().map(outcome).transpose()?;
     let filter = EventFilter {
         tool_id: parameters.tool_id,
         member: parameters.member,
         session: parameters.session,
         project: parameters.project,
+        outcome,
         since: parameters.since,
         until: parameters.until,
     };
@@ -271,4 +274,11 @@ pub(crate) async fn list(
         events: page.rows,
         next_cursor: page.next_cursor,
     }))
+}
+
+fn outcome(word: &str) -> Result<Outcome, ApiError> {
+    word.parse().map_err(|_| {
+        let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+        ApiError::BadQuery(format!("`outcome` is one of {}", words.join(", ")))
+    })
 }

@@ -26,6 +26,9 @@ pub(crate) async fn put(
         .store
         .inventory_put(caller.org, caller.member, &inventory, app.now())
         .await?;
+    if receipt.changed > 0 {
+        app.scores_stale.notify_one();
+    }
     Ok(Json(receipt))
 }
 

@@ -3,9 +3,12 @@
 use axum::extract::State;
 use model::api::Leaderboard;
 use serde::Deserialize;
-use store::leaderboards::{Board, BoardFilter, Window};
+use store::{
+    leaderboards::{Board, BoardFilter, Window},
+    refresh::View,
+};
 
-use super::{check_kind, page_rows};
+use super::{check_kind, page_rows, refresh};
 use crate::{
     auth::Caller,
     error::ApiError,
@@ -21,6 +24,7 @@ pub(crate) struct Parameters {
     project: Option<String>,
     member: Option<String>,
     min_sample: Option<i64>,
+    fresh: Option<bool>,
     cursor: Option<String>,
     limit: Option<u32>,
 }
@@ -54,23 +58,25 @@ pub(crate) async fn get(
         member: parameters.member,
         min_sample: parameters.min_sample.unwrap_or(1),
     };
-    let as_of = app.store.scores_as_of().await?;
     let limit = page_rows(parameters.limit)?;
-    let page = app
+    let as_of = refresh::as_of(&app, caller.org, View::Boards, parameters.fresh).await?;
+    let ranking = app
         .store
         .leaderboard(
             caller.org,
             board,
-            window.since(app.now()),
+            window,
             &filter,
             parameters.cursor.as_deref(),
             limit,
         )
         .await?;
     Ok(Json(Leaderboard {
-        leaderboard: page.rows,
-        next_cursor: page.next_cursor,
+        leaderboard: ranking.page.rows,
+        next_cursor: ranking.page.next_cursor,
         as_of,
-        window: window.as_str(),
+        window: window.as_str().to_owned(),
+        first_day: ranking.first_day,
+        last_day: Some(ranking.last_day),
     }))
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use model::api::RefreshState;
+use chrono::{DateTime, Utc};
+use model::{OrgId, api::RefreshState};
 use serde::Deserialize;
+use store::refresh::View;
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -21,8 +23,8 @@ pub(crate) struct Parameters {
     wait: Option<u64>,
 }
 
-/// How long one request may wait, in seconds.
-const GREATEST_WAIT: u64 = 25;
+/// How long one request may wait.
+const GREATEST_WAIT: Duration = Duration::from_secs(25);
 
 /// The refresh state, at once or as soon as the scores hold everything committed before the request.
 pub(crate) async fn get(
@@ -30,17 +32,47 @@ pub(crate) async fn get(
     Caller(caller): Caller,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<RefreshState>, ApiError> {
+    let wait = Duration::from_secs(parameters.wait.unwrap_or(0)).min(GREATEST_WAIT);
+    Ok(Json(
+        wait_until_fresh(&app, caller.org, View::Scores, wait).await?,
+    ))
+}
+
+/// When a view was last refreshed; with `fresh` after waiting, as long as a request may, until it holds everything
+/// that was committed before the request. The answer's `as_of` tells whether that was long enough.
+pub(super) async fn as_of(
+    app: &App,
+    org: OrgId,
+    view: View,
+    fresh: Option<bool>,
+) -> Result<Option<DateTime<Utc>>, ApiError> {
+    if fresh == Some(true) {
+        wait_until_fresh(app, org, view, GREATEST_WAIT).await?;
+    }
+    Ok(app.store.as_of(view).await?)
+}
+
+async fn wait_until_fresh(
+    app: &App,
+    org: OrgId,
+    view: View,
+    wait: Duration,
+) -> Result<RefreshState, ApiError> {
     let asked_at = app.store.clock().await?;
-    let deadline = Instant::now() + Duration::from_secs(parameters.wait.unwrap_or(0).min(GREATEST_WAIT));
+    let deadline = Instant::now() + wait;
     loop {
         let fresh = app.scores_fresh.notified();
-        let mut state = app.store.refresh_state(caller.org).await?;
-        let covered = state.as_of.is_some_and(|as_of| as_of >= asked_at);
-        // For the caller, what came after the question does not count as pending.
-        state.pending = state.pending && !covered;
+        let mut state = app.store.refresh_state(org).await?;
+        for one in &mut state.views {
+            // For the caller, what came after the question does not count as pending.
+            one.pending = one.pending && one.as_of.is_none_or(|as_of| as_of < asked_at);
+        }
+        let pending = |name: &str| state.views.iter().any(|one| one.view == name && one.pending);
+        let waiting = pending(view.as_str());
+        state.pending = pending(View::Scores.as_str());
         let left = deadline.saturating_duration_since(Instant::now());
-        if !state.pending || left.is_zero() {
-            return Ok(Json(state));
+        if !waiting || left.is_zero() {
+            return Ok(state);
         }
         // Another process may be the one that refreshes: look again at least this often.
         let _ = timeout(left.min(Duration::from_millis(250)), fresh).await;

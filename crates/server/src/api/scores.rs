@@ -1,12 +1,16 @@
 //! `GET /v1/scores` and `GET /v1/scores/{tool_id}`.
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
-use model::api::{Score, Scores};
-use serde::{Deserialize, Serialize};
-use store::scores::{ScoreFilter, ScoreSort};
+use model::api::{ScoreDetail, Scores};
+use serde::Deserialize;
+use store::{
+    events::EventFilter,
+    leaderboards::Window,
+    refresh::View,
+    scores::{ScoreFilter, ScoreSort},
+};
 
-use super::{check_kind, page_rows};
+use super::{check_kind, page_rows, refresh};
 use crate::{
     auth::Caller,
     error::ApiError,
@@ -20,6 +24,7 @@ pub(crate) struct Parameters {
     kind: Option<String>,
     min_sample: Option<i64>,
     sort: Option<String>,
+    fresh: Option<bool>,
     cursor: Option<String>,
     limit: Option<u32>,
 }
@@ -39,8 +44,8 @@ pub(crate) async fn list(
         min_sample: parameters.min_sample.unwrap_or(0),
         sort,
     };
-    let as_of = app.store.scores_as_of().await?;
     let limit = page_rows(parameters.limit)?;
+    let as_of = refresh::as_of(&app, caller.org, View::Scores, parameters.fresh).await?;
     let page = app
         .store
         .score_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
@@ -52,24 +57,55 @@ pub(crate) async fn list(
     }))
 }
 
-/// The score of one tool.
-#[derive(Serialize)]
-pub(crate) struct Detail {
-    #[serde(flatten)]
-    score: Score,
-    as_of: Option<DateTime<Utc>>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DetailParameters {
+    window: Option<String>,
+    fresh: Option<bool>,
+    cursor: Option<String>,
+    limit: Option<u32>,
 }
 
-/// The score of one tool.
+/// The score of one tool, and what stands behind it in a window.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
     PathParam(tool_id): PathParam,
-) -> Result<Json<Detail>, ApiError> {
-    let as_of = app.store.scores_as_of().await?;
+    Query(parameters): Query<DetailParameters>,
+) -> Result<Json<ScoreDetail>, ApiError> {
+    let window: Window = parameters
+        .window
+        .as_deref()
+        .unwrap_or("30d")
+        .parse()
+        .map_err(ApiError::BadQuery)?;
+    let limit = page_rows(parameters.limit)?;
+    let as_of = refresh::as_of(&app, caller.org, View::Scores, parameters.fresh).await?;
     let score =
         app.store.score_get(caller.org, &tool_id).await?.ok_or_else(|| {
             ApiError::NotFound(format!("score of a tool `{}`", model::text::clean(&tool_id)))
         })?;
-    Ok(Json(Detail { score, as_of }))
+    let detail = app.store.tool_detail(caller.org, &tool_id, window).await?;
+    let filter = EventFilter {
+        tool_id: Some(tool_id),
+        ..EventFilter::default()
+    };
+    let recent = app
+        .store
+        .event_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
+        .await?;
+    Ok(Json(ScoreDetail {
+        score,
+        as_of,
+        window: window.as_str().to_owned(),
+        outcomes: detail.outcomes,
+        by_operation: detail.by_operation,
+        by_version: detail.by_version,
+        by_member: detail.by_member,
+        by_project: detail.by_project,
+        daily: detail.daily,
+        durations: detail.durations,
+        recent: recent.rows,
+        next_cursor: recent.next_cursor,
+    }))
 }

@@ -1,5 +1,7 @@
 -- events::list
--- Newest first; the cursor is the key of the last row of the page before.
+-- Newest first; the cursor is the key of the last row of the page before. At most one of tool, member, session and
+-- outcome is given, and the index of that one is walked; it is planned with the very values. What is asked for in
+-- combination is found by events::by_day.
 select
     e.uuid, m.handle, e.tool_id, e.operation, e.session_id, e.project, e.task_text, e.outcome::text, e.reason::text,
     e.duration_ms, e.cost_micro_usd, e.model, e.agent, e.agent_version, e.git_branch, e.occurred_at, e.received_at,
@@ -8,14 +10,15 @@ from usage_events e
 join members m on m.org_id = e.org_id and m.member_id = e.member_id
 where e.org_id = $1
     and ($2::text is null or e.tool_id = $2)
-    and ($3::text is null or m.handle = $3)
+    and ($3::bigint is null or e.member_id = $3)
     and ($4::text is null or e.session_id = $4)
     and ($5::text is null or e.project = $5)
-    and ($6::timestamptz is null or e.occurred_at >= $6)
-    and ($7::timestamptz is null or e.occurred_at < $7)
+    and ($6::text is null or e.outcome = $6::event_outcome)
+    and ($7::timestamptz is null or e.occurred_at >= $7)
+    and ($8::timestamptz is null or e.occurred_at < $8)
     and (
-        $8::timestamptz is null
-        or (e.occurred_at <= $8 and (e.occurred_at, e.member_id, e.uuid) < ($8, $9::bigint, $10::text))
+        $9::timestamptz is null
+        or (e.occurred_at <= $9 and (e.occurred_at, e.member_id, e.uuid) < ($9, $10::bigint, $11::text))
     )
 order by e.occurred_at desc, e.member_id desc, e.uuid desc
-limit $11
+limit $12

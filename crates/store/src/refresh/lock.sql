@@ -1,3 +1,3 @@
 -- refresh::lock
--- One refresh at a time, whichever process asks; gone with the transaction, whatever becomes of the process.
-select pg_try_advisory_xact_lock(hashtextextended('toolhub.tool_scores', 0))
+-- One refresh of a view at a time, whichever process asks; gone with the transaction, whatever becomes of the process.
+select pg_try_advisory_xact_lock(hashtextextended('toolhub.' || $1, 0))

@@ -1,2 +1,2 @@
 -- refresh::populated
-select relispopulated from pg_class where oid = 'tool_scores'::regclass
+select relispopulated from pg_class where oid = $1::text::regclass

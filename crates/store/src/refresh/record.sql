@@ -1,8 +1,10 @@
 -- refresh::record
+-- news_at stays when nothing was new: only news make the boards stale.
 update score_refresh
 set
-    started_at = $1, finished_at = clock_timestamp(),
-    duration_ms = (extract(epoch from clock_timestamp() - $1) * 1000)::bigint,
-    rows_changed = $2, last_error = null, last_error_at = null
-where view_name = 'tool_scores'
-returning finished_at, duration_ms
+    started_at = $2, finished_at = clock_timestamp(),
+    duration_ms = (extract(epoch from clock_timestamp() - $2) * 1000)::bigint,
+    rows_changed = $3, last_error = null, last_error_at = null,
+    news_at = case when $4 then $2 else news_at end
+where view_name = $1
+returning duration_ms

@@ -2,18 +2,18 @@
 -- Adds differences to the rows of the rollup, which are locked in the order of the key.
 -- org_id comes from tools and not from the parameter, so that a distributed database keeps the statement on one node.
 insert into usage_days (
-    org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, costed, cost_micro_usd,
-    first_used_at, last_used_at
+    org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+    cost_micro_usd, first_used_at, last_used_at
 )
 select
     t.org_id, b.member_id, b.day, b.tool_id, b.project, b.events, b.successes, b.failures, b.abandoned, b.unknown,
-    b.costed, b.cost_micro_usd, b.first_used_at, b.last_used_at
+    b.unknown_tool, b.costed, b.cost_micro_usd, b.first_used_at, b.last_used_at
 from unnest(
     $2::bigint[], $3::date[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[], $9::integer[],
-    $10::integer[], $11::integer[], $12::bigint[], $13::timestamptz[], $14::timestamptz[]
+    $10::integer[], $11::integer[], $12::integer[], $13::bigint[], $14::timestamptz[], $15::timestamptz[]
 ) as b (
-    member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, costed, cost_micro_usd,
-    first_used_at, last_used_at
+    member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+    cost_micro_usd, first_used_at, last_used_at
 )
 join tools t on t.org_id = $1 and t.tool_id = b.tool_id
 order by b.member_id, b.day, b.tool_id collate "C", b.project collate "C"
@@ -24,6 +24,7 @@ set
     failures = usage_days.failures + excluded.failures,
     abandoned = usage_days.abandoned + excluded.abandoned,
     unknown = usage_days.unknown + excluded.unknown,
+    unknown_tool = usage_days.unknown_tool + excluded.unknown_tool,
     costed = usage_days.costed + excluded.costed,
     cost_micro_usd = usage_days.cost_micro_usd + excluded.cost_micro_usd,
     first_used_at = least(usage_days.first_used_at, excluded.first_used_at),

@@ -10,6 +10,7 @@ with by_events as (
         count(*) filter (where outcome = 'failure')::integer as failures,
         count(*) filter (where outcome = 'abandoned')::integer as abandoned,
         count(*) filter (where outcome = 'unknown')::integer as unknown,
+        count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
         count(cost_micro_usd)::integer as costed,
         coalesce(sum(cost_micro_usd), 0)::bigint as cost_micro_usd,
         min(occurred_at) as first_used_at,
@@ -20,8 +21,8 @@ with by_events as (
 ),
 stored as (
     select
-        day, tool_id, project, events, successes, failures, abandoned, unknown, costed, cost_micro_usd,
-        first_used_at, last_used_at
+        day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+        cost_micro_usd, first_used_at, last_used_at
     from usage_days
     where org_id = $1 and member_id = $2
 )

@@ -1,7 +1,7 @@
 -- rollup::rebuild_member
 insert into usage_days (
-    org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, costed, cost_micro_usd,
-    first_used_at, last_used_at
+    org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+    cost_micro_usd, first_used_at, last_used_at
 )
 select
     org_id,
@@ -14,6 +14,7 @@ select
     count(*) filter (where outcome = 'failure')::integer as failures,
     count(*) filter (where outcome = 'abandoned')::integer as abandoned,
     count(*) filter (where outcome = 'unknown')::integer as unknown,
+    count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
     count(cost_micro_usd)::integer as costed,
     coalesce(sum(cost_micro_usd), 0)::bigint as cost_micro_usd,
     min(occurred_at) as first_used_at,

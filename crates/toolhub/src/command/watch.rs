@@ -61,13 +61,14 @@ impl Watch {
                 }
                 match finished.error {
                     None => {}
-                    Some(error)
-                        if error.exit() == Exit::TryAgain || matches!(error, Error::Unreachable { .. }) =>
-                    {
+                    Some(error) if matches!(error.exit(), Exit::NotAllowed | Exit::Usage) => {
+                        return Err(error);
+                    }
+                    // It may pass: a server that is down, a log that was deleted meanwhile.
+                    Some(error) => {
                         talk::warn(&error.to_string());
                         grown.iter().for_each(|path| drop(known.remove(path)));
                     }
-                    Some(error) => return Err(error),
                 }
             }
             tokio::time::sleep(self.every).await;

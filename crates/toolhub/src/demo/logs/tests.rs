@@ -326,3 +326,59 @@ fn names_in_the_tables_are_those_of_one_tool_or_member() {
         );
     }
 }
+
+/// The id that a tool has once its calls have been read.
+fn tool_id(call: Call) -> String {
+    match call {
+        Call::Builtin(name) => format!("builtin:{name}"),
+        Call::Skill(name) => match name.split_once(':') {
+            Some((plugin, skill)) => format!("plugin:{plugin}@{skill}"),
+            None => format!("skill:{name}"),
+        },
+        Call::Mcp(server, _) => format!("mcp:{server}"),
+        Call::Agent(kind) => format!("agent:{kind}"),
+        Call::Command(name) => format!("command:{name}"),
+    }
+}
+
+#[test]
+fn the_reader_of_real_logs_finds_every_tool_and_no_problem() {
+    let (_, team) = &TEAMS[0];
+    let (mut called, mut loaded, mut priced) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for (handle, lines) in &team.lines {
+        let mut files: BTreeMap<&Path, String> = BTreeMap::new();
+        for line in lines {
+            *files.entry(&line.file).or_default() += &format!("{}\n", line.record);
+        }
+        let read = |(path, text): (&Path, String)| {
+            let mut reader =
+                sources::LogReader::new(&path.display().to_string(), None, &sources::Options::default());
+            reader.feed(text.as_bytes());
+            reader.finish()
+        };
+        let files = files.into_iter().map(read).collect();
+        let collected = sources::join(files, &sources::Prices::builtin(), &mut |_| None);
+        assert_eq!(collected.problems, [], "{handle}");
+        assert!(
+            collected.totals.ignored.is_empty(),
+            "{handle}: {:?}",
+            collected.totals.ignored
+        );
+        assert_eq!(collected.totals.orphan_results, 0, "{handle}");
+        priced += collected.events().filter(|event| event.cost.is_some()).count();
+        called.extend(collected.events().map(|event| event.tool.as_str().to_owned()));
+        let tools = collected.inventory.iter().flat_map(|session| &session.tools);
+        loaded.extend(tools.map(|tool| tool.tool_id.as_str().to_owned()));
+    }
+    let expected = TOOLS
+        .iter()
+        .filter(|tool| is_called(tool))
+        .map(|tool| tool_id(tool.call));
+    assert_eq!(called, expected.collect());
+    let expected = TOOLS
+        .iter()
+        .filter(|tool| !tool.about.is_empty())
+        .map(|tool| tool_id(tool.call));
+    assert_eq!(loaded, expected.collect());
+    assert!(priced > 3_000, "{priced}");
+}

@@ -1,0 +1,66 @@
+-- dead_weight::live
+-- What is known about each tool of the catalogue, for any window that begins on day $2, and for what one project ($4)
+-- or one member ($5) has: tools that neither ever had are not theirs to remove.
+with used as (
+    select
+        tool_id,
+        coalesce(sum(events) filter (where day >= $2), 0)::bigint as events,
+        coalesce(sum(successes) filter (where day >= $2), 0)::bigint as successes,
+        coalesce(sum(failures) filter (where day >= $2), 0)::bigint as failures,
+        coalesce(sum(unknown_tool) filter (where day >= $2), 0)::bigint as unknown_tool,
+        count(distinct member_id) filter (where day >= $2) as members,
+        min(first_used_at) as first_used_at,
+        max(last_used_at) as last_used_at
+    from usage_days
+    where org_id = $1 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
+    group by tool_id
+),
+loaded as (
+    select
+        tool_id,
+        count(*) filter (where observed_at >= $2::timestamp at time zone 'UTC') as sessions,
+        count(distinct member_id) filter (where observed_at >= $2::timestamp at time zone 'UTC') as members,
+        coalesce(sum(context_bytes) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0)::bigint
+            as context_bytes,
+        min(observed_at) as first_loaded_at
+    from session_tools
+    where org_id = $1 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
+    group by tool_id
+),
+installed as (
+    select distinct tool_id
+    from machine_tools
+    where org_id = $1 and ($5::bigint is null or member_id = $5)
+)
+select
+    t.tool_id,
+    least(t.first_seen_at, u.first_used_at, l.first_loaded_at) as known_since,
+    u.last_used_at,
+    coalesce(u.events, 0) as events,
+    coalesce(u.successes, 0) as successes,
+    coalesce(u.failures, 0) as failures,
+    coalesce(u.unknown_tool, 0) as unknown_tool,
+    coalesce(u.members, 0) as members,
+    coalesce(l.sessions, 0) as sessions_loaded,
+    coalesce(l.members, 0) as members_loaded,
+    coalesce(l.context_bytes, 0) as context_bytes,
+    l.tool_id is not null as ever_loaded,
+    i.tool_id is not null as installed,
+    (
+        select count(distinct member_id)
+        from usage_days
+        where org_id = $1 and day >= $2 and ($4::text is null or project = $4)
+            and ($5::bigint is null or member_id = $5)
+    ) as active_members
+from tools t
+left join used u on u.tool_id = t.tool_id
+left join loaded l on l.tool_id = t.tool_id
+left join installed i on i.tool_id = t.tool_id
+where t.org_id = $1
+    and ($3::text is null or t.kind = $3)
+    and (
+        ($4::text is null and $5::bigint is null)
+        or u.tool_id is not null
+        or l.tool_id is not null
+        or (i.tool_id is not null and $4::text is null)
+    )

@@ -1,0 +1,28 @@
+-- dead_weight::precomputed
+-- What is known about each tool of the catalogue, for one of the windows that the boards hold ($2 days).
+select
+    t.tool_id,
+    least(t.first_seen_at, s.first_used_at, ever.first_loaded_at) as known_since,
+    s.last_used_at,
+    coalesce(b.events, 0) as events,
+    coalesce(b.successes, 0) as successes,
+    coalesce(b.failures, 0) as failures,
+    coalesce(b.unknown_tool, 0) as unknown_tool,
+    coalesce(b.members, 0) as members,
+    coalesce(l.sessions, 0) as sessions_loaded,
+    coalesce(l.members, 0) as members_loaded,
+    coalesce(l.context_bytes, 0) as context_bytes,
+    ever.tool_id is not null as ever_loaded,
+    exists (select from machine_tools i where i.org_id = $1 and i.tool_id = t.tool_id) as installed,
+    (
+        select count(*)
+        from board_scores a
+        where a.org_id = $1 and a.board = 'members' and a.days = $2 and a.builtins
+    ) as active_members
+from tools t
+left join tool_scores s on s.org_id = $1 and s.tool_id = t.tool_id
+left join board_scores b
+    on b.org_id = $1 and b.board = 'tools' and b.days = $2 and b.builtins and b.subject = t.tool_id
+left join loaded_tools l on l.org_id = $1 and l.days = $2 and l.tool_id = t.tool_id
+left join loaded_tools ever on ever.org_id = $1 and ever.days = 0 and ever.tool_id = t.tool_id
+where t.org_id = $1 and ($3::text is null or t.kind = $3)

@@ -1,2 +1,0 @@
--- refresh::any_pending
-select exists (select from pending_scores)
