@@ -159,6 +159,12 @@ impl Sender {
         let mut delivery = Delivery::default();
         let mut pieces = vec![batch];
         while let Some(piece) = pieces.pop() {
+            #[cfg(feature = "planted-bugs")]
+            if crate::planted::is("advance_before_receipt")
+                && let Err(error) = self.remember(&piece, &Receipt::new(piece.hash(), true))
+            {
+                delivery.error = Some(error);
+            }
             match self.post(&piece).await {
                 Ok(Sent::Accepted(receipt)) => {
                     if let Err(error) = self.remember(&piece, &receipt) {

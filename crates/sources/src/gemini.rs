@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// Reads a whole chat into `facts`.
-pub(crate) fn document(document: Cursor<'_>, options: &Options, facts: &mut FileFacts) -> Result<(), Malformed> {
+pub(crate) fn document(
+    document: Cursor<'_>,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Result<(), Malformed> {
     let mut session = None;
     let mut messages: Vec<Message<'_>> = Vec::new();
     let mut cursor = document;

@@ -405,7 +405,11 @@ mod tests {
 
     #[test]
     fn walking_holds_to_the_grammar() {
-        let walk = |text: &str| Index::default().of(text.as_bytes()).object(|cursor, _| cursor.skip());
+        let walk = |text: &str| {
+            Index::default()
+                .of(text.as_bytes())
+                .object(|cursor, _| cursor.skip())
+        };
         assert_eq!(walk("{\"a\":1,\"b\":[2]}"), Ok(()));
         assert_eq!(walk("{\"a\":1 \"b\":2}"), Err(Malformed::Syntax(7)));
         assert_eq!(walk("{\"a\" 1}"), Err(Malformed::Syntax(5)));

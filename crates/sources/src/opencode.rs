@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// Reads a whole export, or a file of the storage folder, into `facts`.
-pub(crate) fn document(document: Cursor<'_>, options: &Options, facts: &mut FileFacts) -> Result<(), Malformed> {
+pub(crate) fn document(
+    document: Cursor<'_>,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Result<(), Malformed> {
     let (mut session, mut alone) = (Info::default(), Info::default());
     let mut messages: Vec<Message<'_>> = Vec::new();
     let mut part = Part::default();

@@ -112,8 +112,15 @@ mod tests {
             (r#"{"type":"journal","step":1}"#, None),
             ("{}", None),
         ] {
-            assert_eq!(recognise(Index::default().of(record.as_bytes())), Ok(agent), "{record}");
+            assert_eq!(
+                recognise(Index::default().of(record.as_bytes())),
+                Ok(agent),
+                "{record}"
+            );
         }
-        assert_eq!(recognise(Index::default().of(b"{\"type\":\"user\"")), Err(Malformed::Incomplete));
+        assert_eq!(
+            recognise(Index::default().of(b"{\"type\":\"user\"")),
+            Err(Malformed::Incomplete)
+        );
     }
 }

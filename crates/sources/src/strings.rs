@@ -26,7 +26,8 @@ impl Sym {
 impl Strings {
     /// The symbol of a text, new or known.
     pub(crate) fn intern(&mut self, text: &str) -> Sym {
-        self.find(text).unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
+        self.find(text)
+            .unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
     }
 
     /// The symbol of a known text.

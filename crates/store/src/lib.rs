@@ -16,6 +16,8 @@ pub mod inventory;
 pub mod leaderboards;
 pub mod migrate;
 pub mod page;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 pub mod pool;
 pub mod refresh;
 pub mod rollup;

@@ -169,10 +169,7 @@ mod tests {
     }
 
     fn loaded(attachment: &str) -> Vec<(String, u64)> {
-        read(attachment)
-            .unwrap()
-            .into_iter()
-            .collect()
+        read(attachment).unwrap().into_iter().collect()
     }
 
     fn pairs(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -223,10 +220,7 @@ mod tests {
 
     #[test]
     fn other_attachments_load_nothing() {
-        assert_eq!(
-            read(r#"{"type":"queued_command","prompt":"private"}"#),
-            None
-        );
+        assert_eq!(read(r#"{"type":"queued_command","prompt":"private"}"#), None);
         assert_eq!(read("[]"), None);
     }
 }

@@ -24,7 +24,12 @@ impl Index {
         }
         self.marks.clear();
         mark(bytes, &mut self.marks);
-        Cursor { bytes, marks: &self.marks, at: 0, next: 0 }
+        Cursor {
+            bytes,
+            marks: &self.marks,
+            at: 0,
+            next: 0,
+        }
     }
 }
 
@@ -139,7 +144,11 @@ mod tests {
         for before in 55..70 {
             for slashes in 0..140 {
                 let text = format!("{{\"{}{}\" ] ", "x".repeat(before), "\\".repeat(slashes));
-                assert_eq!(marks(text.as_bytes()), plainly(text.as_bytes()), "{before} {slashes}");
+                assert_eq!(
+                    marks(text.as_bytes()),
+                    plainly(text.as_bytes()),
+                    "{before} {slashes}"
+                );
             }
         }
     }
