@@ -11,7 +11,11 @@ use model::{
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use server::Config;
-use store::{Store, team::NewToken, testing::TestDatabase};
+use store::{
+    Store,
+    team::NewToken,
+    testing::{Beside, TestDatabase},
+};
 
 use crate::Answer;
 
@@ -103,9 +107,9 @@ impl Hub {
         format!("http://{address}")
     }
 
-    /// The address of the database, for a test that speaks to it as somebody else.
-    pub fn database_url(&self) -> &str {
-        self.database.url()
+    /// A session on the database beside the server.
+    pub async fn beside(&self) -> Beside {
+        Beside::of(self.database.url()).await
     }
 
     /// Makes an org.
