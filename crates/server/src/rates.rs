@@ -100,7 +100,11 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
     }
 
     fn ask(&self, key: K) -> Result<(), ApiError> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
+        if self
+            .asked
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SWEEP_EVERY)
+        {
             self.sweep();
         }
         self.limiter.check_key(&self.key(key)).map_err(|refused| {
