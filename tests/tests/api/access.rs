@@ -1,7 +1,6 @@
 //! Who is let in: every route with no token and with wrong ones; and orgs do not see each other. Who may call what is
 //! the table in `isolation.rs`.
 
-
 use chrono::TimeDelta;
 use e2e::{
     Caller, Hub,
