@@ -23,7 +23,7 @@ pub struct Hub {
     pub store: Store,
     http: Client,
     /// Dropped last: the database goes when the test is over.
-    database: TestDatabase,
+    _database: TestDatabase,
 }
 
 /// An org on a [`Hub`].
@@ -83,7 +83,7 @@ impl Hub {
             url: format!("http://{address}"),
             store,
             http,
-            database,
+            _database: database,
         }
     }
 
@@ -101,11 +101,6 @@ impl Hub {
             std::future::pending(),
         ));
         format!("http://{address}")
-    }
-
-    /// The address of the database, for a test that speaks to it as somebody else.
-    pub fn database_url(&self) -> &str {
-        self.database.url()
     }
 
     /// Makes an org.
