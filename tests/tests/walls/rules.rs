@@ -142,6 +142,11 @@ pub(crate) const OWNED: &[Owned] = &[
         rooms: &["toolhub-store"],
     },
     Owned {
+        // A benchmark measures what the database can do without the store.
+        crates: &["tokio-postgres"],
+        rooms: &["toolhub-store", "toolhub-bench"],
+    },
+    Owned {
         crates: &["axum", "axum-server", "maud", "tower-http"],
         rooms: &["toolhub-server"],
     },
