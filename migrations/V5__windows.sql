@@ -51,8 +51,9 @@ create index usage_days_tool_idx on usage_days (org_id, tool_id, day);
 create index usage_days_project_idx on usage_days (org_id, project, day);
 
 -- Newest first for one member; also for whatever the rollup names by member and day, which is every combination of
--- tool, member and project.
-create index usage_events_member_idx on usage_events (org_id, member_id, occurred_at);
+-- tool, member and project. It also holds what the medians of the board of members need: read from the heap in this
+-- order, ten million events took six times as long.
+create index usage_events_member_idx on usage_events (org_id, member_id, occurred_at) include (tool_id, duration_ms);
 
 -- One session. Its events share an entry of the index, so it stays small.
 create index usage_events_session_idx on usage_events (org_id, session_id);
@@ -228,7 +229,7 @@ since as (
         (today - 89)::timestamp at time zone 'UTC' as d90
     from clock
 ),
-timed as (
+timed as not materialized (
     select
         org_id, member_id, project, duration_ms, tool_id like 'builtin:%' as builtin,
         case

@@ -11,7 +11,11 @@ use model::{
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use server::Config;
-use store::{Store, team::NewToken, testing::TestDatabase};
+use store::{
+    Store,
+    team::NewToken,
+    testing::{Beside, TestDatabase},
+};
 
 use crate::Answer;
 
@@ -23,7 +27,7 @@ pub struct Hub {
     pub store: Store,
     http: Client,
     /// Dropped last: the database goes when the test is over.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// An org on a [`Hub`].
@@ -83,7 +87,7 @@ impl Hub {
             url: format!("http://{address}"),
             store,
             http,
-            _database: database,
+            database,
         }
     }
 
@@ -101,6 +105,11 @@ impl Hub {
             std::future::pending(),
         ));
         format!("http://{address}")
+    }
+
+    /// A session on the database beside the server.
+    pub async fn beside(&self) -> Beside {
+        Beside::of(self.database.url()).await
     }
 
     /// Makes an org.

@@ -12,7 +12,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod data;
 mod parse;
+mod query;
+mod refresh;
 
 /// Measures toolhub against what bounds it.
 #[derive(Parser)]
@@ -26,11 +29,17 @@ struct Arguments {
 enum Command {
     /// Reading session logs, beside counting their lines (the limit) and parsing them whole (the naive way)
     Parse(parse::Arguments),
+    /// Refreshing the scores, beside the bare query over the same index
+    Refresh(refresh::Arguments),
+    /// The read routes, with sixteen clients at once
+    Query(query::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
+        Command::Refresh(arguments) => in_runtime(refresh::run(&arguments)),
+        Command::Query(arguments) => in_runtime(query::run(&arguments)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,4 +48,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn in_runtime(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(bench)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use model::api::{DeadWeight, Events, Leaderboard, Me, Scores, Uploads};
+use model::api::{DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads};
 
 use crate::{
     Error, Server,
@@ -69,6 +69,10 @@ pub struct Filter {
     pub project: Option<String>,
     /// One session.
     pub session: Option<String>,
+    /// One outcome.
+    pub outcome: Option<String>,
+    /// The verdict of a dead-weight audit; `all` for every verdict.
+    pub verdict: Option<String>,
     /// From then on.
     pub since: Option<DateTime<Utc>>,
     /// Until then.
@@ -117,15 +121,16 @@ impl Question {
                 "limit",
                 "cursor",
             ],
-            Question::DeadWeight => &["days", "kind", "limit", "cursor"],
+            Question::DeadWeight => &["days", "kind", "project", "member", "verdict", "limit", "cursor"],
             Question::Events => &[
-                "tool_id", "member", "project", "session", "since", "until", "limit", "cursor",
+                "tool_id", "member", "project", "session", "outcome", "since", "until", "limit", "cursor",
             ],
             Question::Uploads => &["member", "limit", "cursor"],
             Question::Tokens => &["member", "all", "limit", "cursor"],
             Question::Audit => &["actor", "action", "limit", "cursor"],
             Question::Members | Question::TrustedPublishers => &["limit", "cursor"],
-            Question::Score(_) | Question::Me => &[],
+            Question::Score(_) => &["window", "limit", "cursor"],
+            Question::Me => &[],
         }
     }
 
@@ -142,6 +147,8 @@ impl Question {
             ("member", filter.member.clone()),
             ("project", filter.project.clone()),
             ("session", filter.session.clone()),
+            ("outcome", filter.outcome.clone()),
+            ("verdict", filter.verdict.clone()),
             ("since", filter.since.map(|time| time.to_rfc3339())),
             ("until", filter.until.map(|time| time.to_rfc3339())),
             ("sort", filter.sort.clone()),
@@ -167,7 +174,7 @@ impl Question {
     pub fn listing(&self, server: &Server, body: &[u8], now: DateTime<Utc>) -> Result<Listing, Error> {
         Ok(match self {
             Question::Scores => rows::scores(&server.read::<Scores>(body)?, now),
-            Question::Score(_) => rows::score(&server.read::<rows::OneScore>(body)?, now),
+            Question::Score(_) => rows::score(&server.read::<ScoreDetail>(body)?, now),
             Question::Leaderboard(board) => {
                 rows::leaderboard(*board, &server.read::<Leaderboard>(body)?, now)
             }

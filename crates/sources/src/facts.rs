@@ -80,6 +80,9 @@ impl ProblemCode {
 /// Greatest number of problems listed for one file; all are counted.
 const LISTED_PROBLEMS: usize = 1_000;
 
+/// Greatest number of types of records that are told apart among those that no fact comes from.
+const IGNORED_TYPES: usize = 256;
+
 /// Milliseconds since 1970, UTC.
 pub(crate) type Millis = i64;
 
@@ -169,6 +172,9 @@ pub(crate) struct Load {
     pub(crate) bytes: u64,
 }
 
+/// The type of a record and the type of what it carries.
+pub(crate) type RecordType = (Option<Sym>, Option<Sym>);
+
 /// The facts of one file. Opaque: [`crate::join`] reads it.
 #[derive(Debug)]
 pub struct FileFacts {
@@ -189,7 +195,7 @@ pub struct FileFacts {
     pub(crate) problems: Vec<Problem>,
     pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
     /// Records that were recognised and that no fact comes from, or whose kind is not known.
-    pub(crate) ignored: BTreeMap<String, u64>,
+    pub(crate) ignored: Vec<(RecordType, u64)>,
 }
 
 impl FileFacts {
@@ -209,7 +215,7 @@ impl FileFacts {
             loads: Vec::new(),
             problems: Vec::new(),
             problem_counts: BTreeMap::new(),
-            ignored: BTreeMap::new(),
+            ignored: Vec::new(),
         }
     }
 
@@ -227,19 +233,19 @@ impl FileFacts {
         }
     }
 
-    /// Counts a record that no fact comes from.
-    pub(crate) fn ignore(&mut self, kind: &str) {
-        if let Some(count) = self.ignored.get_mut(kind) {
-            *count += 1;
-            return;
-        }
+    /// Counts a record that no fact comes from, by its type and by the type of what it carries.
+    pub(crate) fn ignore(&mut self, kind: Option<Str<'_>>, part: Option<Str<'_>>) {
         // A hostile file could name every record differently.
-        let kind = if self.ignored.len() < 256 {
-            text::truncate_bytes(kind, 64)
+        let full = self.ignored.len() >= IGNORED_TYPES;
+        let key = if full {
+            (None, None)
         } else {
-            "(other)"
+            (self.name(kind), self.name(part))
         };
-        *self.ignored.entry(text::clean(kind).into_owned()).or_default() += 1;
+        match self.ignored.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, count)) => *count += 1,
+            None => self.ignored.push((key, 1)),
+        }
     }
 
     /// A name: cleaned of what terminals and databases refuse, and cut to the limit of the wire format. `None` when
@@ -343,6 +349,10 @@ impl FileFacts {
         for usage in &mut self.usage {
             names.rename(&mut usage.group);
             names.rename_option(&mut usage.model);
+        }
+        for ((kind, part), _) in &mut self.ignored {
+            names.rename_option(kind);
+            names.rename_option(part);
         }
         for load in &mut self.loads {
             names.rename(&mut load.record);

@@ -150,8 +150,14 @@ impl Pool {
         if let Some(agent) = file.agent {
             *totals.agents.entry(agent.as_str()).or_default() += 1;
         }
-        for (kind, count) in file.ignored {
-            *totals.ignored.entry(kind).or_default() += count;
+        for ((kind, part), count) in file.ignored {
+            let text = |sym: Option<Sym>| sym.map(|sym| self.strings.get(sym));
+            let name = match (text(kind), text(part)) {
+                (Some(kind), Some(part)) => format!("{kind}/{part}"),
+                (Some(kind), None) => kind.to_owned(),
+                (None, _) => "(unknown)".to_owned(),
+            };
+            *totals.ignored.entry(name).or_default() += count;
         }
         for (code, count) in file.problem_counts {
             *totals.problems.entry(code).or_default() += count;

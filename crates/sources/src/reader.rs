@@ -162,7 +162,7 @@ impl LogReader {
         if matches!(self.format, Format::Unknown) {
             let agent = shape::recognise(cursor)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
             let Some(agent) = agent else {
-                self.facts.ignore("(unknown record)");
+                self.facts.ignore(None, None);
                 return Ok(());
             };
             self.facts.agent = Some(agent);

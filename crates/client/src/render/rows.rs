@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use model::api::{
-    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, Score, Scores, Tally, Upload,
-    Uploads,
+    CiContext, DeadWeight, EventRow, Events, Leaderboard, LeaderboardRow, Me, ScoreDetail, Scores, Tally,
+    Upload, Uploads,
 };
-use serde::Deserialize;
 
 use super::{Cell, Column, Listing, cell::ago};
 use crate::read::Board;
@@ -101,25 +100,62 @@ pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
     }
 }
 
-/// `GET /v1/scores/{tool_id}`, as far as a table shows it.
-#[derive(Debug, Deserialize)]
-pub struct OneScore {
-    #[serde(flatten)]
-    score: Score,
-    as_of: Option<DateTime<Utc>>,
-}
-
-/// `GET /v1/scores/{tool_id}`.
-pub fn score(answer: &OneScore, now: DateTime<Utc>) -> Listing {
-    let OneScore { score, as_of } = answer;
-    scores(
-        &Scores {
-            scores: vec![score.clone()],
-            next_cursor: None,
-            as_of: *as_of,
-        },
-        now,
-    )
+/// `GET /v1/scores/{tool_id}`: the parts of its events, one below the other.
+pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("part", "part"),
+        name("name", "name"),
+        figure("events", "events"),
+        figure("successes", "ok"),
+        figure("failures", "failed"),
+    ];
+    let row = |part: &str, name: Option<&str>, counts: [Option<i64>; 3]| {
+        let mut cells = vec![Cell::text(part), Cell::maybe(name)];
+        cells.extend(counts.map(Cell::maybe_count));
+        cells
+    };
+    let tally = &answer.score.tally;
+    let all = [tally.events, tally.successes, tally.failures].map(Some);
+    let mut rows = vec![row("ever", Some(&answer.score.tool_id), all)];
+    for outcome in &answer.outcomes {
+        let name = match outcome.reason {
+            Some(reason) => format!("{} ({reason})", outcome.outcome),
+            None => outcome.outcome.to_string(),
+        };
+        rows.push(row("outcome", Some(&name), [Some(outcome.events), None, None]));
+    }
+    for (part, parts) in [
+        ("operation", &answer.by_operation),
+        ("member", &answer.by_member),
+        ("project", &answer.by_project),
+        ("version", &answer.by_version),
+    ] {
+        for one in parts {
+            let counts = [one.events, one.successes, one.failures].map(Some);
+            rows.push(row(part, one.name.as_deref(), counts));
+        }
+    }
+    for day in &answer.daily {
+        let counts = [day.events, day.successes, day.failures].map(Some);
+        rows.push(row("day", Some(&day.day.to_string()), counts));
+    }
+    let durations = &answer.durations;
+    let took = |ms: Option<f64>| Cell::millis(ms).human().to_owned();
+    let mut notes = notes(answer.as_of, None, now);
+    notes.insert(
+        0,
+        format!(
+            "window {} (UTC days); `ever` is the score",
+            model::text::clean(&answer.window)
+        ),
+    );
+    notes.push(format!(
+        "half of the calls took at most {}, nine in ten {}, all but one in a hundred {}",
+        took(durations.p50),
+        took(durations.p90),
+        took(durations.p99)
+    ));
+    Listing { columns, rows, notes }
 }
 
 /// `GET /v1/leaderboards/…`.
@@ -145,6 +181,12 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         }
     };
     columns.extend(TALLY);
+    columns.extend([
+        figure("trend", "trend"),
+        detail("previous_events"),
+        detail("previous_decided_rate"),
+        detail("previous_wilson_low"),
+    ]);
     if board == Board::Members {
         // One member has used it: themself.
         columns
@@ -156,6 +198,13 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         let mut cells = vec![Cell::count(row.rank)];
         cells.extend(subject(row));
         cells.extend(tally(&row.tally, now));
+        let previous = row.previous.as_ref();
+        cells.extend([
+            trend(row),
+            Cell::maybe_count(previous.map(|previous| previous.events)),
+            Cell::rate(previous.and_then(|previous| previous.decided_rate)),
+            Cell::rate(previous.and_then(|previous| previous.wilson_low)),
+        ]);
         cells
     });
     let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
@@ -176,6 +225,15 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
     }
 }
 
+/// By how many points of a hundred the share of successes differs from the window before.
+fn trend(row: &LeaderboardRow) -> Cell {
+    let before = row.previous.as_ref().and_then(|previous| previous.decided_rate);
+    match (row.tally.decided_rate, before) {
+        (Some(now), Some(before)) => Cell::text(&format!("{:+.1}", (now - before) * 100.0)),
+        _ => Cell::maybe(None),
+    }
+}
+
 /// `GET /v1/dead-weight`.
 pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
     let columns = vec![
@@ -187,7 +245,10 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
         figure("members_loaded", "members"),
         figure("members_installed", "installed"),
         figure("context_bytes", "context"),
+        name("installed_by", "by"),
         figure("last_used_at", "last used"),
+        detail("members"),
+        detail("known_since"),
         name("reason", "reason"),
     ];
     let rows = answer.dead_weight.iter().map(|row| {
@@ -200,12 +261,15 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
             Cell::count(row.members_loaded),
             Cell::count(row.members_installed),
             Cell::bytes(row.context_bytes),
+            Cell::text(&row.installed_by.join(", ")),
             Cell::time(row.last_used_at, now),
+            Cell::count(row.members),
+            Cell::time(row.known_since, now),
             Cell::text(&row.reason),
         ]
     });
     let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
-    notes.insert(0, format!("the last {} days", answer.days));
+    notes.insert(0, format!("the last {} days (UTC)", answer.days));
     Listing {
         columns,
         rows: rows.collect(),

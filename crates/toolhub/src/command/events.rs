@@ -26,6 +26,9 @@ pub(crate) struct Events {
     /// Only this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// Only events that ended like this
+    #[arg(long, value_parser = ["success", "failure", "abandoned", "unknown"])]
+    outcome: Option<String>,
     /// Only events from then on: a time, a day, or 7d for seven days ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<DateTime<Utc>>,
@@ -43,6 +46,7 @@ impl Events {
             member: self.member,
             project: self.project,
             session: self.session,
+            outcome: self.outcome,
             since: self.since,
             until: self.until,
             ..Filter::default()

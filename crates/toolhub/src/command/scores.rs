@@ -6,7 +6,7 @@ use client::{
 
 use super::reading;
 use crate::{
-    args::{Page, kinds},
+    args::{Page, kinds, windows},
     context::Context,
 };
 
@@ -16,9 +16,12 @@ use crate::{
 /// Wilson interval, by which boards rank: few calls prove little.
 #[derive(Debug, Args)]
 pub(crate) struct Scores {
-    /// Only this tool
+    /// Only this tool, in depth: outcomes, operations, members, projects, versions, days
     #[arg(value_name = "TOOL_ID", conflicts_with_all = ["kind", "min_sample", "sort"])]
     tool: Option<String>,
+    /// How far to look back at that tool, in UTC days
+    #[arg(long, value_parser = windows(), requires = "tool")]
+    window: Option<String>,
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
     kind: Option<String>,
@@ -35,6 +38,7 @@ pub(crate) struct Scores {
 impl Scores {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let filter = Filter {
+            window: self.window,
             kind: self.kind,
             min_sample: self.min_sample,
             sort: self.sort,

@@ -1,0 +1,10 @@
+-- What the sessions had loaded: thirty tools each, some of which nobody calls.
+insert into session_tools (org_id, member_id, session_id, tool_id, context_bytes, project, observed_at)
+select
+    d.org_id, d.member_id, 'session-' || d.member_id || '-' || d.day || '-' || s,
+    case when t < 24 then 'mcp:tool-' || t * 4 else 'skill:unused-' || (d.member_id + t) % 50 end,
+    200 + t * 40, null, d.day::timestamp at time zone 'UTC'
+from (select distinct org_id, member_id, day from usage_days) d
+cross join generate_series(0, 2) s
+cross join generate_series(0, 29) t
+on conflict do nothing

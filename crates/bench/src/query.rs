@@ -1,0 +1,128 @@
+//! `bench query`: how long the read routes take while sixteen clients ask at once, over HTTP.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Result;
+use client::Server;
+use tokio::task::JoinSet;
+
+use crate::data::{Data, timed};
+
+/// Arguments of `bench query`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    data: crate::data::Arguments,
+    /// Clients that ask at the same time
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Requests of each client to each route
+    #[arg(long, default_value_t = 40)]
+    requests: usize,
+}
+
+/// What is asked. The goal of the first group is 50 ms for the 99th percentile.
+const ROUTES: [(&str, &[(&str, &str)]); 20] = [
+    ("/v1/scores", &[]),
+    ("/v1/scores", &[("kind", "mcp"), ("sort", "events")]),
+    ("/v1/leaderboards/tools", &[("window", "7d")]),
+    ("/v1/leaderboards/tools", &[("window", "30d")]),
+    ("/v1/leaderboards/tools", &[("window", "90d")]),
+    ("/v1/leaderboards/tools", &[("window", "all")]),
+    ("/v1/leaderboards/members", &[("window", "7d")]),
+    ("/v1/leaderboards/members", &[("window", "30d")]),
+    ("/v1/leaderboards/members", &[("window", "90d")]),
+    ("/v1/leaderboards/members", &[("window", "all")]),
+    ("/v1/leaderboards/projects", &[("window", "30d")]),
+    ("/v1/leaderboards/projects", &[("window", "all")]),
+    ("/v1/dead-weight", &[]),
+    ("/v1/events", &[]),
+    // Counted when asked for.
+    ("/v1/events", &[("tool_id", "mcp:tool-4")]),
+    ("/v1/events", &[("project", "project-3"), ("outcome", "failure")]),
+    (
+        "/v1/leaderboards/tools",
+        &[("window", "30d"), ("member", "member-7")],
+    ),
+    (
+        "/v1/leaderboards/tools",
+        &[("window", "30d"), ("project", "project-3")],
+    ),
+    ("/v1/dead-weight", &[("member", "member-7")]),
+    ("/v1/scores/mcp:tool-48", &[]),
+];
+
+/// Runs `bench query`.
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let database = arguments.data.start().await?;
+    for &events in &arguments.data.events {
+        let data = Data::open(&database, events).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server::serve(
+            data.store.clone(),
+            listener,
+            server::Config::default(),
+            async { drop(stopped.await) },
+        ));
+        let asking = Arc::new(Server::new(&url, Some(data.token.clone()))?);
+        println!(
+            "\n{} events, {} clients at once: p50 and p99 in ms",
+            data.events, arguments.clients
+        );
+        for (path, query) in ROUTES {
+            let (p50, p99) = measure(&asking, path, query, arguments).await?;
+            let words: Vec<String> = query
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            println!(
+                "  {:<60} {:>8.1} {:>8.1}",
+                format!("{path} {}", words.join(" ")),
+                p50.as_secs_f64() * 1_000.0,
+                p99.as_secs_f64() * 1_000.0
+            );
+        }
+        drop(stop);
+        serving.await??;
+    }
+    database.stop().await?;
+    Ok(())
+}
+
+async fn measure(
+    server: &Arc<Server>,
+    path: &'static str,
+    query: &'static [(&str, &str)],
+    arguments: &Arguments,
+) -> Result<(Duration, Duration)> {
+    let mut clients = JoinSet::new();
+    for _ in 0..arguments.clients {
+        let (server, requests) = (server.clone(), arguments.requests);
+        clients.spawn(async move {
+            let query: Vec<(&str, String)> = query
+                .iter()
+                .map(|(key, value)| (*key, (*value).to_owned()))
+                .collect();
+            let mut times = Vec::with_capacity(requests);
+            // The first opens the connection.
+            server.get(path, &query).await?;
+            for _ in 0..requests {
+                times.push(timed(async { Ok(server.get(path, &query).await?) }).await?.1);
+            }
+            anyhow::Ok(times)
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = clients.join_next().await {
+        times.extend(done??);
+    }
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    Ok((at(50), at(99)))
+}
