@@ -67,11 +67,19 @@ impl Hub {
     /// # Panics
     /// When there is no PostgreSQL to test with.
     pub async fn start_with(config: Config) -> Hub {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        Hub::start_at(listener, config).await
+    }
+
+    /// Starts a server on a socket that is bound already.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL to test with.
+    pub async fn start_at(listener: TcpListener, config: Config) -> Hub {
         // Whoever comes second finds the same provider installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = TestDatabase::new().await;
         let store = database.store().await;
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         tokio::spawn(server::serve(
             store.clone(),

@@ -89,6 +89,8 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         "select task_text from usage_events",
         "select board_salt from orgs",
         "select count(*) from tool_scores",
+        "select count(*) from board_scores",
+        "select count(*) from loaded_tools",
         "select count(*) from api_tokens",
         "select count(*) from audit_log",
         "select count(*) from org_readers",

@@ -94,7 +94,7 @@ async fn who_deletes_their_data_is_rid_of_it_and_the_same_logs_do_not_bring_it_b
     let score = olga.get("/v1/scores/skill:only-ann").await.json();
     assert_eq!(score["events"], 3, "bob's are left: {score}");
     let board = olga
-        .get("/v1/leaderboards/members?window=all&kind=all")
+        .get("/v1/leaderboards/members?window=all&kind=all&fresh=true")
         .await
         .text;
     assert!(board.contains("bob") && !board.contains("ann"), "{board}");
