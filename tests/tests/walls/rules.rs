@@ -128,8 +128,12 @@ pub(crate) const ROOMS: &[Room] = &[
 /// Who may name what.
 pub(crate) const OWNED: &[Owned] = &[
     Owned {
+        crates: &["tokio-postgres"],
+        // The bench measures what the driver alone can do.
+        rooms: &["toolhub-store", "toolhub-bench"],
+    },
+    Owned {
         crates: &[
-            "tokio-postgres",
             "tokio-postgres-rustls",
             "postgres-types",
             "deadpool-postgres",
