@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ingest;
 mod parse;
 
 /// Measures toolhub against what bounds it.
@@ -24,12 +25,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Events per second over HTTP, beside COPY BINARY of the same rows (the limit) and one INSERT each (the naive way)
+    Ingest(ingest::Arguments),
     /// Reading session logs, beside counting their lines (the limit) and parsing them whole (the naive way)
     Parse(parse::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
     };
     match done {
