@@ -39,9 +39,18 @@ pub fn program() -> &'static Path {
         };
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--quiet", "--bin", "toolhub", "--package", "toolhub"])
-            // The same selection of packages as the test's gives the same features, and nothing is built twice.
-            .args(["--package", "toolhub-e2e", "--profile", profile, "--target-dir"])
+            // The same selection as that of `cargo test --workspace`, which has built it by now: another one would
+            // give the libraries other features, and build them all a second time.
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--bin",
+                "toolhub",
+                "--test",
+                "cli",
+            ])
+            .args(["--profile", profile, "--target-dir"])
             .arg(target)
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         if cfg!(feature = "planted-bugs") {

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod data;
+mod ingest;
 mod parse;
 mod query;
 mod refresh;
@@ -27,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Events per second over HTTP, beside COPY BINARY of the same rows (the limit) and one INSERT each (the naive way)
+    Ingest(ingest::Arguments),
     /// Reading session logs, beside counting their lines (the limit) and parsing them whole (the naive way)
     Parse(parse::Arguments),
     /// Refreshing the scores, beside the bare query over the same index
@@ -37,6 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Refresh(arguments) => in_runtime(refresh::run(&arguments)),
         Command::Query(arguments) => in_runtime(query::run(&arguments)),

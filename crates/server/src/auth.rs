@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 use model::{team::Scope, token::Token};
-use store::{audit::Act, team::Identity};
+use store::{StoreError, audit::Act, team::Identity};
 
 use crate::{access::Access, address::ClientAddress, error::ApiError, state::App};
 
@@ -92,9 +92,11 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiErr
         .ok_or(ApiError::Unauthenticated)?;
     // A token that is not one of ours is refused without asking the database.
     let token = Token::parse(text).map_err(|_| ApiError::InvalidToken)?;
-    app.store
-        .authenticate(token.hash(), app.now())
-        .await?
+    // Bounded here, because an upload as a whole may take longer than a read: a slow body is not a silent database.
+    let waited = app.config.read_timeout;
+    tokio::time::timeout(waited, app.store.authenticate(token.hash(), app.now()))
+        .await
+        .unwrap_or(Err(StoreError::NoAnswer { waited }))?
         .ok_or(ApiError::InvalidToken)
 }
 

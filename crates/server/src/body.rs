@@ -82,13 +82,17 @@ impl Encoding {
         let length = wire.len();
         match self {
             Encoding::Identity => Ok(wire),
-            Encoding::Gzip => inflate(flate2::read::MultiGzDecoder::new(&wire[..]), length),
+            Encoding::Gzip => inflate(
+                flate2::bufread::MultiGzDecoder::new(&wire[..]),
+                length,
+                |decoder| decoder.get_ref().len(),
+            ),
             Encoding::Zstd => {
                 let mut decoder =
-                    zstd::stream::read::Decoder::new(&wire[..]).map_err(|_| ApiError::Encoding)?;
+                    zstd::stream::read::Decoder::with_buffer(&wire[..]).map_err(|_| ApiError::Encoding)?;
                 // A frame may ask for a window of 2 GiB; 8 MiB is what level 19 of the usual tools needs.
                 decoder.window_log_max(23).map_err(|_| ApiError::Encoding)?;
-                inflate(decoder, length)
+                inflate(decoder, length, |decoder| decoder.get_ref().len())
             }
         }
     }
@@ -100,12 +104,16 @@ fn unsupported() -> ApiError {
     )
 }
 
-/// How often larger than the wire the decoded body may be, once it is larger than [`FREE_BYTES`]. Logs shrink about
-/// tenfold; a bomb shrinks a thousandfold.
+/// How often larger than what was read of the wire the decoded body may be, once it is larger than [`FREE_BYTES`].
+/// Logs shrink about tenfold; a bomb shrinks a thousandfold, and is recognised after its first megabyte.
 const GREATEST_RATIO: usize = 100;
 const FREE_BYTES: usize = 1024 * 1024;
 
-fn inflate(mut decoder: impl Read, wire_bytes: usize) -> Result<Bytes, ApiError> {
+fn inflate<D: Read>(
+    mut decoder: D,
+    wire_bytes: usize,
+    unread: impl Fn(&D) -> usize,
+) -> Result<Bytes, ApiError> {
     let mut decoded = Vec::with_capacity((wire_bytes * 4).min(limits::DECODED_BYTES));
     let mut chunk = vec![0_u8; 64 * 1024];
     loop {
@@ -114,7 +122,8 @@ fn inflate(mut decoder: impl Read, wire_bytes: usize) -> Result<Bytes, ApiError>
             return Ok(decoded.into());
         }
         decoded.extend_from_slice(&chunk[..read]);
-        let bomb = decoded.len() > FREE_BYTES && decoded.len() / GREATEST_RATIO > wire_bytes;
+        let bomb =
+            decoded.len() > FREE_BYTES && decoded.len() / GREATEST_RATIO > wire_bytes - unread(&decoder);
         if decoded.len() > limits::DECODED_BYTES || bomb {
             return Err(ApiError::body_too_large("the decoded body"));
         }

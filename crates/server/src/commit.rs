@@ -30,8 +30,9 @@ const SHARED_EVENTS: usize = 5_000;
 /// Events that may wait in this process, over all orgs. Beyond, uploads are refused with 503.
 const WAITING_EVENTS: usize = 200_000;
 
-/// How long a transaction may take, over the statement timeouts: a database that no longer answers at all.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a transaction may take, over the statement timeouts: a database that no longer answers at all. Also how
+/// long an upload waits for its answer, so that a queue behind a silent database does not add up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// Commits uploads. Cheap to clone, one per process.
 #[derive(Clone)]
@@ -68,8 +69,8 @@ impl Committer {
         }))
     }
 
-    /// Commits a batch, alone or together with others of its org, and answers what became of its events. The work
-    /// goes on when the caller goes away.
+    /// Commits a batch, alone or together with others of its org, and answers what became of its events. A commit that
+    /// has begun goes on when the caller goes away; a batch that still waits then is left out.
     pub(crate) async fn commit(
         &self,
         org: OrgId,
@@ -82,11 +83,16 @@ impl Committer {
             let committer = self.clone();
             tokio::spawn(async move { committer.work().await });
         }
-        answered.await.unwrap_or_else(|_| {
-            Err(ApiError::Internal {
+        match tokio::time::timeout(COMMIT_TIMEOUT, answered).await {
+            Ok(Ok(counts)) => counts,
+            Ok(Err(_)) => Err(ApiError::Internal {
                 cause: "a commit task ended early".into(),
-            })
-        })
+            }),
+            Err(_) => Err(StoreError::NoAnswer {
+                waited: COMMIT_TIMEOUT,
+            }
+            .into()),
+        }
     }
 
     /// Takes group after group until nothing waits.
@@ -106,6 +112,9 @@ impl Committer {
     }
 
     async fn commit_group(&self, org: OrgId, group: Vec<Waiting>) {
+        if group.is_empty() {
+            return;
+        }
         let now = group.iter().map(|waiting| waiting.now).max().unwrap_or_default();
         let (batches, answers): (Vec<Batch>, Vec<_>) = group
             .into_iter()
@@ -208,15 +217,20 @@ impl Queue {
             return None;
         };
         let mut group = Vec::new();
-        let mut events = 0;
+        let (mut events, mut taken) = (0, 0);
         if let Some(line) = self.waiting.get_mut(&org) {
             while let Some(next) = line.front() {
                 let size = next.batch.events.len();
                 if !group.is_empty() && events + size > SHARED_EVENTS {
                     break;
                 }
-                events += size;
-                group.extend(line.pop_front());
+                taken += size;
+                let Some(next) = line.pop_front() else { break };
+                // Whoever has given up sends it again: storing it now would be work for nobody.
+                if !next.answer.is_closed() {
+                    events += size;
+                    group.push(next);
+                }
             }
             if line.is_empty() {
                 self.waiting.remove(&org);
@@ -224,7 +238,7 @@ impl Queue {
                 self.turns.push_back(org);
             }
         }
-        self.events -= events;
+        self.events -= taken;
         Some((org, group))
     }
 }
@@ -250,11 +264,31 @@ mod tests {
             rejected: 0,
             events: vec![event; events],
         };
+        let (answer, answered) = oneshot::channel();
+        // Somebody waits for as long as the test runs.
+        std::mem::forget(answered);
         Waiting {
             batch,
             now: DateTime::UNIX_EPOCH,
-            answer: oneshot::channel().0,
+            answer,
         }
+    }
+
+    #[test]
+    fn an_upload_that_nobody_waits_for_any_more_is_left_out() {
+        let mut queue = Queue::default();
+        let given_up = Waiting {
+            answer: oneshot::channel().0,
+            ..waiting(7)
+        };
+        queue.push(OrgId(1), given_up).unwrap();
+        queue.push(OrgId(1), waiting(3)).unwrap();
+        let group = queue.take().unwrap().1;
+        assert_eq!(
+            group.iter().map(|w| w.batch.events.len()).collect::<Vec<_>>(),
+            [3]
+        );
+        assert_eq!(queue.events, 0);
     }
 
     #[test]

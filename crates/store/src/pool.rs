@@ -165,15 +165,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::PoolTimeout`] when all are busy, [`StoreError::Unavailable`] when none can be made.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        let inner = &self.inner;
-        inner.pool.get().await.map_err(|error| {
-            StoreError::from_pool(
-                error,
-                inner.url.to_string(),
-                inner.options.wait_timeout,
-                inner.max_size,
-            )
-        })
+        let Inner {
+            pool, url, options, ..
+        } = &*self.inner;
+        // The pool's own limits hold per connection that it tries; behind a dead network it would try them all.
+        let limit = options.wait_timeout + options.create_timeout;
+        match tokio::time::timeout(limit, pool.get()).await {
+            Ok(got) => got.map_err(|error| {
+                StoreError::from_pool(error, url.to_string(), options.wait_timeout, self.inner.max_size)
+            }),
+            Err(_) => Err(StoreError::Unavailable {
+                address: url.to_string(),
+                reason: format!(
+                    "none of its connections answers within {:.0} s",
+                    limit.as_secs_f64()
+                ),
+                source: None,
+            }),
+        }
     }
 
     /// A connection outside the pool, with its own limits: for migrations, refreshes and whatever holds a session

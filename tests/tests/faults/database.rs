@@ -97,6 +97,14 @@ async fn d2_a_database_that_falls_silent_holds_no_request_for_longer_than_ten_se
     let member = deployment.member("ann").await;
     let files = deployment.server.open_files();
     under_load("D2", &deployment, async {
+        // So that the pool is full of connections that are about to die.
+        let mut warming = JoinSet::new();
+        for _ in 0..60 {
+            let url = deployment.server.url();
+            let request = http().get(format!("{url}/v1/scores")).bearer_auth(&member.token);
+            warming.spawn(async move { request.send().await.unwrap() });
+        }
+        warming.join_all().await;
         cable.set(Weather::BlackHole);
         let mut asking = JoinSet::new();
         for n in 0..40 {

@@ -133,6 +133,11 @@ pub(crate) const OWNED: &[Owned] = &[
         rooms: &["toolhub-store", "toolhub-e2e", "toolhub-bench"],
     },
     Owned {
+        crates: &["tokio-postgres"],
+        // The bench measures what the driver alone can do.
+        rooms: &["toolhub-store", "toolhub-bench"],
+    },
+    Owned {
         crates: &[
             "tokio-postgres-rustls",
             "deadpool-postgres",

@@ -1,0 +1,332 @@
+//! `bench ingest`: events per second over HTTP, beside what PostgreSQL takes when the rows come straight from a file.
+//!
+//! One run, one throw-away PostgreSQL, the same rows for all: (a) `COPY BINARY` into an identical table is the limit;
+//! (b) our HTTP path with large batches; (c) with small ones; (d) everything once more; (e) one `INSERT` per event with
+//! a commit of its own. Bodies and rows are prepared before the clock starts.
+
+mod rows;
+mod server;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use clap::Args;
+use model::Receipt;
+use tokio::task::JoinSet;
+use tokio_postgres::{Client, NoTls};
+
+use rows::Rows;
+use server::{Machine, Spent};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Events
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
+    /// Events of the measurement with one INSERT and one commit each
+    #[arg(long, default_value_t = 20_000)]
+    single: usize,
+    /// Lone batches of 50 events, for the latency
+    #[arg(long, default_value_t = 300)]
+    lone: usize,
+    /// How bodies are packed: zstd or identity
+    #[arg(long, default_value = "zstd", value_parser = ["zstd", "identity"])]
+    encoding: String,
+    /// The program [default: toolhub beside this one]
+    #[arg(long, value_name = "FILE")]
+    toolhub: Option<std::path::PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(arguments))
+}
+
+/// What one measurement found.
+struct Figure {
+    rows: usize,
+    took: Duration,
+    spent: Spent,
+}
+
+impl Figure {
+    fn per_second(&self) -> f64 {
+        count(self.rows) / self.took.as_secs_f64()
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_row = |spent: Duration| spent.as_secs_f64() * 1e6 / count(self.rows);
+        write!(
+            f,
+            "{:>9.0} rows/s   {:>6.1} us PostgreSQL, {:>6.1} us toolhub of processor per row   ({} rows, {:.1} s)",
+            self.per_second(),
+            per_row(self.spent.postgres),
+            per_row(self.spent.toolhub),
+            self.rows,
+            self.took.as_secs_f64()
+        )
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn count(n: usize) -> f64 {
+    n as f64
+}
+
+async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let machine = Machine::start(arguments.toolhub.as_deref()).await?;
+    let (sql, connection) = tokio_postgres::connect(machine.database_url(), NoTls).await?;
+    tokio::spawn(connection);
+    let rows = Rows::generate(arguments.events, &machine.people);
+    let packed = arguments.encoding == "zstd";
+    println!("{}", machine.description(&sql).await?);
+    println!(
+        "{} events of {} members; bodies: NDJSON, {}",
+        rows.len(),
+        machine.people.len(),
+        arguments.encoding
+    );
+
+    let copied = copy(&machine, &sql, &rows).await?;
+    println!("(a) COPY BINARY, 1 connection      {copied}");
+    sizes(&sql, "copy_limit").await?;
+    sql.batch_execute("drop table copy_limit; checkpoint").await?;
+
+    let large = Bodies::of(&rows, 5_000, packed)?;
+    let first = post(&machine, &large, 4).await?;
+    ensure!(
+        first.1.inserted == rows.len() as u64,
+        "not everything was new: {:?}",
+        first.1
+    );
+    println!("(b) batches of 5,000, 4 at a time  {}", first.0);
+    sizes(&sql, "usage_events").await?;
+    let again = post(&machine, &large, 4).await?;
+    ensure!(
+        again.1.duplicate == rows.len() as u64,
+        "not everything was known: {:?}",
+        again.1
+    );
+    println!("(d) the same again                 {}", again.0);
+    drop(large);
+
+    empty(&sql).await?;
+    let small = Bodies::of(&rows, 50, packed)?;
+    let shared = post(&machine, &small, 64).await?;
+    ensure!(
+        shared.1.inserted == rows.len() as u64,
+        "not everything was new: {:?}",
+        shared.1
+    );
+    println!("(c) batches of 50, 64 at a time    {}", shared.0);
+    let lone = lone(
+        &machine,
+        &Rows::generate_after(&rows, arguments.lone * 50, &machine.people),
+        packed,
+    )
+    .await?;
+    println!(
+        "    a lone batch of 50             p50 {:.1} ms, p99 {:.1} ms ({} batches)",
+        lone.0 * 1e3,
+        lone.1 * 1e3,
+        arguments.lone
+    );
+    empty(&sql).await?;
+    let single = single(&machine, &sql, &rows, arguments.single).await?;
+    println!("(e) one INSERT, one commit each    {single}");
+
+    println!();
+    let goal = |name: &str, figure: f64, goal: f64| {
+        let verdict = if figure >= goal { "reached" } else { "MISSED" };
+        println!("{name}: {figure:.2} (goal {goal:.2}) {verdict}");
+    };
+    goal("(b) / (a)", first.0.per_second() / copied.per_second(), 0.70);
+    goal("(c) / (a)", shared.0.per_second() / copied.per_second(), 0.40);
+    goal("(d) / (b)", again.0.per_second() / first.0.per_second(), 1.5);
+    goal("(b) / (e)", first.0.per_second() / single.per_second(), 50.0);
+    machine.stop().await
+}
+
+/// Removes everything that uploads wrote.
+async fn empty(sql: &Client) -> anyhow::Result<()> {
+    sql.batch_execute(
+        "truncate usage_events, usage_days, uploads, pending_scores; refresh materialized view tool_scores; checkpoint",
+    )
+    .await?;
+    Ok(())
+}
+
+/// (a)
+async fn copy(machine: &Machine, sql: &Client, rows: &Rows) -> anyhow::Result<Figure> {
+    use futures_util::SinkExt;
+
+    sql.batch_execute("create table copy_limit (like usage_events including all); checkpoint")
+        .await?;
+    let pieces = rows.as_copy();
+    let before = (Instant::now(), machine.spent()?);
+    let sink = sql
+        .copy_in(&format!(
+            "copy copy_limit ({}) from stdin (format binary)",
+            rows::COLUMNS
+        ))
+        .await?;
+    let mut sink = std::pin::pin!(sink);
+    for piece in pieces {
+        sink.send(piece).await?;
+    }
+    let copied = sink.finish().await?;
+    let figure = machine.figure(before, rows.len())?;
+    ensure!(copied == rows.len() as u64, "{copied} rows were copied");
+    Ok(figure)
+}
+
+/// (e)
+async fn single(machine: &Machine, sql: &Client, rows: &Rows, most: usize) -> anyhow::Result<Figure> {
+    sql.batch_execute("create table single_rows (like usage_events including all); checkpoint")
+        .await?;
+    let sample = most.min(rows.len());
+    let statements = rows.as_inserts("single_rows", sample);
+    let before = (Instant::now(), machine.spent()?);
+    for statement in &statements {
+        sql.batch_execute(statement).await?;
+    }
+    machine.figure(before, sample)
+}
+
+/// Uploads, ready to be sent.
+struct Bodies {
+    bodies: Vec<(String, usize, Bytes)>,
+    encoding: Option<&'static str>,
+}
+
+impl Bodies {
+    fn of(rows: &Rows, batch: usize, packed: bool) -> anyhow::Result<Bodies> {
+        let mut bodies = Vec::new();
+        for (token, events, body) in rows.as_bodies(batch) {
+            let body = if packed {
+                zstd::bulk::compress(&body, 3)?
+            } else {
+                body
+            };
+            bodies.push((token, events, body.into()));
+        }
+        Ok(Bodies {
+            bodies,
+            encoding: packed.then_some("zstd"),
+        })
+    }
+
+    fn request(&self, http: &reqwest::Client, url: &str, at: usize) -> reqwest::RequestBuilder {
+        let (token, _, body) = &self.bodies[at];
+        let mut request = http
+            .post(url)
+            .bearer_auth(token)
+            .header("content-type", "application/x-ndjson")
+            .body(body.clone());
+        if let Some(encoding) = self.encoding {
+            request = request.header("content-encoding", encoding);
+        }
+        request
+    }
+}
+
+/// (b), (c), (d): sends all bodies from so many connections.
+async fn post(machine: &Machine, bodies: &Bodies, connections: usize) -> anyhow::Result<(Figure, Receipt)> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(connections)
+        .build()?;
+    let url = format!("{}/v1/events", machine.url());
+    let next = Arc::new(AtomicUsize::new(0));
+    // The tasks outlive no borrow: they hold clones, and a clone of a body is a reference.
+    let shared = Arc::new(Bodies {
+        bodies: bodies.bodies.clone(),
+        encoding: bodies.encoding,
+    });
+    let before = (Instant::now(), machine.spent()?);
+    let mut senders = JoinSet::new();
+    for _ in 0..connections {
+        let (http, url, next, bodies) = (http.clone(), url.clone(), Arc::clone(&next), Arc::clone(&shared));
+        senders.spawn(async move {
+            let mut sum = Receipt::new(String::new(), true);
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= bodies.bodies.len() {
+                    return anyhow::Ok(sum);
+                }
+                let receipt = accepted(bodies.request(&http, &url, at)).await?;
+                sum.inserted += receipt.inserted;
+                sum.duplicate += receipt.duplicate;
+                sum.received += receipt.received;
+            }
+        });
+    }
+    let mut sum = Receipt::new(String::new(), true);
+    while let Some(sender) = senders.join_next().await {
+        let part = sender??;
+        sum.inserted += part.inserted;
+        sum.duplicate += part.duplicate;
+        sum.received += part.received;
+    }
+    let rows = bodies.bodies.iter().map(|(_, events, _)| events).sum();
+    Ok((machine.figure(before, rows)?, sum))
+}
+
+async fn accepted(request: reqwest::RequestBuilder) -> anyhow::Result<Receipt> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    let body = answer.bytes().await?;
+    if status != 200 {
+        bail!("{status}: {}", String::from_utf8_lossy(&body));
+    }
+    serde_json::from_slice(&body).context("a receipt")
+}
+
+/// The median and the 99th percentile of batches that come one after the other, in seconds.
+async fn lone(machine: &Machine, rows: &Rows, packed: bool) -> anyhow::Result<(f64, f64)> {
+    let bodies = Bodies::of(rows, 50, packed)?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let url = format!("{}/v1/events", machine.url());
+    let mut times = Vec::new();
+    for at in 0..bodies.bodies.len() {
+        let started = Instant::now();
+        accepted(bodies.request(&http, &url, at)).await?;
+        times.push(started.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    Ok((at(50), at(99)))
+}
+
+/// Bytes per event, of the table and of each index.
+async fn sizes(sql: &Client, table: &str) -> anyhow::Result<()> {
+    let asked = "select relname::text, pg_relation_size(c.oid)
+        from pg_class c where c.oid = $1::text::regclass
+            or c.oid in (select indexrelid from pg_index where indrelid = $1::text::regclass)
+        order by relkind desc, relname";
+    let counted = format!("select count(*) from {table}");
+    let rows: i64 = sql.query_one(&counted, &[]).await?.get(0);
+    let parts = sql.query(asked, &[&table]).await?;
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|row| {
+            format!(
+                "{} {}",
+                row.get::<_, String>(0),
+                row.get::<_, i64>(1) / rows.max(1)
+            )
+        })
+        .collect();
+    println!("    bytes per event: {}", parts.join(", "));
+    Ok(())
+}
