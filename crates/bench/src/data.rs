@@ -63,30 +63,50 @@ impl Data {
         if !known {
             // Under another name until it is full, so that an interrupted run leaves nothing that looks complete.
             let draft = format!("{name}_draft");
-            main.batch_execute(&format!("drop database if exists {draft} with (force)")).await?;
+            main.batch_execute(&format!("drop database if exists {draft} with (force)"))
+                .await?;
             main.batch_execute(&format!("create database {draft}")).await?;
             fill(&with_database(&server.url(), &draft)?, events).await?;
-            main.batch_execute(&format!("alter database {draft} rename to {name}")).await?;
+            main.batch_execute(&format!("alter database {draft} rename to {name}"))
+                .await?;
         }
         let store = Store::connect(&url, PoolOptions::default()).await?;
         let org = store.org_find("bench").await?;
         let member = store.member_find(org, "member-0").await?;
         let scopes = [Scope::Upload, Scope::Read];
-        let new = NewToken { name: "bench", scopes: &scopes, expires_at: None };
+        let new = NewToken {
+            name: "bench",
+            scopes: &scopes,
+            expires_at: None,
+        };
         let token = store.token_create(org, member, &new, now()).await?;
-        Ok(Data { client: connect(&url).await?, store, org, member, token, events })
+        Ok(Data {
+            client: connect(&url).await?,
+            store,
+            org,
+            member,
+            token,
+            events,
+        })
     }
 }
 
 /// The clock of the benchmarks.
-#[expect(clippy::disallowed_methods, reason = "a benchmark is an edge at which the clock is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is an edge at which the clock is read"
+)]
 pub(crate) fn now() -> chrono::DateTime<Utc> {
     Utc::now()
 }
 
 fn with_database(url: &str, name: &str) -> Result<String> {
-    let (base, parameters) = url.split_once('?').map_or((url, None), |(base, rest)| (base, Some(rest)));
-    let (base, _) = base.rsplit_once('/').context("the address of the server names a database")?;
+    let (base, parameters) = url
+        .split_once('?')
+        .map_or((url, None), |(base, rest)| (base, Some(rest)));
+    let (base, _) = base
+        .rsplit_once('/')
+        .context("the address of the server names a database")?;
     Ok(match parameters {
         Some(parameters) => format!("{base}/{name}?{parameters}"),
         None => format!("{base}/{name}"),
@@ -108,13 +128,21 @@ async fn fill(url: &str, events: u64) -> Result<()> {
     let mut first_member = None;
     for n in 0..MEMBERS {
         let member = store
-            .member_add(org, &format!("member-{n}"), MemberKind::Person, Role::Member, now())
+            .member_add(
+                org,
+                &format!("member-{n}"),
+                MemberKind::Person,
+                Role::Member,
+                now(),
+            )
             .await?;
         first_member.get_or_insert(member.0);
     }
     let client = connect(url).await?;
     client
-        .batch_execute("set maintenance_work_mem = '256MB'; set work_mem = '128MB'; set synchronous_commit = off")
+        .batch_execute(
+            "set maintenance_work_mem = '256MB'; set work_mem = '128MB'; set synchronous_commit = off",
+        )
         .await?;
     let indexes = client
         .query(
@@ -124,9 +152,13 @@ async fn fill(url: &str, events: u64) -> Result<()> {
         )
         .await?;
     for row in &indexes {
-        client.batch_execute(&format!("drop index {}", row.get::<_, &str>(0))).await?;
+        client
+            .batch_execute(&format!("drop index {}", row.get::<_, &str>(0)))
+            .await?;
     }
-    client.batch_execute("alter table usage_events drop constraint usage_events_pkey").await?;
+    client
+        .batch_execute("alter table usage_events drop constraint usage_events_pkey")
+        .await?;
     let sql = include_str!("data/events.sql")
         .replace("{org}", &org.0.to_string())
         .replace("{first_member}", &first_member.unwrap_or(1).to_string())
@@ -135,7 +167,8 @@ async fn fill(url: &str, events: u64) -> Result<()> {
     // Two halves at once: one processor each.
     let second = connect(url).await?;
     let half = |first: u64, last: u64| {
-        sql.replace("{first}", &first.to_string()).replace("{last}", &last.to_string())
+        sql.replace("{first}", &first.to_string())
+            .replace("{last}", &last.to_string())
     };
     let (lower, upper) = (half(0, events / 2 - 1), half(events / 2, events - 1));
     tokio::try_join!(client.batch_execute(&lower), second.batch_execute(&upper))?;
@@ -164,7 +197,10 @@ async fn fill(url: &str, events: u64) -> Result<()> {
         )
         .await?;
     client.batch_execute("vacuum analyze").await?;
-    println!("generated {events} events in {:.0} s", started.elapsed().as_secs_f64());
+    println!(
+        "generated {events} events in {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
     store.refresh().await?;
     Ok(())
 }

@@ -44,8 +44,14 @@ const ROUTES: [(&str, &[(&str, &str)]); 20] = [
     // Counted when asked for.
     ("/v1/events", &[("tool_id", "mcp:tool-4")]),
     ("/v1/events", &[("project", "project-3"), ("outcome", "failure")]),
-    ("/v1/leaderboards/tools", &[("window", "30d"), ("member", "member-7")]),
-    ("/v1/leaderboards/tools", &[("window", "30d"), ("project", "project-3")]),
+    (
+        "/v1/leaderboards/tools",
+        &[("window", "30d"), ("member", "member-7")],
+    ),
+    (
+        "/v1/leaderboards/tools",
+        &[("window", "30d"), ("project", "project-3")],
+    ),
     ("/v1/dead-weight", &[("member", "member-7")]),
     ("/v1/scores/mcp:tool-48", &[]),
 ];
@@ -65,10 +71,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
             async { drop(stopped.await) },
         ));
         let asking = Arc::new(Server::new(&url, Some(data.token.clone()))?);
-        println!("\n{} events, {} clients at once: p50 and p99 in ms", data.events, arguments.clients);
+        println!(
+            "\n{} events, {} clients at once: p50 and p99 in ms",
+            data.events, arguments.clients
+        );
         for (path, query) in ROUTES {
             let (p50, p99) = measure(&asking, path, query, arguments).await?;
-            let words: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let words: Vec<String> = query
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
             println!(
                 "  {:<60} {:>8.1} {:>8.1}",
                 format!("{path} {}", words.join(" ")),
@@ -93,7 +105,10 @@ async fn measure(
     for _ in 0..arguments.clients {
         let (server, requests) = (server.clone(), arguments.requests);
         clients.spawn(async move {
-            let query: Vec<(&str, String)> = query.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+            let query: Vec<(&str, String)> = query
+                .iter()
+                .map(|(key, value)| (*key, (*value).to_owned()))
+                .collect();
             let mut times = Vec::with_capacity(requests);
             // The first opens the connection.
             server.get(path, &query).await?;

@@ -55,16 +55,25 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         line("the bare query over the index", bare, None);
         line("refresh of the scores", ours, Some((bare, "of the bare query")));
         line("refresh of the boards", boards, Some((bare, "of the bare query")));
-        line("from the last commit to scores that hold it", latency(&data).await?, None);
+        line(
+            "from the last commit to scores that hold it",
+            latency(&data).await?,
+            None,
+        );
         if events <= 1_000_000 {
             let (tools, took) = timed(read_everything(&data)).await?;
-            line(&format!("reading every row to aggregate {tools} tools"), took, Some((ours, "of the refresh")));
+            line(
+                &format!("reading every row to aggregate {tools} tools"),
+                took,
+                Some((ours, "of the refresh")),
+            );
         }
         let alone = ingest_rate(&data, false).await?;
         let beside = ingest_rate(&data, true).await?;
         println!(
             "  {:<52} {alone:>9.0} events/s alone, {beside:.0} while refreshing: {:.2} of it",
-            "ingest of batches of 1,000", beside / alone
+            "ingest of batches of 1,000",
+            beside / alone
         );
         scores.push((events, ours));
     }

@@ -8,8 +8,8 @@ use chrono::NaiveDate;
 use model::{OrgId, api::DeadWeightRow};
 use tokio_postgres::{Row, types::Type};
 
-pub use self::verdict::Verdict;
 use self::verdict::Facts;
+pub use self::verdict::Verdict;
 use crate::{
     Store, StoreError,
     page::{self, Page},
@@ -109,7 +109,10 @@ impl Store {
             let weight = |facts: &Facts| Reverse((facts.context_bytes, facts.sessions_loaded));
             (weight(a), a.last_used_at, &a.tool_id).cmp(&(weight(b), b.last_used_at, &b.tool_id))
         });
-        let (skip, take) = (usize::try_from(offset).unwrap_or(0), usize::try_from(limit).unwrap_or(usize::MAX));
+        let (skip, take) = (
+            usize::try_from(offset).unwrap_or(0),
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        );
         let more = judged.len() > skip.saturating_add(take);
         let page: Vec<_> = judged.into_iter().skip(skip).take(take).collect();
         let tools: Vec<&str> = page.iter().map(|(facts, ..)| facts.tool_id.as_str()).collect();
@@ -123,7 +126,11 @@ impl Store {
         let rows = page.into_iter().map(|(facts, verdict, reason)| {
             let (members_installed, installed_by) = installed.remove(&facts.tool_id).unwrap_or_default();
             DeadWeightRow {
-                kind: facts.tool_id.split_once(':').map_or("", |(kind, _)| kind).to_owned(),
+                kind: facts
+                    .tool_id
+                    .split_once(':')
+                    .map_or("", |(kind, _)| kind)
+                    .to_owned(),
                 last_used_at: facts.last_used_at,
                 events: facts.events,
                 members: facts.members,

@@ -31,7 +31,11 @@ pub struct EventFilter {
 impl EventFilter {
     /// The statement that finds such events without walking through all others.
     fn statement(&self) -> &'static str {
-        let indexed = [self.tool_id.is_some(), self.member.is_some(), self.outcome.is_some()];
+        let indexed = [
+            self.tool_id.is_some(),
+            self.member.is_some(),
+            self.outcome.is_some(),
+        ];
         let combined = indexed.into_iter().filter(|given| *given).count() > 1;
         if self.session.is_none() && (combined || self.project.is_some()) {
             include_str!("events/by_day.sql")
@@ -63,11 +67,18 @@ impl Store {
             None => None,
             Some(handle) => {
                 let statement = client
-                    .prepare_cached("-- events::member\nselect member_id from members where org_id = $1 and handle = $2")
+                    .prepare_cached(
+                        "-- events::member\nselect member_id from members where org_id = $1 and handle = $2",
+                    )
                     .await?;
                 match client.query_opt(&statement, &[&org.0, handle]).await? {
                     Some(row) => Some(row.try_get::<_, i64>(0)?),
-                    None => return Ok(Page { rows: Vec::new(), next_cursor: None }),
+                    None => {
+                        return Ok(Page {
+                            rows: Vec::new(),
+                            next_cursor: None,
+                        });
+                    }
                 }
             }
         };

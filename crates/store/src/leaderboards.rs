@@ -172,7 +172,16 @@ impl Store {
             client
                 .query(
                     &statement,
-                    &[&org.0, &board.as_str(), &days, &builtins, &kind, &least, &offset, &rows_wanted],
+                    &[
+                        &org.0,
+                        &board.as_str(),
+                        &days,
+                        &builtins,
+                        &kind,
+                        &least,
+                        &offset,
+                        &rows_wanted,
+                    ],
                 )
                 .await?
         } else {

@@ -215,7 +215,10 @@ impl Store {
         let statement = client
             .prepare_cached("-- refresh::as_of\nselect started_at from score_refresh where view_name = $1")
             .await?;
-        Ok(client.query_one(&statement, &[&view.as_str()]).await?.try_get(0)?)
+        Ok(client
+            .query_one(&statement, &[&view.as_str()])
+            .await?
+            .try_get(0)?)
     }
 
     /// What lacks something, in any org. `today` is the UTC day on which windows should end.

@@ -46,20 +46,31 @@ impl Store {
         let client = self.client().await?;
         let first_day = window.first_day(
             client
-                .query_one("-- tool_detail::today\nselect today from score_refresh where view_name = 'board_scores'", &[])
+                .query_one(
+                    "-- tool_detail::today\nselect today from score_refresh where view_name = 'board_scores'",
+                    &[],
+                )
                 .await?
                 .try_get(0)?,
         );
         let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
         // Planned with these very values: a rare tool and the most used one are read differently.
-        let of_tool = [(&org.0 as _, Type::INT8), (&tool_id as _, Type::TEXT), (&since as _, Type::TIMESTAMPTZ)];
+        let of_tool = [
+            (&org.0 as _, Type::INT8),
+            (&tool_id as _, Type::TEXT),
+            (&since as _, Type::TIMESTAMPTZ),
+        ];
         let events = client
             .query_typed(include_str!("tool_detail/events.sql"), &of_tool)
             .await?;
         let durations = client
             .query_typed(include_str!("tool_detail/durations.sql"), &of_tool)
             .await?;
-        let of_tool = [(&org.0 as _, Type::INT8), (&tool_id as _, Type::TEXT), (&first_day as _, Type::DATE)];
+        let of_tool = [
+            (&org.0 as _, Type::INT8),
+            (&tool_id as _, Type::TEXT),
+            (&first_day as _, Type::DATE),
+        ];
         let days = client
             .query_typed(include_str!("tool_detail/days.sql"), &of_tool)
             .await?;
@@ -76,7 +87,11 @@ impl Store {
             by_member: Vec::new(),
             by_project: Vec::new(),
             daily: Vec::new(),
-            durations: Durations { p50: percentile(0), p90: percentile(1), p99: percentile(2) },
+            durations: Durations {
+                p50: percentile(0),
+                p90: percentile(1),
+                p99: percentile(2),
+            },
         };
         for row in &events {
             match row.try_get::<_, &str>(0)? {

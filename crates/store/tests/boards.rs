@@ -33,7 +33,11 @@ fn event(tool: &str, verdict: Verdict, days_ago: i64, duration_ms: i64, project:
         uuid: Some(Uuid::new_v4().to_string()),
         duration_ms: Some(duration_ms),
         project: project.map(str::to_owned),
-        ..Event::new(ToolId::parse(tool).unwrap(), verdict, now() - TimeDelta::days(days_ago))
+        ..Event::new(
+            ToolId::parse(tool).unwrap(),
+            verdict,
+            now() - TimeDelta::days(days_ago),
+        )
     }
 }
 
@@ -64,12 +68,18 @@ async fn board(
     window: Window,
     filter: BoardFilter,
 ) -> Vec<LeaderboardRow> {
-    let ranking = store.leaderboard(org, board, window, &filter, None, 50).await.unwrap();
+    let ranking = store
+        .leaderboard(org, board, window, &filter, None, 50)
+        .await
+        .unwrap();
     ranking.page.rows
 }
 
 fn all_kinds() -> BoardFilter {
-    BoardFilter { kind: Some("all".to_owned()), ..BoardFilter::default() }
+    BoardFilter {
+        kind: Some("all".to_owned()),
+        ..BoardFilter::default()
+    }
 }
 
 /// Ann and Bob in two projects over half a year, with built-ins and failures.
@@ -79,8 +89,13 @@ async fn team(store: &Store) -> OrgId {
         let member = add(store, org, handle).await;
         let events = (0..180_i64)
             .map(|n| {
-                let tool = ["mcp:a", "skill:b", "builtin:Bash", "mcp:c"][usize::try_from((n + shift) % 4).unwrap()];
-                let verdict = if n % 5 == 0 { Verdict::because(Reason::Error) } else { Verdict::SUCCESS };
+                let tool =
+                    ["mcp:a", "skill:b", "builtin:Bash", "mcp:c"][usize::try_from((n + shift) % 4).unwrap()];
+                let verdict = if n % 5 == 0 {
+                    Verdict::because(Reason::Error)
+                } else {
+                    Verdict::SUCCESS
+                };
                 let project = [Some("web"), Some("api"), None][usize::try_from(n % 3).unwrap()];
                 event(tool, verdict, n, (n * 37) % 101, project)
             })
@@ -105,13 +120,19 @@ async fn boards_look_at_their_window_and_leave_builtins_out_unless_asked() {
     send(&store, org, ann, events).await;
     refresh(&store).await;
     let tools = async |window, kind: Option<&str>| -> Vec<String> {
-        let filter = BoardFilter { kind: kind.map(str::to_owned), ..BoardFilter::default() };
+        let filter = BoardFilter {
+            kind: kind.map(str::to_owned),
+            ..BoardFilter::default()
+        };
         let rows = board(&store, org, Board::Tools, window, filter).await;
         rows.into_iter().filter_map(|row| row.tool_id).collect()
     };
     assert_eq!(tools(Window::Month, None).await, ["skill:new"]);
     assert_eq!(tools(Window::All, None).await, ["skill:new", "skill:old"]);
-    assert_eq!(tools(Window::Month, Some("all")).await, ["builtin:Bash", "skill:new"]);
+    assert_eq!(
+        tools(Window::Month, Some("all")).await,
+        ["builtin:Bash", "skill:new"]
+    );
     assert_eq!(tools(Window::Month, Some("builtin")).await, ["builtin:Bash"]);
 }
 
@@ -122,7 +143,11 @@ async fn the_first_day_of_a_window_begins_at_midnight_utc() {
     let org = store.org_create("acme", now()).await.unwrap();
     let ann = add(&store, org, "ann").await;
     let at = |tool: &str, time: &str| {
-        Event::new(ToolId::parse(tool).unwrap(), Verdict::SUCCESS, time.parse().unwrap())
+        Event::new(
+            ToolId::parse(tool).unwrap(),
+            Verdict::SUCCESS,
+            time.parse().unwrap(),
+        )
     };
     let events = vec![
         at("skill:inside", "2026-10-26T00:00:00Z"),
@@ -146,7 +171,11 @@ async fn a_board_counted_when_asked_for_equals_the_one_that_is_kept() {
     let events = (0..200_i64)
         .map(|n| {
             let tool = ["mcp:a", "skill:b", "builtin:Bash"][usize::try_from(n % 3).unwrap()];
-            let verdict = if n % 5 == 0 { Verdict::because(Reason::Error) } else { Verdict::SUCCESS };
+            let verdict = if n % 5 == 0 {
+                Verdict::because(Reason::Error)
+            } else {
+                Verdict::SUCCESS
+            };
             event(tool, verdict, n, (n * 37) % 101, Some("web"))
         })
         .collect();
@@ -155,11 +184,21 @@ async fn a_board_counted_when_asked_for_equals_the_one_that_is_kept() {
     for window in Window::ALL {
         for subject in [Board::Tools, Board::Members, Board::Projects] {
             for kind in [None, Some("all".to_owned())] {
-                let kept = BoardFilter { kind, ..BoardFilter::default() };
-                let live = BoardFilter { project: Some("web".to_owned()), ..kept.clone() };
+                let kept = BoardFilter {
+                    kind,
+                    ..BoardFilter::default()
+                };
+                let live = BoardFilter {
+                    project: Some("web".to_owned()),
+                    ..kept.clone()
+                };
                 let kept = board(&store, org, subject, window, kept).await;
                 assert!(!kept.is_empty());
-                assert_eq!(board(&store, org, subject, window, live).await, kept, "{subject:?} {window:?}");
+                assert_eq!(
+                    board(&store, org, subject, window, live).await,
+                    kept,
+                    "{subject:?} {window:?}"
+                );
             }
         }
     }
@@ -195,13 +234,20 @@ async fn members_rank_by_how_many_tools_they_use_and_not_by_volume() {
     let store = database.store().await;
     let org = store.org_create("acme", now()).await.unwrap();
     let (loud, broad) = (add(&store, org, "loud").await, add(&store, org, "broad").await);
-    let many = (0..50).map(|_| event("mcp:a", Verdict::SUCCESS, 1, 5, None)).collect();
+    let many = (0..50)
+        .map(|_| event("mcp:a", Verdict::SUCCESS, 1, 5, None))
+        .collect();
     send(&store, org, loud, many).await;
-    let few = ["mcp:a", "mcp:b"].map(|tool| event(tool, Verdict::SUCCESS, 1, 5, None)).to_vec();
+    let few = ["mcp:a", "mcp:b"]
+        .map(|tool| event(tool, Verdict::SUCCESS, 1, 5, None))
+        .to_vec();
     send(&store, org, broad, few).await;
     refresh(&store).await;
     let rows = board(&store, org, Board::Members, Window::Month, BoardFilter::default()).await;
-    let ranked: Vec<_> = rows.iter().map(|row| (row.rank, row.member.as_deref().unwrap(), row.tools.unwrap())).collect();
+    let ranked: Vec<_> = rows
+        .iter()
+        .map(|row| (row.rank, row.member.as_deref().unwrap(), row.tools.unwrap()))
+        .collect();
     assert_eq!(ranked, [(1, "broad", 2), (2, "loud", 1)]);
 }
 
@@ -211,13 +257,23 @@ async fn ties_and_pages_are_stable() {
     let store = database.store().await;
     let org = store.org_create("acme", now()).await.unwrap();
     let ann = add(&store, org, "ann").await;
-    let events = (0..30).rev().map(|n| event(&format!("mcp:s{n:02}"), Verdict::SUCCESS, 1, 5, None)).collect();
+    let events = (0..30)
+        .rev()
+        .map(|n| event(&format!("mcp:s{n:02}"), Verdict::SUCCESS, 1, 5, None))
+        .collect();
     send(&store, org, ann, events).await;
     refresh(&store).await;
     let (mut tools, mut ranks, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
         let ranking = store
-            .leaderboard(org, Board::Tools, Window::Week, &BoardFilter::default(), cursor.as_deref(), 7)
+            .leaderboard(
+                org,
+                Board::Tools,
+                Window::Week,
+                &BoardFilter::default(),
+                cursor.as_deref(),
+                7,
+            )
             .await
             .unwrap();
         ranks.extend(ranking.page.rows.iter().map(|row| row.rank));
@@ -237,29 +293,55 @@ async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out(
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let org = team(&store).await;
-    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
     tokio::spawn(connection);
-    client.batch_execute("update orgs set show_names = false").await.unwrap();
+    client
+        .batch_execute("update orgs set show_names = false")
+        .await
+        .unwrap();
     let names = async |filter: BoardFilter| -> Vec<String> {
         let rows = board(&store, org, Board::Members, Window::Month, filter).await;
         rows.into_iter().filter_map(|row| row.member).collect()
     };
     let hidden = names(all_kinds()).await;
     assert_eq!(hidden.len(), 2);
-    assert!(hidden.iter().all(|name| name.starts_with("member-") && name.len() == 17), "{hidden:?}");
+    assert!(
+        hidden
+            .iter()
+            .all(|name| name.starts_with("member-") && name.len() == 17),
+        "{hidden:?}"
+    );
     assert_ne!(hidden[0], hidden[1]);
     assert_eq!(names(all_kinds()).await, hidden);
-    let of_project = BoardFilter { project: Some("web".to_owned()), ..all_kinds() };
+    let of_project = BoardFilter {
+        project: Some("web".to_owned()),
+        ..all_kinds()
+    };
     let mut elsewhere = names(of_project).await;
     elsewhere.sort();
     let mut sorted = hidden.clone();
     sorted.sort();
-    assert_eq!(elsewhere, sorted, "the same pseudonyms on a board that is counted when asked for");
-    let asking = BoardFilter { member: Some("ann".to_owned()), ..all_kinds() };
-    let refused = store.leaderboard(org, Board::Members, Window::Month, &asking, None, 5).await;
-    assert!(matches!(refused, Err(StoreError::Invalid(_))), "a pseudonym cannot be looked up");
+    assert_eq!(
+        elsewhere, sorted,
+        "the same pseudonyms on a board that is counted when asked for"
+    );
+    let asking = BoardFilter {
+        member: Some("ann".to_owned()),
+        ..all_kinds()
+    };
+    let refused = store
+        .leaderboard(org, Board::Members, Window::Month, &asking, None, 5)
+        .await;
+    assert!(
+        matches!(refused, Err(StoreError::Invalid(_))),
+        "a pseudonym cannot be looked up"
+    );
     client
-        .batch_execute("update orgs set show_names = true; update members set board_opt_out = true where handle = 'ann'")
+        .batch_execute(
+            "update orgs set show_names = true; update members set board_opt_out = true where handle = 'ann'",
+        )
         .await
         .unwrap();
     assert_eq!(names(all_kinds()).await, ["bob"]);

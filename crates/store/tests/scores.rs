@@ -9,8 +9,8 @@ use model::{
 };
 use store::{
     Store,
-    ingest::Batch,
     dead_weight::{Audit, Show},
+    ingest::Batch,
     refresh::{Refresh, View},
     testing::TestDatabase,
 };
@@ -42,7 +42,10 @@ fn event(tool: &str, verdict: Verdict, duration_ms: Option<i64>, days_ago: i64) 
 }
 
 async fn scores(store: &Store) -> Refresh {
-    store.refresh_view(View::Scores, now().date_naive()).await.unwrap()
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap()
 }
 
 async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
@@ -191,9 +194,18 @@ async fn dead_weight_is_what_nobody_used_in_the_window() {
     )
     .await;
     scores(&store).await;
-    store.refresh_view(View::Boards, now().date_naive()).await.unwrap();
+    store
+        .refresh_view(View::Boards, now().date_naive())
+        .await
+        .unwrap();
     let dead = async |days: i64| -> Vec<String> {
-        let audit = Audit { days, kind: None, project: None, member: None, show: Show::WithoutEvents };
+        let audit = Audit {
+            days,
+            kind: None,
+            project: None,
+            member: None,
+            show: Show::WithoutEvents,
+        };
         let page = store.dead_weight(org, &audit, None, 50).await.unwrap();
         page.rows.into_iter().map(|row| row.tool_id).collect()
     };
@@ -204,7 +216,10 @@ async fn dead_weight_is_what_nobody_used_in_the_window() {
 
 /// Every row of a query, as text.
 async fn rows(client: &tokio_postgres::Client, sql: &str) -> Vec<String> {
-    let rows = client.query(&format!("select (r.*)::text from ({sql}) r order by 1"), &[]).await.unwrap();
+    let rows = client
+        .query(&format!("select (r.*)::text from ({sql}) r order by 1"), &[])
+        .await
+        .unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -228,18 +243,29 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let (org, ann) = acme(&store).await;
-    let bob = store.member_add(org, "bob", MemberKind::Person, Role::Member, now()).await.unwrap();
-    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
+    let bob = store
+        .member_add(org, "bob", MemberKind::Person, Role::Member, now())
+        .await
+        .unwrap();
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     // A small generator of our own: the same events in every run, so that a failure can be looked at.
     let mut state = 0x9e37_79b9_u64;
     let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     let verdicts = [
-        Verdict::SUCCESS, Verdict::UNANSWERED, Verdict::UNKNOWN, Verdict::because(Reason::Error),
-        Verdict::because(Reason::UnknownTool), Verdict::because(Reason::Rejected),
+        Verdict::SUCCESS,
+        Verdict::UNANSWERED,
+        Verdict::UNKNOWN,
+        Verdict::because(Reason::Error),
+        Verdict::because(Reason::UnknownTool),
+        Verdict::because(Reason::Rejected),
     ];
     for round in 0..12 {
         for member in [ann, bob] {
@@ -265,11 +291,25 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
         }
         if round % 4 == 3 {
             // As a deletion does it: events first, then the member's days.
-            client.batch_execute("delete from usage_events where substr(uuid, 7)::int % 7 = 3").await.unwrap();
-            assert!(store.rebuild().await.unwrap().differences > 0, "a deletion by hand is seen");
+            client
+                .batch_execute("delete from usage_events where substr(uuid, 7)::int % 7 = 3")
+                .await
+                .unwrap();
+            assert!(
+                store.rebuild().await.unwrap().differences > 0,
+                "a deletion by hand is seen"
+            );
         }
         scores(&store).await;
-        assert_eq!(rows(&client, SCORED).await, rows(&client, PLAIN).await, "after round {round}");
-        assert_eq!(store.rebuild().await.unwrap().differences, 0, "after round {round}");
+        assert_eq!(
+            rows(&client, SCORED).await,
+            rows(&client, PLAIN).await,
+            "after round {round}"
+        );
+        assert_eq!(
+            store.rebuild().await.unwrap().differences,
+            0,
+            "after round {round}"
+        );
     }
 }

@@ -142,7 +142,13 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
     let durations = &answer.durations;
     let took = |ms: Option<f64>| Cell::millis(ms).human().to_owned();
     let mut notes = notes(answer.as_of, None, now);
-    notes.insert(0, format!("window {} (UTC days); `ever` is the score", model::text::clean(&answer.window)));
+    notes.insert(
+        0,
+        format!(
+            "window {} (UTC days); `ever` is the score",
+            model::text::clean(&answer.window)
+        ),
+    );
     notes.push(format!(
         "half of the calls took at most {}, nine in ten {}, all but one in a hundred {}",
         took(durations.p50),

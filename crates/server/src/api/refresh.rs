@@ -33,7 +33,9 @@ pub(crate) async fn get(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<RefreshState>, ApiError> {
     let wait = Duration::from_secs(parameters.wait.unwrap_or(0)).min(GREATEST_WAIT);
-    Ok(Json(wait_until_fresh(&app, caller.org, View::Scores, wait).await?))
+    Ok(Json(
+        wait_until_fresh(&app, caller.org, View::Scores, wait).await?,
+    ))
 }
 
 /// When a view was last refreshed; with `fresh` after waiting, as long as a request may, until it holds everything

@@ -116,15 +116,24 @@ impl Facts {
         if known_days < new_days {
             return (
                 Verdict::TooNew,
-                format!("known since {}, fewer than {new_days} days; {used}", self.known_since.date_naive()),
+                format!(
+                    "known since {}, fewer than {new_days} days; {used}",
+                    self.known_since.date_naive()
+                ),
             );
         }
         match self.sessions_loaded {
-            0 if self.installed => (Verdict::NeverLoaded, format!("installed, loaded in no session; {used}")),
+            0 if self.installed => (
+                Verdict::NeverLoaded,
+                format!("installed, loaded in no session; {used}"),
+            ),
             0 => (Verdict::NeverLoaded, format!("loaded in no session; {used}")),
             some if some < LEAST_SESSIONS => (
                 Verdict::TooLittleEvidence,
-                format!("loaded in {}, fewer than {LEAST_SESSIONS}; {used}", count(some, "session")),
+                format!(
+                    "loaded in {}, fewer than {LEAST_SESSIONS}; {used}",
+                    count(some, "session")
+                ),
             ),
             some => (
                 Verdict::Unused,
@@ -144,7 +153,9 @@ impl Facts {
             let unknown = self.unknown_tool;
             return (
                 Verdict::Phantom,
-                format!("{unknown} of {calls} answered that there is no such tool; never loaded or installed"),
+                format!(
+                    "{unknown} of {calls} answered that there is no such tool; never loaded or installed"
+                ),
             );
         }
         if decided < LEAST_DECIDED {
@@ -185,7 +196,11 @@ pub(super) fn first_day(days: i64, today: NaiveDate) -> NaiveDate {
 }
 
 fn count(n: i64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +232,13 @@ mod tests {
     }
 
     fn called(successes: i64, failures: i64) -> Facts {
-        Facts { events: successes + failures, successes, failures, members: 2, ..silent() }
+        Facts {
+            events: successes + failures,
+            successes,
+            failures,
+            members: 2,
+            ..silent()
+        }
     }
 
     #[test]
@@ -225,17 +246,67 @@ mod tests {
         let new = "2026-10-20T00:00:00Z".parse().unwrap();
         for (facts, verdict) in [
             (silent(), Verdict::Unused),
-            (Facts { sessions_loaded: 0, ..silent() }, Verdict::NeverLoaded),
-            (Facts { known_since: new, ..silent() }, Verdict::TooNew),
-            (Facts { sessions_loaded: 2, ..silent() }, Verdict::TooLittleEvidence),
+            (
+                Facts {
+                    sessions_loaded: 0,
+                    ..silent()
+                },
+                Verdict::NeverLoaded,
+            ),
+            (
+                Facts {
+                    known_since: new,
+                    ..silent()
+                },
+                Verdict::TooNew,
+            ),
+            (
+                Facts {
+                    sessions_loaded: 2,
+                    ..silent()
+                },
+                Verdict::TooLittleEvidence,
+            ),
             (called(3, 1), Verdict::TooLittleEvidence),
             (called(1, 9), Verdict::Failing),
             (called(2, 8), Verdict::InUse),
-            (Facts { members: 1, ..called(9, 0) }, Verdict::SingleUser),
-            (Facts { members: 1, active_members: 1, ..called(9, 0) }, Verdict::InUse),
-            (Facts { unknown_tool: 9, ever_loaded: false, ..called(0, 9) }, Verdict::Phantom),
-            (Facts { unknown_tool: 9, ..called(0, 9) }, Verdict::Failing),
-            (Facts { known_since: new, ..called(9, 0) }, Verdict::InUse),
+            (
+                Facts {
+                    members: 1,
+                    ..called(9, 0)
+                },
+                Verdict::SingleUser,
+            ),
+            (
+                Facts {
+                    members: 1,
+                    active_members: 1,
+                    ..called(9, 0)
+                },
+                Verdict::InUse,
+            ),
+            (
+                Facts {
+                    unknown_tool: 9,
+                    ever_loaded: false,
+                    ..called(0, 9)
+                },
+                Verdict::Phantom,
+            ),
+            (
+                Facts {
+                    unknown_tool: 9,
+                    ..called(0, 9)
+                },
+                Verdict::Failing,
+            ),
+            (
+                Facts {
+                    known_since: new,
+                    ..called(9, 0)
+                },
+                Verdict::InUse,
+            ),
         ] {
             let (found, reason) = facts.judge(30, today());
             assert_eq!(found, verdict, "{reason}");
@@ -244,9 +315,15 @@ mod tests {
 
     #[test]
     fn a_tool_is_new_for_the_length_of_the_window_but_not_for_ever() {
-        let known = |since: &str| Facts { known_since: since.parse().unwrap(), ..silent() };
+        let known = |since: &str| Facts {
+            known_since: since.parse().unwrap(),
+            ..silent()
+        };
         assert_eq!(known("2026-10-26T00:00:00Z").judge(7, today()).0, Verdict::TooNew);
         assert_eq!(known("2026-10-25T00:00:00Z").judge(7, today()).0, Verdict::Unused);
-        assert_eq!(known("2026-10-02T00:00:00Z").judge(365, today()).0, Verdict::Unused);
+        assert_eq!(
+            known("2026-10-02T00:00:00Z").judge(365, today()).0,
+            Verdict::Unused
+        );
     }
 }
