@@ -11,7 +11,11 @@ use model::{
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use server::Config;
-use store::{Store, team::NewToken, testing::TestDatabase};
+use store::{
+    Store,
+    team::NewToken,
+    testing::{Beside, TestDatabase},
+};
 
 use crate::Answer;
 
@@ -63,11 +67,19 @@ impl Hub {
     /// # Panics
     /// When there is no PostgreSQL to test with.
     pub async fn start_with(config: Config) -> Hub {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        Hub::start_at(listener, config).await
+    }
+
+    /// Starts a server on a socket that is bound already.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL to test with.
+    pub async fn start_at(listener: TcpListener, config: Config) -> Hub {
         // Whoever comes second finds the same provider installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = TestDatabase::new().await;
         let store = database.store().await;
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         tokio::spawn(server::serve(
             store.clone(),
@@ -103,9 +115,9 @@ impl Hub {
         format!("http://{address}")
     }
 
-    /// The address of the database, for a test that speaks to it as somebody else.
-    pub fn database_url(&self) -> &str {
-        self.database.url()
+    /// A session on the database beside the server.
+    pub async fn beside(&self) -> Beside {
+        Beside::of(self.database.url()).await
     }
 
     /// Makes an org.

@@ -95,6 +95,7 @@ struct State {
     published: Vec<Key>,
     fetches: usize,
     down: bool,
+    claims: Value,
 }
 
 impl CiIssuer {
@@ -112,6 +113,7 @@ impl CiIssuer {
             published: vec![Key::First],
             fetches: 0,
             down: false,
+            claims: Value::Null,
         }));
         let issuer = CiIssuer {
             url: url.clone(),
@@ -136,6 +138,13 @@ impl CiIssuer {
         self.lock().down = down;
     }
 
+    /// Gives whoever asks as a CI run does, with the bearer `run`, an identity with these claims, for the audience asked
+    /// for. Answers where to ask.
+    pub fn give(&self, claims: Value) -> String {
+        self.lock().claims = claims;
+        format!("{}/id-token?api-version=1", self.url)
+    }
+
     /// How often its keys were asked for.
     pub fn fetches(&self) -> usize {
         self.lock().fetches
@@ -150,14 +159,29 @@ async fn answer(stream: TcpStream, url: &str, state: &Mutex<State>) -> Option<()
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
     stream.read_line(&mut request).await.ok()?;
-    let mut line = String::new();
+    let (mut line, mut headers) = (String::new(), String::new());
     while stream.read_line(&mut line).await.ok()? > 2 {
+        headers.push_str(&line.to_lowercase());
         line.clear();
     }
     let (status, body) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.down {
             ("500 Internal Server Error", json!({}))
+        } else if request.contains("/id-token?") && headers.contains("authorization: bearer run\r\n") {
+            let audience = request
+                .split("&audience=")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next());
+            let audience = audience
+                .unwrap_or_default()
+                .replace("%3A", ":")
+                .replace("%2F", "/");
+            let mut claims = state.claims.clone();
+            claims["aud"] = json!(audience);
+            ("200 OK", json!({ "value": Key::First.sign(&claims) }))
+        } else if request.contains("/id-token?") {
+            ("401 Unauthorized", json!({}))
         } else if request.contains("/.well-known/openid-configuration") {
             (
                 "200 OK",

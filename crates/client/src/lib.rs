@@ -23,6 +23,8 @@ pub mod installed;
 mod inventory;
 pub mod journal;
 pub mod plan;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 pub mod project;
 pub mod read;
 mod receipt;

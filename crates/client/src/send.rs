@@ -159,8 +159,10 @@ impl Sender {
         let mut delivery = Delivery::default();
         let mut pieces = vec![batch];
         while let Some(piece) = pieces.pop() {
-            #[cfg(feature = "planted-advance-before-receipt")]
-            drop(self.remember(&piece));
+            #[cfg(feature = "planted-bugs")]
+            if crate::planted::is("advance_before_receipt") {
+                drop(self.remember(&piece));
+            }
             match self.post(&piece).await {
                 Ok(Sent::Accepted(receipt)) => {
                     // Rejected events are not written down, so that a resumed run tells of them again.

@@ -9,7 +9,8 @@
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::atomic::{AtomicU32, Ordering},
+    num::NonZeroU32,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use governor::{
@@ -26,8 +27,8 @@ const GREATEST_KEYS: usize = 50_000;
 const SHARED_KEYS: u64 = 4_096;
 /// How often the number of keys is looked at, in requests.
 const SWEEP_EVERY: u32 = 256;
-/// What a token that is refused costs its address, in requests: it makes the database look for nothing.
-const REFUSED_COST: std::num::NonZeroU32 = std::num::NonZeroU32::new(20).expect("20 is not zero");
+/// What a token that is refused costs its address, in requests: it made the database look for nothing.
+const REFUSED_COST: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
 
 /// The counters of this process.
 pub(crate) struct Rates {
@@ -81,8 +82,8 @@ struct Keyed<K: Clone + Eq + Hash> {
     limiter: DefaultKeyedRateLimiter<Key<K>>,
     clock: DefaultClock,
     asked: AtomicU32,
-    /// The number of keys when it was last looked at.
-    crowded: std::sync::atomic::AtomicBool,
+    /// There were too many keys when it was last looked at.
+    crowded: AtomicBool,
     /// Secret, so that nobody can choose whom to share a counter with.
     hasher: RandomState,
 }
@@ -94,13 +95,17 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
             limiter: RateLimiter::dashmap(quota),
             clock: DefaultClock::default(),
             asked: AtomicU32::new(0),
-            crowded: std::sync::atomic::AtomicBool::new(false),
+            crowded: AtomicBool::new(false),
             hasher: RandomState::new(),
         }
     }
 
     fn ask(&self, key: K) -> Result<(), ApiError> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
+        if self
+            .asked
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SWEEP_EVERY)
+        {
             self.sweep();
         }
         self.limiter.check_key(&self.key(key)).map_err(|refused| {
@@ -135,7 +140,6 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::num::NonZeroU32;
 
     fn rates(per_second: u32, burst: u32) -> Rates {
         let rate = Rate::new(

@@ -85,15 +85,7 @@ impl Reader {
                 }
             }
             b"attachment" => self.attachment(&record, facts),
-            kind => {
-                let part = record.subtype.or(record.data.kind);
-                let kind = String::from_utf8_lossy(kind);
-                match part {
-                    Some(part) => facts.ignore(&format!("{kind}/{}", part.text())),
-                    None if kind.is_empty() => facts.ignore("(no type)"),
-                    None => facts.ignore(&kind),
-                }
-            }
+            _ => facts.ignore(record.kind, record.subtype.or(record.data.kind)),
         }
         Ok(())
     }
@@ -224,11 +216,11 @@ impl Reader {
 
     fn attachment(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
         let Some(attachment) = record.attachment else {
-            return facts.ignore("attachment");
+            return facts.ignore(record.kind, None);
         };
-        let Some(loaded) = inventory::loaded(attachment) else {
-            let kind = tool_name::field(Some(attachment), b"type").unwrap_or_default();
-            return facts.ignore(&format!("attachment/{kind}"));
+        let loaded = match inventory::loaded(attachment) {
+            Ok(loaded) => loaded,
+            Err(kind) => return facts.ignore(record.kind, kind),
         };
         let context = self.context(record, facts);
         let Some(key) = facts.path(record.uuid.or(record.timestamp)) else {

@@ -70,8 +70,7 @@ impl Reader {
                 let task = payload.message.and_then(redact::prompt);
                 self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
             }
-            (kind, "") => facts.ignore(kind),
-            (kind, part) => facts.ignore(&format!("{kind}/{part}")),
+            _ => facts.ignore(record.kind, payload.kind),
         }
         Ok(())
     }

@@ -117,7 +117,7 @@ impl Reader {
                 }
             }
             b"session.shutdown" => self.metrics(&record, at, facts),
-            kind => facts.ignore(&String::from_utf8_lossy(kind)),
+            _ => facts.ignore(record.kind, None),
         }
         Ok(())
     }

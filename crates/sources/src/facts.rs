@@ -1,4 +1,4 @@
-//! What one file says, compactly: the facts that [`crate::join`] puts together.
+//! What one file says, compactly: the facts that [`crate::join()`] puts together.
 //!
 //! Nothing is decided here that another file could change: a call and its result may stand in two files, a message
 //! may be counted in several, a session may go on elsewhere.
@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use model::{MicroUsd, Verdict, limits, text, wire::event::check_uuid};
-use serde::Serialize;
 
 use crate::{
     Agent,
     json::Str,
+    problem::{Problem, ProblemCode},
     strings::{Renaming, Strings, Sym},
     tool_name::ToolName,
 };
@@ -22,63 +22,11 @@ pub struct Options {
     pub task_text: bool,
 }
 
-/// Something that was skipped, or that could not be made sense of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Problem {
-    /// The file, as it was named to [`crate::LogReader::new`]; empty when it concerns no single file.
-    pub file: String,
-    /// The line in the file, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// What it is, for programs.
-    pub code: ProblemCode,
-    /// What it is and what became of it, for people. Never holds text of the log beyond names.
-    pub detail: String,
-}
-
-/// What kind of problem it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProblemCode {
-    /// A line that is not exactly one JSON value.
-    InvalidJson,
-    /// A line that is JSON but not an object.
-    NotAnObject,
-    /// A line, or a file that is one value, of more than [`crate::LINE_BYTES`].
-    TooLarge,
-    /// A file of which not one line was recognised.
-    NotUnderstood,
-    /// A call or result whose id cannot tell calls apart (a redactor's placeholder, an empty text).
-    InvalidId,
-    /// A call of which neither the record nor its result states a time.
-    NoTimestamp,
-    /// A name that held control characters, bytes that are not UTF-8 or lone surrogates: replaced by U+FFFD.
-    NameCleaned,
-    /// One id under which two tools were called: the earlier call stands.
-    ConflictingTool,
-    /// A model without a price: its calls have no cost.
-    UnpricedModel,
-}
-
-impl ProblemCode {
-    /// The word in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ProblemCode::InvalidJson => "invalid_json",
-            ProblemCode::NotAnObject => "not_an_object",
-            ProblemCode::TooLarge => "too_large",
-            ProblemCode::NotUnderstood => "not_understood",
-            ProblemCode::InvalidId => "invalid_id",
-            ProblemCode::NoTimestamp => "no_timestamp",
-            ProblemCode::NameCleaned => "name_cleaned",
-            ProblemCode::ConflictingTool => "conflicting_tool",
-            ProblemCode::UnpricedModel => "unpriced_model",
-        }
-    }
-}
-
 /// Greatest number of problems listed for one file; all are counted.
 const LISTED_PROBLEMS: usize = 1_000;
+
+/// Greatest number of types of records that are told apart among those that no fact comes from.
+const IGNORED_TYPES: usize = 256;
 
 /// Milliseconds since 1970, UTC.
 pub(crate) type Millis = i64;
@@ -169,7 +117,10 @@ pub(crate) struct Load {
     pub(crate) bytes: u64,
 }
 
-/// The facts of one file. Opaque: [`crate::join`] reads it.
+/// The type of a record and the type of what it carries.
+pub(crate) type RecordType = (Option<Sym>, Option<Sym>);
+
+/// The facts of one file. Opaque: [`crate::join()`] reads it.
 #[derive(Debug)]
 pub struct FileFacts {
     pub(crate) file: String,
@@ -189,7 +140,7 @@ pub struct FileFacts {
     pub(crate) problems: Vec<Problem>,
     pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
     /// Records that were recognised and that no fact comes from, or whose kind is not known.
-    pub(crate) ignored: BTreeMap<String, u64>,
+    pub(crate) ignored: Vec<(RecordType, u64)>,
 }
 
 impl FileFacts {
@@ -209,7 +160,7 @@ impl FileFacts {
             loads: Vec::new(),
             problems: Vec::new(),
             problem_counts: BTreeMap::new(),
-            ignored: BTreeMap::new(),
+            ignored: Vec::new(),
         }
     }
 
@@ -227,19 +178,19 @@ impl FileFacts {
         }
     }
 
-    /// Counts a record that no fact comes from.
-    pub(crate) fn ignore(&mut self, kind: &str) {
-        if let Some(count) = self.ignored.get_mut(kind) {
-            *count += 1;
-            return;
-        }
+    /// Counts a record that no fact comes from, by its type and by the type of what it carries.
+    pub(crate) fn ignore(&mut self, kind: Option<Str<'_>>, part: Option<Str<'_>>) {
         // A hostile file could name every record differently.
-        let kind = if self.ignored.len() < 256 {
-            text::truncate_bytes(kind, 64)
+        let full = self.ignored.len() >= IGNORED_TYPES;
+        let key = if full {
+            (None, None)
         } else {
-            "(other)"
+            (self.name(kind), self.name(part))
         };
-        *self.ignored.entry(text::clean(kind).into_owned()).or_default() += 1;
+        match self.ignored.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, count)) => *count += 1,
+            None => self.ignored.push((key, 1)),
+        }
     }
 
     /// A name: cleaned of what terminals and databases refuse, and cut to the limit of the wire format. `None` when
@@ -344,6 +295,10 @@ impl FileFacts {
             names.rename(&mut usage.group);
             names.rename_option(&mut usage.model);
         }
+        for ((kind, part), _) in &mut self.ignored {
+            names.rename_option(kind);
+            names.rename_option(part);
+        }
         for load in &mut self.loads {
             names.rename(&mut load.record);
             names.rename(&mut load.tool);
@@ -358,6 +313,7 @@ impl FileFacts {
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();
         self.loads.shrink_to_fit();
+        self.strings.shrink();
     }
 }
 

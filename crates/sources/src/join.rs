@@ -14,7 +14,8 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
 use crate::{
     Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Problem, ProblemCode, Usage},
+    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Usage},
+    problem::{Problem, ProblemCode},
     project,
     strings::{Strings, Sym},
 };
@@ -134,7 +135,7 @@ struct Pool {
 
 impl Pool {
     fn add(&mut self, mut file: FileFacts) {
-        let names = self.strings.absorb(std::mem::take(&mut file.strings));
+        let names = self.strings.absorb(&std::mem::take(&mut file.strings));
         file.rename(&names);
         self.calls.append(&mut file.calls);
         self.answers.append(&mut file.answers);
@@ -150,8 +151,14 @@ impl Pool {
         if let Some(agent) = file.agent {
             *totals.agents.entry(agent.as_str()).or_default() += 1;
         }
-        for (kind, count) in file.ignored {
-            *totals.ignored.entry(kind).or_default() += count;
+        for ((kind, part), count) in file.ignored {
+            let text = |sym: Option<Sym>| sym.map(|sym| self.strings.get(sym));
+            let name = match (text(kind), text(part)) {
+                (Some(kind), Some(part)) => format!("{kind}/{part}"),
+                (Some(kind), None) => kind.to_owned(),
+                (None, _) => "(unknown)".to_owned(),
+            };
+            *totals.ignored.entry(name).or_default() += count;
         }
         for (code, count) in file.problem_counts {
             *totals.problems.entry(code).or_default() += count;

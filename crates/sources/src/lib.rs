@@ -1,7 +1,7 @@
 //! Reads the logs of coding agents: foreign bytes in; events, inventory and problems out.
 //!
 //! No I/O happens here, and no clock is read. A caller feeds each file to a [`LogReader`] in chunks of any size, in
-//! as many threads as it likes, and hands the [`FileFacts`] of all files of one person to [`join`]:
+//! as many threads as it likes, and hands the [`FileFacts`] of all files of one person to [`join()`]:
 //!
 //! ```
 //! use sources::{LogReader, Options, Prices, join};
@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Reading never fails: what cannot be understood becomes a [`Problem`], and the rest of the file is read. Facts are
-//! decided in [`join`] alone, because a call, its result and its copies may stand in different files.
+//! decided in [`join()`] alone, because a call, its result and its copies may stand in different files.
 
 #![warn(missing_docs)]
 
@@ -42,11 +42,13 @@ mod tool_name;
 mod facts;
 mod join;
 mod prices;
+mod problem;
 mod totals;
 
 pub use agent::{Agent, UnknownAgent};
-pub use facts::{FileFacts, Options, Problem, ProblemCode};
+pub use facts::{FileFacts, Options};
 pub use join::{Collected, join};
 pub use prices::{InvalidPrices, Price, Prices};
+pub use problem::{Problem, ProblemCode};
 pub use reader::{LINE_BYTES, LogReader};
 pub use totals::{TokenTotals, Totals};

@@ -107,20 +107,31 @@ impl Prices {
         self.by_model.values().flatten()
     }
 
-    /// The price of a model for one request with a prompt of so many tokens: that of the longest name that the model's begins with, newest first. A
-    /// usage before the first day has the first price: nobody uses a model before it is there, so the day is at fault.
-    pub(crate) fn find(&self, model: &str, at: Option<Millis>, prompt: u64) -> Option<&Price> {
+    /// The prices of a model: those under the longest name that the model's begins with.
+    pub(crate) fn of(&self, model: &str) -> Option<ModelPrices<'_>> {
         let model = plain(model);
-        let prices = (1..=model.len())
+        (1..=model.len())
             .rev()
             .filter(|&end| model.is_char_boundary(end) && is_decoration(&model[end..]))
-            .find_map(|end| self.by_model.get(&model[..end]))?;
+            .find_map(|end| self.by_model.get(&model[..end]))
+            .map(|prices| ModelPrices(prices))
+    }
+}
+
+/// The prices of one model, newest first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelPrices<'a>(&'a [Price]);
+
+impl<'a> ModelPrices<'a> {
+    /// The price for a request at a time, with a prompt of so many tokens. A usage before the first day has the first
+    /// price: nobody uses a model before it is there, so the day is at fault.
+    pub(crate) fn at(self, at: Option<Millis>, prompt: u64) -> Option<&'a Price> {
         let day = at
             .and_then(DateTime::from_timestamp_millis)
             .map(|time| time.date_naive());
         let holds = |price: &&Price| price.over == 0 || prompt > price.over;
-        let first = || prices.iter().rev().find(holds);
-        prices
+        let first = || self.0.iter().rev().find(holds);
+        self.0
             .iter()
             .filter(holds)
             .find(|price| day.is_none_or(|day| price.from <= day))
@@ -204,7 +215,7 @@ mod tests {
     use super::*;
 
     fn price_of(model: &str) -> Option<f64> {
-        Prices::builtin().find(model, None, 0).map(|price| price.input)
+        Prices::builtin().of(model)?.at(None, 0).map(|price| price.input)
     }
 
     #[test]
@@ -252,7 +263,7 @@ mod tests {
             let at = DateTime::parse_from_rfc3339(&format!("{day}T12:00:00Z"))
                 .unwrap()
                 .timestamp_millis();
-            prices.find("m-latest", Some(at), 0).unwrap().input
+            prices.of("m-latest").unwrap().at(Some(at), 0).unwrap().input
         };
         assert_eq!(
             (on("2026-02-28"), on("2026-03-01"), on("2025-01-01")),
@@ -266,7 +277,9 @@ mod tests {
         let prices = Prices::builtin();
         let of = |prompt| {
             prices
-                .find("claude-sonnet-4-5-20250929", None, prompt)
+                .of("claude-sonnet-4-5-20250929")
+                .unwrap()
+                .at(None, prompt)
                 .unwrap()
                 .output
         };
@@ -297,7 +310,7 @@ mod tests {
             cache_write_1h: 19_233,
         };
         let prices = Prices::builtin();
-        let price = prices.find("claude-opus-4-6", None, 0).unwrap();
+        let price = prices.of("claude-opus-4-6").unwrap().at(None, 0).unwrap();
         // 3*5 + 393*25 + 24983*0.5 + 1000*6.25 + 19233*10 = 220,911.5
         assert_eq!(price.cost(&tokens), MicroUsd(220_912));
     }

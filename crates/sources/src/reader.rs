@@ -2,10 +2,12 @@
 
 use crate::{
     Agent, Options, claude, codex, copilot,
-    facts::{FileFacts, ProblemCode},
+    facts::FileFacts,
     gemini,
     json::{Index, Malformed},
-    opencode, shape,
+    opencode,
+    problem::ProblemCode,
+    shape,
 };
 
 /// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.
@@ -162,7 +164,7 @@ impl LogReader {
         if matches!(self.format, Format::Unknown) {
             let agent = shape::recognise(cursor)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
             let Some(agent) = agent else {
-                self.facts.ignore("(unknown record)");
+                self.facts.ignore(None, None);
                 return Ok(());
             };
             self.facts.agent = Some(agent);

@@ -1,16 +1,24 @@
 //! Texts that occur again and again, kept once.
 
-use std::num::NonZeroU32;
+use std::{hash::BuildHasher, num::NonZeroU32};
 
-use indexmap::IndexSet;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 /// A text of a [`Strings`]: a number in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Sym(NonZeroU32);
 
-/// The texts of one file, or of all of them.
+/// The texts of one file, or of all of them, one behind the other in one piece of memory.
 #[derive(Debug, Default)]
-pub(crate) struct Strings(IndexSet<Box<str>, foldhash::fast::RandomState>);
+pub(crate) struct Strings {
+    texts: String,
+    /// Where each text ends.
+    ends: Vec<usize>,
+    /// The symbols, by the hashes of their texts.
+    known: HashTable<Sym>,
+    hasher: RandomState,
+}
 
 impl Sym {
     fn at(index: usize) -> Sym {
@@ -26,35 +34,55 @@ impl Sym {
 impl Strings {
     /// The symbol of a text, new or known.
     pub(crate) fn intern(&mut self, text: &str) -> Sym {
-        self.find(text)
-            .unwrap_or_else(|| Sym::at(self.0.insert_full(text.into()).0))
+        let hash = self.hasher.hash_one(text);
+        let (texts, ends) = (&self.texts, &self.ends);
+        if let Some(sym) = self.known.find(hash, |sym| slice(texts, ends, *sym) == text) {
+            return *sym;
+        }
+        let sym = Sym::at(ends.len());
+        let rehash = |sym: &Sym| self.hasher.hash_one(slice(&self.texts, &self.ends, *sym));
+        self.known.insert_unique(hash, sym, rehash);
+        self.texts.push_str(text);
+        self.ends.push(self.texts.len());
+        sym
     }
 
     /// The symbol of a known text.
     pub(crate) fn find(&self, text: &str) -> Option<Sym> {
-        self.0.get_index_of(text).map(Sym::at)
+        let hash = self.hasher.hash_one(text);
+        self.known.find(hash, |sym| self.get(*sym) == text).copied()
     }
 
     /// The text of a symbol of this set.
     pub(crate) fn get(&self, sym: Sym) -> &str {
-        self.0.get_index(sym.index()).map_or("", |text| text)
+        slice(&self.texts, &self.ends, sym)
     }
 
     /// How many texts there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.ends.len()
+    }
+
+    /// Gives back spare room.
+    pub(crate) fn shrink(&mut self) {
+        self.texts.shrink_to_fit();
+        self.ends.shrink_to_fit();
     }
 
     /// Takes over the texts of another set: the symbol here for each symbol there.
-    pub(crate) fn absorb(&mut self, other: Strings) -> Renaming {
+    pub(crate) fn absorb(&mut self, other: &Strings) -> Renaming {
         Renaming(
-            other
-                .0
-                .into_iter()
-                .map(|text| Sym::at(self.0.insert_full(text).0))
+            (0..other.len())
+                .map(|index| self.intern(other.get(Sym::at(index))))
                 .collect(),
         )
     }
+}
+
+fn slice<'a>(texts: &'a str, ends: &[usize], sym: Sym) -> &'a str {
+    let index = sym.index();
+    let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+    &texts[start..ends[index]]
 }
 
 /// What the symbols of an absorbed set are called now.
@@ -85,7 +113,7 @@ mod tests {
         assert_eq!((one.intern("a"), one.get(b)), (a, "b"));
         let mut two = Strings::default();
         let b_there = two.intern("b");
-        let renaming = one.absorb(two);
+        let renaming = one.absorb(&two);
         assert_eq!(renaming.of(b_there), b);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::facts::ProblemCode;
+use crate::problem::ProblemCode;
 
 /// Sums over all files of one person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

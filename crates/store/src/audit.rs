@@ -45,7 +45,7 @@ pub enum Actor {
     /// A member, through the API.
     Member {
         /// Who the token speaks for.
-        identity: Identity,
+        identity: Box<Identity>,
         /// Where the request came from.
         address: Option<IpAddr>,
     },
@@ -72,7 +72,10 @@ impl Act {
     pub fn by_member(identity: Identity, address: Option<IpAddr>, now: DateTime<Utc>) -> Act {
         Act {
             org: identity.org,
-            actor: Actor::Member { identity, address },
+            actor: Actor::Member {
+                identity: Box::new(identity),
+                address,
+            },
             now,
         }
     }

@@ -193,10 +193,14 @@ async fn insert(
     if candidates.is_empty() {
         return Ok(());
     }
+    let sql = include_str!("events/insert.sql");
+    #[cfg(feature = "planted-bugs")]
+    let (sql, candidates) = (
+        &crate::planted::bent(sql),
+        crate::planted::unsorted(candidates, groups[0].upload_id),
+    );
     let columns = Columns::of(candidates.iter().map(|&at| &groups[at]));
-    let statement = transaction
-        .prepare_cached(include_str!("events/insert.sql"))
-        .await?;
+    let statement = transaction.prepare_cached(sql).await?;
     let rows = transaction
         .query(&statement, &columns.insertable(&org.0, &now))
         .await?;

@@ -120,7 +120,9 @@ impl Store {
             let statement = transaction
                 .prepare_cached(include_str!("refresh/mark.sql"))
                 .await?;
-            transaction.execute(&statement, &[&org.0, &Uuid::now_v7()]).await?;
+            transaction
+                .execute(&statement, &[&org.0, &Uuid::now_v7()])
+                .await?;
         }
         transaction.commit().await?;
         Ok(receipt)

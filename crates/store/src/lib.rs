@@ -17,6 +17,8 @@ pub mod inventory;
 pub mod leaderboards;
 pub mod migrate;
 pub mod page;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 pub mod policy;
 pub mod pool;
 pub mod privacy;

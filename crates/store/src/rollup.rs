@@ -5,10 +5,10 @@
 //! difference, ever. The rows are written by one statement in the order of the key, after the events; a transaction
 //! that holds rows of the rollup waits for no event any more, so ingests cannot wait for each other in a circle.
 //!
-//! **Who deletes events** (a member's, or those past their retention) does it in a transaction that begins with
-//! [`lock`] and ends with [`rebuild_member`] for each member whose events went; where whole days of everybody go,
-//! deleting the rows of those days is enough. Without the lock an ingest that has inserted its events and not yet
-//! its days could be counted twice or not at all.
+//! **Who deletes events** (`privacy::erase`, `privacy::retention`) locks the row of the member `for update` first:
+//! every ingest holds that row `for key share` from its first statement on, so none of the member's is under way. All
+//! events of a member, or of whole days of a member, go together with their rows here. Without the lock an ingest that
+//! has inserted its events and not yet its days could be counted twice or not at all.
 
 use std::{collections::BTreeMap, time::Duration};
 

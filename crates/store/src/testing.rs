@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::OnceCell;
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::migrate;
 use crate::pool::{PoolOptions, Store};
@@ -111,6 +112,50 @@ impl Drop for TestDatabase {
             // It will be swept up by a later run.
             tracing::warn!(%error, database = %self.name, "a test database was not dropped");
         }
+    }
+}
+
+/// A session beside whoever is under test: it looks at the database from behind, or stands in the way.
+pub struct Beside(Session);
+
+impl Beside {
+    /// A session on the database at `url`.
+    ///
+    /// # Panics
+    /// If the database does not answer.
+    pub async fn of(url: &str) -> Self {
+        Self(admin(url).await)
+    }
+
+    /// Runs statements and answers the rows of all of them as text; null is empty.
+    ///
+    /// # Panics
+    /// If a statement fails.
+    pub async fn ask(&self, statements: &str) -> Vec<Vec<String>> {
+        let messages = match self.0.simple_query(statements).await {
+            Ok(messages) => messages,
+            Err(error) => panic!("{statements}: {}", crate::error::chain(&error)),
+        };
+        messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(
+                    (0..row.len())
+                        .map(|at| row.get(at).unwrap_or_default().to_owned())
+                        .collect(),
+                ),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The only value of the only row.
+    ///
+    /// # Panics
+    /// If the statement fails, or answers something else than a number.
+    pub async fn number(&self, statement: &str) -> i64 {
+        let rows = self.ask(statement).await;
+        rows[0][0].parse().expect("the statement answers a number")
     }
 }
 

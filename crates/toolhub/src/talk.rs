@@ -38,11 +38,8 @@ pub(crate) fn complain(text: &str) {
 pub(crate) fn log_to_stderr(json: bool) {
     use std::io::IsTerminal;
 
-    use tracing_subscriber::{EnvFilter, fmt};
-
-    let filter = EnvFilter::try_from_env("TOOLHUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(log_filter(std::env::var("TOOLHUB_LOG").ok().as_deref()))
         // No colours in a file or a journal.
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
@@ -53,4 +50,36 @@ pub(crate) fn log_to_stderr(json: bool) {
     } else {
         log.try_init()
     };
+}
+
+/// What the log holds. The driver logs the parameters of statements below `info`: hashes of tokens, and whatever
+/// somebody has sent. It never may, whatever was asked for.
+#[cfg(feature = "server")]
+fn log_filter(wish: Option<&str>) -> tracing_subscriber::EnvFilter {
+    use tracing_subscriber::EnvFilter;
+
+    let filter = wish.and_then(|wish| EnvFilter::try_new(wish).ok());
+    let driver = "tokio_postgres=info".parse().expect("a directive");
+    filter
+        .unwrap_or_else(|| EnvFilter::new("info"))
+        .add_directive(driver)
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_never_logs_parameters_whatever_is_asked_for() {
+        for wish in [
+            None,
+            Some("trace"),
+            Some("tokio_postgres=trace,info"),
+            Some("???"),
+        ] {
+            let filter = log_filter(wish).to_string();
+            assert!(filter.contains("tokio_postgres=info"), "{wish:?}: {filter}");
+            assert!(!filter.contains("tokio_postgres=trace"), "{wish:?}: {filter}");
+        }
+    }
 }

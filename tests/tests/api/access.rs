@@ -1,8 +1,6 @@
 //! Who is let in: every route with no token and with wrong ones; and orgs do not see each other. Who may call what is
 //! the table in `isolation.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use chrono::TimeDelta;
 use e2e::{
     Caller, Hub,

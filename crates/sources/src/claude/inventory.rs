@@ -8,13 +8,13 @@ use crate::{
     tool_name::ToolName,
 };
 
-/// The tools that an attachment loads, with the UTF-8 bytes of their texts, by tool id. `None` for attachments of
-/// other kinds. What is removed later was loaded all the same; a server that is only pending is not.
-pub(crate) fn loaded(attachment: Raw<'_>) -> Option<BTreeMap<String, u64>> {
+/// The tools that an attachment loads, with the UTF-8 bytes of their texts, by tool id. An
+/// attachment of another kind gives its kind instead. What is removed later was loaded all the same; a server that is only pending is not.
+pub(crate) fn loaded(attachment: Raw<'_>) -> Result<BTreeMap<String, u64>, Option<Str<'_>>> {
     // The record has been walked before, so the attachment is whole.
-    let listing = Listing::read(attachment).ok()?;
+    let listing = Listing::read(attachment).map_err(|_| None)?;
     let mut loaded = Loaded::default();
-    match listing.kind?.0 {
+    match listing.kind.map_or(&b""[..], |kind| kind.0) {
         b"skill_listing" => {
             let content = listing
                 .content
@@ -51,9 +51,9 @@ pub(crate) fn loaded(attachment: Raw<'_>) -> Option<BTreeMap<String, u64>> {
                 loaded.add(&ToolName::mcp(&server_in_tool_names(name), None), bytes);
             }
         }
-        _ => return None,
+        _ => return Err(listing.kind),
     }
-    Some(loaded.0)
+    Ok(loaded.0)
 }
 
 #[derive(Default)]
@@ -165,7 +165,7 @@ mod tests {
     use crate::json::Index;
 
     fn read(attachment: &str) -> Option<BTreeMap<String, u64>> {
-        super::loaded(Index::default().of(attachment.as_bytes()).raw().unwrap())
+        super::loaded(Index::default().of(attachment.as_bytes()).raw().unwrap()).ok()
     }
 
     fn loaded(attachment: &str) -> Vec<(String, u64)> {

@@ -7,7 +7,9 @@ use model::MicroUsd;
 use super::{Joined, Pool};
 use crate::{
     Prices, TokenTotals,
-    facts::{ProblemCode, Usage},
+    facts::Usage,
+    prices::ModelPrices,
+    problem::ProblemCode,
     strings::{Strings, Sym},
 };
 
@@ -31,22 +33,26 @@ impl Pool {
 
         let mut costs = Costs::default();
         let mut unpriced: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut by_model: HashMap<Sym, Option<ModelPrices<'_>>> = HashMap::new();
         let mut sum = 0_i64;
         for usage in &usage {
             self.totals.tokens.add(usage);
-            let Some(model) = model(usage) else { continue };
+            let Some(model) = usage.model else { continue };
+            let prices = *by_model
+                .entry(model)
+                .or_insert_with(|| prices.of(strings.get(model)));
             let prompt = if usage.sums_session {
                 0
             } else {
                 usage.tokens.prompt()
             };
-            let price = prices.find(model, usage.at, prompt);
+            let price = prices.and_then(|prices| prices.at(usage.at, prompt));
             match price.map(|price| price.cost(&usage.tokens)).or(usage.stated_cost) {
                 Some(cost) => {
                     sum = sum.saturating_add(cost.0);
                     costs.insert(usage.group, cost);
                 }
-                None => *unpriced.entry(model).or_default() += 1,
+                None => *unpriced.entry(strings.get(model)).or_default() += 1,
             }
         }
         self.totals.cost_usd = MicroUsd(sum).as_usd();

@@ -3,7 +3,7 @@
 //! The method is that of simdjson's first stage (Langdale, Lemire: "Parsing Gigabytes of JSON per Second", VLDB
 //! Journal 28, 2019), with one bit a byte: which quotes are escaped, and from them which bytes lie inside strings.
 
-use wide::u8x64;
+use wide::u8x16;
 
 use super::Cursor;
 
@@ -12,6 +12,7 @@ const BLOCK: usize = 64;
 /// The marks of the last text; their room is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
+    /// Marks, and room for those of one block behind them.
     marks: Vec<u32>,
 }
 
@@ -19,17 +20,55 @@ impl Index {
     /// A cursor at the beginning of `bytes`, which hold at most 4 GiB.
     pub(crate) fn of<'a>(&'a mut self, bytes: &'a [u8]) -> Cursor<'a> {
         // A giant line does not hold on to its room.
-        if self.marks.capacity() > 1 << 20 {
+        if self.marks.len() > 1 << 20 {
             self.marks = Vec::new();
         }
-        self.marks.clear();
-        mark(bytes, &mut self.marks);
+        let marked = self.mark(bytes);
         Cursor {
             bytes,
-            marks: &self.marks,
+            marks: &self.marks[..marked],
             at: 0,
             next: 0,
         }
+    }
+
+    /// Writes down the places of all quotes that begin or end a string, and of all brackets outside of strings.
+    /// Returns how many there are.
+    fn mark(&mut self, bytes: &[u8]) -> usize {
+        let mut carry = Carry::default();
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        let (mut marked, mut base) = (0, 0_u32);
+        for block in blocks {
+            marked = self.push(carry.block(block), base, marked);
+            base = base.wrapping_add(64);
+        }
+        if !rest.is_empty() {
+            let mut block = [b' '; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            marked = self.push(carry.block(&block), base, marked);
+        }
+        marked
+    }
+
+    /// Writes down the bits of one block. The room is made and checked once a block, not once a bit.
+    #[inline]
+    fn push(&mut self, mut bits: u64, base: u32, marked: usize) -> usize {
+        if bits == 0 {
+            return marked;
+        }
+        if self.marks.len() < marked + BLOCK {
+            self.marks.resize((marked + BLOCK).next_power_of_two(), 0);
+        }
+        let Some(room) = self.marks[marked..].first_chunk_mut::<BLOCK>() else {
+            return marked;
+        };
+        let mut count = 0;
+        while bits != 0 {
+            room[count % BLOCK] = base + bits.trailing_zeros();
+            bits &= bits - 1;
+            count += 1;
+        }
+        marked + count
     }
 }
 
@@ -42,51 +81,24 @@ struct Carry {
     inside: u64,
 }
 
-/// Pushes the places of all quotes that begin or end a string, and of all brackets outside of strings.
-fn mark(bytes: &[u8], marks: &mut Vec<u32>) {
-    let mut carry = Carry::default();
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let mut base = 0_u32;
-    for block in blocks {
-        push(carry.block(block), base, marks);
-        base = base.saturating_add(64);
-    }
-    if !rest.is_empty() {
-        let mut block = [b' '; BLOCK];
-        block[..rest.len()].copy_from_slice(rest);
-        push(carry.block(&block), base, marks);
-    }
-}
-
-#[inline]
-fn push(mut bits: u64, base: u32, marks: &mut Vec<u32>) {
-    // An iterator of known length makes room once for all bits of the block.
-    marks.extend((0..bits.count_ones()).map(|_| {
-        let place = base + bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        place
-    }));
-}
-
 impl Carry {
     #[inline]
     fn block(&mut self, block: &[u8; BLOCK]) -> u64 {
-        let block = u8x64::from(*block);
-        let places_of = |byte: u8| block.simd_eq(u8x64::splat(byte)).to_bitmask();
-        let quotes = places_of(b'"') & !self.escaped(places_of(b'\\'));
-        // Bit n: an odd number of quotes stands at or before byte n, so n is inside a string or its first quote.
-        let mut inside = self.inside;
-        if quotes != 0 {
-            inside ^= prefix_xor(quotes);
-            self.inside = if inside >> 63 == 1 { u64::MAX } else { 0 };
+        let parts = Parts::of(block);
+        let mut quotes = parts.places_of(b'"');
+        if quotes == 0 && self.inside == u64::MAX && block[BLOCK - 1] != b'\\' {
+            // The middle of a long text.
+            self.escaped = 0;
+            return 0;
         }
+        quotes &= !self.escaped(parts.places_of(b'\\'));
+        // Bit n: an odd number of quotes stands at or before byte n, so n is inside a string or its first quote.
+        let inside = self.inside ^ prefix_xor(quotes);
+        self.inside = if inside >> 63 == 1 { u64::MAX } else { 0 };
         if inside == u64::MAX {
             return quotes;
         }
-        // `[` and `{`, `]` and `}` differ in this bit alone.
-        let lower = block | u8x64::splat(0x20);
-        let brackets = lower.simd_eq(u8x64::splat(b'{')) | lower.simd_eq(u8x64::splat(b'}'));
-        quotes | (brackets.to_bitmask() & !inside)
+        quotes | (parts.places_of_brackets() & !inside)
     }
 
     /// The bytes that a backslash before them escapes: those after a run of backslashes of odd length.
@@ -101,7 +113,44 @@ impl Carry {
         let odd_starts = slashes & ODD & !after;
         let (even_sequences, overflow) = odd_starts.overflowing_add(slashes);
         self.escaped = u64::from(overflow);
-        (0x5555_5555_5555_5555 ^ (even_sequences << 1)) & after
+        (!ODD ^ (even_sequences << 1)) & after
+    }
+}
+
+/// A block in the registers that every 64-bit processor has.
+struct Parts([u8x16; 4]);
+
+impl Parts {
+    #[inline]
+    fn of(block: &[u8; BLOCK]) -> Parts {
+        let (parts, _) = block.as_chunks::<16>();
+        Parts([
+            u8x16::new(parts[0]),
+            u8x16::new(parts[1]),
+            u8x16::new(parts[2]),
+            u8x16::new(parts[3]),
+        ])
+    }
+
+    /// Bit n: `holds` for byte n.
+    #[inline]
+    fn places(&self, holds: impl Fn(u8x16) -> u8x16) -> u64 {
+        let [a, b, c, d] = self.0.map(|part| u64::from(holds(part).to_bitmask()));
+        a | b << 16 | c << 32 | d << 48
+    }
+
+    #[inline]
+    fn places_of(&self, byte: u8) -> u64 {
+        self.places(|part| part.simd_eq(u8x16::splat(byte)))
+    }
+
+    #[inline]
+    fn places_of_brackets(&self) -> u64 {
+        self.places(|part| {
+            // `[` and `{`, `]` and `}` differ in this bit alone.
+            let curly = part | u8x16::splat(0x20);
+            curly.simd_eq(u8x16::splat(b'{')) | curly.simd_eq(u8x16::splat(b'}'))
+        })
     }
 }
 
@@ -136,9 +185,9 @@ mod tests {
     }
 
     fn marks(bytes: &[u8]) -> Vec<u32> {
-        let mut marks = Vec::new();
-        mark(bytes, &mut marks);
-        marks
+        let mut index = Index::default();
+        let marked = index.mark(bytes);
+        index.marks[..marked].to_vec()
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Reading fixtures and texts the way the client does, without files.
 
+#[cfg(test)]
 mod determinism;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod records;
+#[cfg(test)]
 mod traps;
 
 use std::sync::LazyLock;
@@ -78,7 +82,7 @@ pub(crate) fn one(text: &str) -> Collected {
 
 /// An event as it goes over the wire.
 pub(crate) fn wire(event: &Event) -> String {
-    serde_json::to_string(&EventV1(event)).unwrap()
+    serde_json::to_string(&EventV1(event)).expect("an event has no map with keys that are not text")
 }
 
 /// All events as they go over the wire, one a line.

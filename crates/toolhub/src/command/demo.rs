@@ -149,7 +149,11 @@ async fn join(store: &Store, org: OrgId, logs: &MemberLogs, now: DateTime<Utc>) 
 
 /// Uploads what is in a member's home, as `toolhub upload` on their machine would.
 async fn upload(url: &str, token: &Token, logs: &MemberLogs, wait: bool) -> anyhow::Result<Report> {
-    let environment = Environment::new(&logs.home, &logs.home, []);
+    let variables = match logs.member.kind {
+        MemberKind::Person => [].as_slice(),
+        MemberKind::Ci => CI_RUN,
+    };
+    let environment = Environment::new(&logs.home, &logs.home, variables.iter().copied());
     let server = client::Server::new(url, Some(token.clone()))?;
     let request = Request {
         wait,
@@ -165,6 +169,16 @@ async fn upload(url: &str, token: &Token, logs: &MemberLogs, wait: bool) -> anyh
     }
 }
 
+/// What a CI provider says of its run.
+const CI_RUN: &[(&str, &str)] = &[
+    ("GITHUB_ACTIONS", "true"),
+    ("GITHUB_REPOSITORY", "acme/checkout"),
+    ("GITHUB_REF_NAME", "128/merge"),
+    ("GITHUB_REF", "refs/pull/128/merge"),
+    ("GITHUB_RUN_ID", "7041"),
+    ("GITHUB_JOB", "review"),
+];
+
 fn told(logs: &MemberLogs, report: &Report) -> String {
     format!(
         "  {:<12} {:>3} logs, {:>6} events: {:>6} new, {:>6} known, {} rejected",
@@ -179,6 +193,10 @@ async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
         limit: Some(15),
         ..Filter::default()
     };
+    let quiet = Filter {
+        days: Some(14),
+        ..top.clone()
+    };
     for (title, question, filter) in [
         (
             "Which tools work: leaderboard of tools, last 30 days",
@@ -186,9 +204,9 @@ async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
             &top,
         ),
         (
-            "What is dead weight: tools nobody used for 30 days",
+            "What is dead weight: tools nobody used for two weeks",
             Question::DeadWeight,
-            &top,
+            &quiet,
         ),
         ("What was just uploaded: receipts", Question::Uploads, &top),
     ] {

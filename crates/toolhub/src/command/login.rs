@@ -34,9 +34,20 @@ impl Login {
             .map_err(|error| Error::Usage(format!("cannot read the token from standard input: {error}")))?;
         let token = Token::parse(line.trim())
             .map_err(|error| Error::Usage(format!("what came on standard input is {error}")))?;
-        let me: Me = Server::new(&url, Some(token.clone()))?
-            .get_as("/v1/me", &[])
-            .await?;
+        let server = Server::new(&url, Some(token.clone()))?;
+        let me: Me = server.get_as("/v1/me", &[]).await?;
+        // Whoever has sent an invitation has seen it: from now on there is a token that only this machine knows.
+        let token = if me.token_name == INVITATION {
+            let request = RotateRequest {
+                overlap_hours: Some(0),
+                name: Some("login".to_owned()),
+            };
+            let path = "/v1/tokens/current/rotate";
+            let body = server.send(Method::POST, path, &[], Some(&request)).await?;
+            server.read::<IssuedToken>(&body)?.token
+        } else {
+            token
+        };
         let mut credentials = context.credentials()?;
         credentials.set(&url, &token, &me.org, &me.member)?;
         credentials.write()?;

@@ -104,6 +104,10 @@ impl Machine {
 
     /// Starts the server on a free port.
     #[track_caller]
+    #[expect(
+        clippy::zombie_processes,
+        reason = "waited for by `Served`, or killed and waited for here"
+    )]
     pub(crate) fn serve(&self) -> Served {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -124,7 +128,7 @@ impl Machine {
             }
             said += &format!("{line}\n");
         }
-        let _ = child.kill();
+        let _ = child.kill().and_then(|()| child.wait());
         panic!("the server did not come up:\n{said}");
     }
 }

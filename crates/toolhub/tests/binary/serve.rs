@@ -188,6 +188,8 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
         "mcp:github",
         "mcp:analytics",
         "skill:figma-import",
+        "skill:legacy-migrator",
+        "acme/checkout",
         "ada",
     ] {
         assert!(demo.stdout.contains(shown), "{shown} in {}", demo.stdout);

@@ -136,6 +136,93 @@ async fn a_good_identity_gets_half_an_hour_of_uploading_labelled_with_its_run() 
 }
 
 #[tokio::test]
+async fn the_client_finds_the_identity_of_its_run_by_itself() {
+    use client::{Environment, Server, identity};
+
+    let stage = Stage::set().await;
+    stage.trust(json!({})).await;
+    // The client asks for the address that it knows the server by.
+    let server = Server::new(&stage.hub.url, None).unwrap();
+    let home = std::path::Path::new("/nowhere");
+    let on_a_laptop = Environment::new(home, home, []);
+    assert!(identity::exchange(&server, &on_a_laptop).await.unwrap().is_none());
+    let url = stage.issuer.give(stage.claims("1"));
+    let wrong = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "other"),
+    ];
+    let refused = identity::exchange(&server, &Environment::new(home, home, wrong))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("401") && !refused.to_string().contains("other"),
+        "{refused}"
+    );
+    let github = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "run"),
+    ];
+    let audience = identity::exchange(&server, &Environment::new(home, home, github))
+        .await
+        .unwrap_err();
+    assert!(
+        audience.to_string().contains(AUDIENCE),
+        "meant for this address and not for that: {audience}"
+    );
+    // GitLab, or anybody else, puts it into a variable.
+    let token = Key::First.sign(&stage.claims("2"));
+    let given = Environment::new(home, home, [(identity::VARIABLE, token.as_str())]);
+    let known = identity::exchange(&server, &given).await.unwrap().unwrap();
+    let me: model::api::Me = known.get_as("/v1/me", &[]).await.unwrap();
+    assert_eq!(
+        (me.member.as_str(), me.scopes),
+        ("ci-acme-api", vec![Scope::Upload])
+    );
+}
+
+#[tokio::test]
+async fn a_client_and_a_server_that_call_it_the_same_agree_on_the_audience() {
+    use client::{Environment, Server, identity};
+
+    let issuer = CiIssuer::start().await;
+    // Known before it listens, as behind a proxy.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let hub = Hub::start_at(
+        listener,
+        Config {
+            public_url: Some(url.clone()),
+            oidc_issuers: vec![format!("github={}", issuer.url).parse().unwrap()],
+            ..Config::default()
+        },
+    )
+    .await;
+    let acme = hub.org("acme").await;
+    let gitlab = CiIssuer::start().await;
+    let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
+    let stage = Stage {
+        issuer,
+        gitlab,
+        hub,
+        acme,
+        olga,
+    };
+    stage.trust(json!({})).await;
+    let ask = stage.issuer.give(stage.claims("1"));
+    let run = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", ask.as_str()),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "run"),
+    ];
+    let home = std::path::Path::new("/nowhere");
+    let server = Server::new(&format!("{url}/"), None).unwrap();
+    let known = identity::exchange(&server, &Environment::new(home, home, run))
+        .await
+        .unwrap()
+        .unwrap();
+    known.get_as::<model::api::Me>("/v1/me", &[]).await.unwrap();
+}
+
+#[tokio::test]
 async fn gitlab_has_claims_of_its_own() {
     let stage = Stage::set().await;
     let publisher = json!({

@@ -1,16 +1,47 @@
 //! A database role for a BI tool reads one org, nothing of a person, and changes nothing.
-
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use e2e::{
-    Hub,
-    sample::{event, now},
+use chrono::{DateTime, Utc};
+use model::{
+    Event, OrgId, ToolId, Verdict,
+    event::Source,
+    team::{MemberKind, Role},
 };
-use store::{audit::Act, readers::READABLE};
+use store::{Store, audit::Act, ingest::Batch, readers::READABLE, testing::TestDatabase};
 use tokio_postgres::{Client, Config, NoTls};
+use uuid::Uuid;
 
-async fn connect(hub: &Hub, role: Option<(&str, &str)>) -> Client {
-    let mut config: Config = hub.database_url().parse().unwrap();
+fn now() -> DateTime<Utc> {
+    "2026-11-01T12:00:00Z".parse().unwrap()
+}
+
+/// An org with one member who has called these tools.
+async fn org(store: &Store, slug: &str, handle: &str, tools: &[&str]) -> OrgId {
+    let org = store.org_create(slug, now()).await.unwrap();
+    let member = store
+        .member_add(org, handle, MemberKind::Person, Role::Member, now())
+        .await
+        .unwrap();
+    let events = tools
+        .iter()
+        .map(|tool| Event::new(ToolId::parse(tool).unwrap(), Verdict::SUCCESS, now()))
+        .collect();
+    let batch = Batch {
+        member,
+        upload_id: Uuid::now_v7(),
+        source: Source::Api,
+        client: None,
+        ci: None,
+        hash: String::new(),
+        rejected: 0,
+        events,
+    };
+    store.ingest(org, &[batch], now()).await.unwrap();
+    org
+}
+
+async fn connect(database: &TestDatabase, role: Option<(&str, &str)>) -> Client {
+    let mut config: Config = database.url().parse().unwrap();
     if let Some((user, password)) = role {
         config.user(user).password(password);
     }
@@ -25,23 +56,21 @@ async fn count(client: &Client, sql: &str) -> i64 {
 
 #[tokio::test]
 async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
-    let hub = Hub::start().await;
-    let (acme, rival) = (hub.org("acme").await, hub.org("rival").await);
-    let (ann, eve) = (hub.member(&acme, "ann").await, hub.member(&rival, "eve").await);
-    ann.upload(&[event("1", "cli:make"), event("2", "skill:ours")])
-        .await;
-    eve.upload(&[
-        event("1", "cli:make"),
-        event("2", "skill:theirs"),
-        event("3", "skill:theirs"),
-    ])
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let acme = org(&store, "acme", "ann", &["cli:make", "skill:ours"]).await;
+    org(
+        &store,
+        "rival",
+        "eve",
+        &["cli:make", "skill:theirs", "skill:theirs"],
+    )
     .await;
-    ann.refreshed().await;
-    eve.refreshed().await;
-    let role = format!("bi_{}", uuid::Uuid::new_v4().simple());
-    let act = Act::by_operator(acme.id, now());
-    let password = hub.store.reader_create(&act, &role).await.unwrap();
-    let reader = connect(&hub, Some((&role, &password))).await;
+    store.refresh().await.unwrap();
+    let role = format!("bi_{}", Uuid::new_v4().simple());
+    let act = Act::by_operator(acme, now());
+    let password = store.reader_create(&act, &role).await.unwrap();
+    let reader = connect(&database, Some((&role, &password))).await;
     assert_eq!(count(&reader, "select count(org_id) from usage_events").await, 2);
     assert_eq!(count(&reader, "select count(org_id) from usage_days").await, 2);
     assert_eq!(count(&reader, "select count(*) from reader_scores").await, 2);
@@ -51,7 +80,7 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         0
     );
     for table in READABLE.iter().filter(|table| **table != "reader_scores") {
-        let others = format!("select count(*) from {table} where org_id <> {}", acme.id);
+        let others = format!("select count(*) from {table} where org_id <> {acme}");
         assert_eq!(count(&reader, &others).await, 0, "{table}");
     }
     for refused in [
@@ -60,6 +89,8 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         "select task_text from usage_events",
         "select board_salt from orgs",
         "select count(*) from tool_scores",
+        "select count(*) from board_scores",
+        "select count(*) from loaded_tools",
         "select count(*) from api_tokens",
         "select count(*) from audit_log",
         "select count(*) from org_readers",
@@ -79,14 +110,14 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         assert!(seen.map_or(true, |row| row.get::<_, i64>(0) == 2), "{attempt}");
     }
     let stranger = format!("{role}_x");
-    let admin = connect(&hub, None).await;
+    let admin = connect(&database, None).await;
     admin
         .batch_execute(&format!(
             "create role {stranger} login password 'x'; grant select on usage_events, members to {stranger}"
         ))
         .await
         .unwrap();
-    let unbound = connect(&hub, Some((&stranger, "x"))).await;
+    let unbound = connect(&database, Some((&stranger, "x"))).await;
     assert_eq!(
         count(&unbound, "select count(*) from usage_events").await,
         0,
@@ -97,11 +128,10 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         .batch_execute(&format!("drop owned by {stranger}; drop role {stranger}"))
         .await
         .unwrap();
-    hub.store.reader_remove(&act, &role).await.unwrap();
-    assert!(hub.store.reader_list(acme.id).await.unwrap().is_empty());
-    let names = hub
-        .store
-        .audit_list(acme.id, &Default::default(), None, 10)
+    store.reader_remove(&act, &role).await.unwrap();
+    assert!(store.reader_list(acme).await.unwrap().is_empty());
+    let names = store
+        .audit_list(acme, &Default::default(), None, 10)
         .await
         .unwrap();
     let names: Vec<&str> = names.rows.iter().map(|act| act.action.as_str()).collect();
@@ -110,10 +140,11 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
 
 #[tokio::test]
 async fn a_readers_name_cannot_say_anything_else() {
-    let hub = Hub::start().await;
-    let acme = hub.org("acme").await;
-    let act = Act::by_operator(acme.id, now());
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let acme = store.org_create("acme", now()).await.unwrap();
+    let act = Act::by_operator(acme, now());
     for name in ["", "Bi", "bi; drop table orgs", "bi\"", "1bi", &"b".repeat(64)] {
-        assert!(hub.store.reader_create(&act, name).await.is_err(), "{name:?}");
+        assert!(store.reader_create(&act, name).await.is_err(), "{name:?}");
     }
 }

@@ -1,0 +1,101 @@
+//! What was sent, what was acknowledged and what is stored, against each other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{Display, Write},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The books of one case. Events are known by any text; the stored ones by the same.
+#[derive(Default)]
+pub struct Ledger {
+    entries: Mutex<BTreeMap<String, bool>>,
+    notes: Mutex<String>,
+}
+
+/// What the books say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Events that a receipt has accounted for.
+    pub acked: usize,
+    /// Acknowledged, and not stored.
+    pub lost: usize,
+    /// Rows beyond the first of an event.
+    pub duplicated: usize,
+    /// Stored, and never sent.
+    pub phantom: usize,
+}
+
+impl Ledger {
+    /// Events are about to be sent.
+    pub fn sent<T: Display>(&self, events: impl IntoIterator<Item = T>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            entries.entry(event.to_string()).or_insert(false);
+        }
+    }
+
+    /// A receipt has accounted for events.
+    pub fn acked<T: Display>(&self, events: impl IntoIterator<Item = T>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            entries.insert(event.to_string(), true);
+        }
+    }
+
+    /// Something else to print: `kills=10`.
+    pub fn note(&self, name: &str, value: impl Display) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = write!(notes, " {name}={value}");
+    }
+
+    /// Times to print: their median and their 99th percentile.
+    pub fn times(&self, name: &str, mut times: Vec<Duration>) {
+        times.sort_unstable();
+        let at = |percent: usize| {
+            let index = (times.len() * percent).div_ceil(100).saturating_sub(1);
+            times.get(index).copied().unwrap_or_default().as_secs_f64()
+        };
+        self.note(&format!("{name}_p50"), format_args!("{:.2}s", at(50)));
+        self.note(&format!("{name}_p99"), format_args!("{:.2}s", at(99)));
+    }
+
+    /// How many events were acknowledged so far.
+    pub fn acked_so_far(&self) -> usize {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.values().filter(|acked| **acked).count()
+    }
+
+    /// Compares the books with what is stored, and prints the line of the case.
+    ///
+    /// # Panics
+    /// When something is lost, duplicated or phantom.
+    #[expect(clippy::print_stdout, reason = "the line that the case is asked for")]
+    pub fn settle(&self, case: &str, stored: &[String]) -> Balance {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows: BTreeSet<&str> = stored.iter().map(String::as_str).collect();
+        let acked = || entries.iter().filter(|(_, acked)| **acked);
+        let balance = Balance {
+            acked: acked().count(),
+            lost: acked()
+                .filter(|(event, _)| !rows.contains(event.as_str()))
+                .count(),
+            duplicated: stored.len() - rows.len(),
+            phantom: rows.iter().filter(|row| !entries.contains_key(**row)).count(),
+        };
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Balance {
+            acked,
+            lost,
+            duplicated,
+            phantom,
+        } = balance;
+        println!(
+            "{case}: acked={acked} lost={lost} duplicated={duplicated} phantom={phantom} stored={}{notes}",
+            stored.len()
+        );
+        assert_eq!((lost, duplicated, phantom), (0, 0, 0), "{case}");
+        balance
+    }
+}

@@ -1,0 +1,261 @@
+//! The real program as a process of its own: to be killed, stopped and looked at from outside.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+/// Longer than anything here takes on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// `toolhub`, built from these sources. The first call of a process builds it where it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        // A package has no path to the programs of another one; they lie beside its own tests.
+        let test = std::env::current_exe().expect("a test is a program");
+        let folder = test
+            .ancestors()
+            .nth(2)
+            .expect("tests lie in <target>/<profile>/deps");
+        let target = folder.parent().expect("a profile lies in a target folder");
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(other) => other,
+        };
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--quiet", "--bin", "toolhub", "--package", "toolhub"])
+            // The same selection of packages as the test's gives the same features, and nothing is built twice.
+            .args(["--package", "toolhub-e2e", "--profile", profile, "--target-dir"])
+            .arg(target)
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        if cfg!(feature = "planted-bugs") {
+            cargo.args(["--features", "toolhub/planted-bugs,toolhub-e2e/planted-bugs"]);
+        }
+        let built = cargo.status().expect("cargo runs");
+        assert!(built.success(), "toolhub cannot be built");
+        folder.join("toolhub")
+    })
+}
+
+/// `toolhub` with these arguments, knowing nothing of whoever runs the test.
+pub fn toolhub(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(arguments)
+        .env_clear()
+        .env("HOME", home)
+        .env("NO_COLOR", "1")
+        .env("TOOLHUB_LOG", "warn,toolhub=info")
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    for name in ["PATH", "TMPDIR", "TOOLHUB_PG_BIN", "TOOLHUB_PLANTED_BUG"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+/// `toolhub serve`. Killed when dropped.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    log: Log,
+}
+
+type Log = Arc<Mutex<String>>;
+
+impl Server {
+    /// Starts a server on a port of its own.
+    ///
+    /// # Panics
+    /// When it ends before it listens.
+    pub async fn start(database_url: &str) -> Server {
+        match Server::try_start(database_url).await {
+            Ok(server) => server,
+            Err(log) => panic!("the server did not start:\n{log}"),
+        }
+    }
+
+    /// Starts a server; its log when it ends before it listens.
+    ///
+    /// # Errors
+    /// The log.
+    pub async fn try_start(database_url: &str) -> Result<Server, String> {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", database_url];
+        let mut child = toolhub(&std::env::temp_dir(), &arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server can be started");
+        let log = Log::default();
+        let (found, mut listening) = watch::channel(None);
+        let stderr = child.stderr.take().expect("it is piped");
+        tokio::spawn({
+            let log = Arc::clone(&log);
+            async move {
+                let mut lines = BufReader::new(stderr).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    if let Some((_, address)) = line.split_once("listening on http://") {
+                        let _ = found.send(address.trim().parse().ok());
+                    }
+                    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+        });
+        // An error of the channel means that the log has ended: so has the server.
+        let address = timeout(DEADLINE, listening.wait_for(Option::is_some))
+            .await
+            .expect("the server listens or ends")
+            .ok()
+            .and_then(|address| *address);
+        match address {
+            Some(address) => Ok(Server { child, address, log }),
+            None => {
+                let status = child.wait().await;
+                let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                Err(format!("{log}{status:?}"))
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// Kills it without a word, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a process can be killed");
+    }
+
+    /// How it ends, within a limit.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn exit(&mut self, within: Duration) -> ExitStatus {
+        match timeout(within, self.child.wait()).await {
+            Ok(status) => status.expect("a child can be waited for"),
+            Err(_) => panic!("the server still runs after {within:?}:\n{}", self.log()),
+        }
+    }
+
+    /// Forgets its greatest memory so far, and answers what it holds now, in bytes.
+    pub fn begin_memory_watch(&self) -> u64 {
+        // Linux: 5 resets the peak (proc(5)).
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5");
+        self.memory("VmRSS:")
+    }
+
+    /// The greatest memory since [`Server::begin_memory_watch`], in bytes.
+    pub fn greatest_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("the server runs on Linux");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .expect("the kernel counts memory");
+        let kib = line.trim().trim_end_matches(" kB").parse::<u64>();
+        kib.expect("a number of kB") * 1024
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
+    /// Waits until `/readyz` says that it can serve; how long that took.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub async fn ready(&self) -> Duration {
+        let started = Instant::now();
+        let http = http();
+        until("the server is ready", async || {
+            let answer = http.get(format!("{}/readyz", self.url())).send().await;
+            answer.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        started.elapsed()
+    }
+}
+
+/// Sends a signal to a process of ours.
+///
+/// # Panics
+/// When there is no such process.
+pub fn send(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a process id");
+    kill_process(pid, signal).expect("the process is ours");
+}
+
+/// A client that waits for no answer longer than half a minute and keeps no proxy between.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(DEADLINE)
+        .build()
+        .expect("an HTTP client can be made")
+}
+
+/// Waits until something holds.
+///
+/// # Panics
+/// When it does not within [`DEADLINE`].
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,186 @@
+//! D: the database is cut off, silent, or empty.
+
+use std::{sync::Arc, time::Duration};
+
+use e2e::{
+    Deployment, Ledger, Weather,
+    deployment::Sender,
+    process::{Server, http, until},
+};
+use reqwest::StatusCode;
+use store::{
+    Store,
+    testing::{Beside, TestDatabase},
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{ids, lines, random};
+
+/// Sends batches from several sides while `during` runs, and settles the books afterwards.
+async fn under_load<F: Future<Output = ()>>(case: &str, deployment: &Deployment, during: F) {
+    let member = deployment.member("loader").await;
+    let (ledger, sender) = (
+        Arc::new(Ledger::default()),
+        Arc::new(Sender::to(&deployment.server.url())),
+    );
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut load = JoinSet::new();
+    for worker in 0..4 {
+        let (ledger, sender, stopped) = (Arc::clone(&ledger), Arc::clone(&sender), stopped.clone());
+        let (token, id) = (member.token.clone(), member.id.0);
+        load.spawn(async move {
+            for round in 0.. {
+                if *stopped.borrow() {
+                    break;
+                }
+                let batch = ids(&format!("w{worker}_r{round}"), 20);
+                let keys = || batch.iter().map(|uuid| format!("{id} {uuid}"));
+                ledger.sent(keys());
+                sender.deliver(&token, &lines(&batch)).await;
+                ledger.acked(keys());
+            }
+        });
+    }
+    until("the load runs", async || ledger.acked_so_far() > 200).await;
+    during.await;
+    let before = ledger.acked_so_far();
+    until("the load goes on", async || ledger.acked_so_far() > before + 100).await;
+    stop.send_replace(true);
+    while let Some(worker) = load.join_next().await {
+        worker.unwrap();
+    }
+    let statuses = sender.statuses();
+    ledger.note("statuses", format!("{statuses:?}").replace(' ', ""));
+    ledger.settle(case, &deployment.stored().await);
+    assert!(
+        statuses.keys().all(|status| matches!(status, 200 | 503)),
+        "{statuses:?}"
+    );
+    assert!(
+        !deployment.server.log().contains("panicked"),
+        "{}",
+        deployment.server.log()
+    );
+}
+
+async fn get(deployment: &Deployment, path: &str) -> (StatusCode, Duration) {
+    let started = Instant::now();
+    let answer = http()
+        .get(format!("{}{path}", deployment.server.url()))
+        .send()
+        .await
+        .unwrap();
+    (answer.status(), started.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d1_a_database_that_is_cut_off_shows_as_503_and_heals_by_itself() {
+    let (deployment, cable) = Deployment::behind_proxy().await;
+    under_load("D1", &deployment, async {
+        cable.set(Weather::Broken);
+        for _ in 0..5 {
+            assert_eq!(get(&deployment, "/livez").await.0, StatusCode::OK);
+            let (status, after) = get(&deployment, "/readyz").await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(after < Duration::from_secs(4), "{after:?}");
+        }
+        cable.set(Weather::Clear);
+        let back = deployment.server.ready().await;
+        assert!(back < Duration::from_secs(5), "{back:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d2_a_database_that_falls_silent_holds_no_request_for_longer_than_ten_seconds() {
+    let (deployment, cable) = Deployment::behind_proxy().await;
+    let member = deployment.member("ann").await;
+    let files = deployment.server.open_files();
+    under_load("D2", &deployment, async {
+        cable.set(Weather::BlackHole);
+        let mut asking = JoinSet::new();
+        for n in 0..40 {
+            let (url, token) = (deployment.server.url(), member.token.clone());
+            asking.spawn(async move {
+                let started = Instant::now();
+                let request = match n % 2 {
+                    0 => http().get(format!("{url}/v1/scores")),
+                    _ => http()
+                        .post(format!("{url}/v1/events"))
+                        .header("content-type", "application/x-ndjson")
+                        .body(lines(&ids(&format!("never{n}"), 0))),
+                };
+                let answer = request.bearer_auth(token).send().await.unwrap();
+                (answer.status(), started.elapsed())
+            });
+        }
+        let mut slowest = Duration::ZERO;
+        while let Some(answered) = asking.join_next().await {
+            let (status, after) = answered.unwrap();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            slowest = slowest.max(after);
+        }
+        // Ten seconds, and what a busy machine adds.
+        assert!(slowest < Duration::from_secs(12), "{slowest:?}");
+        assert_eq!(get(&deployment, "/livez").await.0, StatusCode::OK);
+        // What hung in the silence stays lost, as it does on a network.
+        cable.set(Weather::Broken);
+        cable.set(Weather::Clear);
+        deployment.server.ready().await;
+    })
+    .await;
+    // Connections of ours may stay open: as many as the pool has, and a few for the senders.
+    until("nothing piles up", async || {
+        deployment.server.open_files() <= files + 40
+    })
+    .await;
+}
+
+/// D10: several servers start at once on an empty database; one is killed while it migrates.
+async fn cold_starts(rounds: u64) {
+    let mut state = 7;
+    for round in 0..rounds {
+        let database = TestDatabase::empty().await;
+        let mut starting = JoinSet::new();
+        for _ in 0..4 {
+            let url = database.url().to_owned();
+            starting.spawn(async move { Server::start(&url).await });
+        }
+        while let Some(server) = starting.join_next().await {
+            server.unwrap().ready().await;
+        }
+
+        let database = TestDatabase::empty().await;
+        let starting = tokio::spawn({
+            let url = database.url().to_owned();
+            async move { Server::try_start(&url).await }
+        });
+        // Dropping the task kills the process, wherever it is: before, amid or after the migrations.
+        let pause = 20 + random(&mut state, 400) + usize::try_from(round).unwrap();
+        tokio::time::sleep(Duration::from_millis(pause as u64)).await;
+        starting.abort();
+        drop(starting.await);
+        Server::start(database.url()).await.ready().await;
+        let tables = Beside::of(database.url()).await;
+        let tables = tables.number("select count(*) from usage_events").await;
+        assert_eq!(tables, 0);
+        let store = Store::connect(database.url(), store::PoolOptions::default())
+            .await
+            .unwrap();
+        store.check_schema().await.unwrap();
+    }
+    let ledger = Ledger::default();
+    ledger.note("rounds", rounds);
+    ledger.settle("D10", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d10_servers_that_start_at_once_on_an_empty_database_agree_on_its_schema() {
+    cold_starts(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn d10_full_size() {
+    cold_starts(20).await;
+}

@@ -1,0 +1,344 @@
+//! C: whoever sends too much, too slowly or nothing at all costs the others nothing.
+
+use std::{io::Write, time::Duration};
+
+use e2e::{
+    Deployment, Hub, Ledger,
+    deployment::{Member, Sender},
+    process::{Server, http, until},
+};
+use reqwest::{Body, Method, StatusCode};
+use server::Config;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use super::{ids, lines};
+
+const MIB: u64 = 1024 * 1024;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A request head with these further headers, without its end.
+fn head(server: &Server, member: &Member, headers: &str) -> String {
+    format!(
+        "POST /v1/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/x-ndjson\r\n{headers}",
+        server.address(),
+        member.token
+    )
+}
+
+/// Sends raw bytes and reads the status of the answer; 0 when the connection ends without one.
+async fn raw(server: &Server, bytes: &[u8]) -> u16 {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    // The server may answer and close before everything is sent.
+    let _ = stream.write_all(bytes).await;
+    status(&mut stream).await
+}
+
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut answer = Vec::new();
+    let mut piece = [0; 1024];
+    while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
+        match timeout(Duration::from_secs(60), stream.read(&mut piece))
+            .await
+            .expect("an answer or an end")
+        {
+            Ok(0) | Err(_) => break,
+            Ok(length) => answer.extend_from_slice(&piece[..length]),
+        }
+    }
+    let text = String::from_utf8_lossy(&answer);
+    text.split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c1_a_bomb_is_refused_at_once_and_in_little_memory() {
+    let deployment = Deployment::start().await;
+    let member = deployment.member("ann").await;
+    let zeros = vec![b' '; 300 * 1024 * 1024];
+    let bombs = [
+        ("gzip", gzip(&zeros)),
+        ("zstd", zstd::encode_all(&zeros[..], 3).unwrap()),
+    ];
+    drop(zeros);
+    let server = &deployment.server;
+    let before = server.begin_memory_watch();
+    let mut slowest = Duration::ZERO;
+    for (encoding, bomb) in &bombs {
+        for chunked in [false, true] {
+            let started = Instant::now();
+            let body = if chunked {
+                Body::wrap_stream(futures(bomb))
+            } else {
+                Body::from(bomb.clone())
+            };
+            let answer = http()
+                .post(format!("{}/v1/events", server.url()))
+                .bearer_auth(&member.token)
+                .header("content-type", "application/x-ndjson")
+                .header("content-encoding", *encoding)
+                .body(body)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 413, "{encoding}, chunked: {chunked}");
+            slowest = slowest.max(started.elapsed());
+        }
+    }
+    let started = Instant::now();
+    for (headers, expected) in [
+        // Twice encoded, under one name or two.
+        (
+            "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
+            415,
+        ),
+        ("Content-Encoding: gzip, zstd\r\nContent-Length: 0\r\n\r\n", 415),
+        ("Content-Encoding: br\r\nContent-Length: 0\r\n\r\n", 415),
+        // More than is allowed, announced.
+        ("Content-Length: 99999999999\r\n\r\n", 413),
+        ("Content-Length: 7, 9\r\n\r\n{}\n", 400),
+        // Less announced than comes: the rest is not a request.
+        ("Content-Length: 3\r\n\r\n{}\n{}\n{}\n{}\n", 200),
+    ] {
+        let status = raw(server, head(server, &member, headers).as_bytes()).await;
+        assert_eq!(status, expected, "{headers:?}");
+    }
+    slowest = slowest.max(started.elapsed() / 6);
+    let grown = server.greatest_memory().saturating_sub(before);
+    let ledger = Ledger::default();
+    ledger.note("memory_mib", grown / MIB);
+    ledger.note("slowest", format_args!("{slowest:.2?}"));
+    ledger.settle("C1", &deployment.stored().await);
+    assert!(grown < 32 * MIB, "{} MiB", grown / MIB);
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+}
+
+/// A body in pieces, whose length nobody knows.
+fn futures(bytes: &[u8]) -> impl futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send + use<> {
+    let pieces: Vec<Vec<u8>> = bytes.chunks(16 * 1024).map(<[u8]>::to_vec).collect();
+    futures_util::stream::iter(pieces.into_iter().map(Ok))
+}
+
+/// The method and path of every route, from the source that declares them.
+fn routes() -> Vec<(Method, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/server/src/router.rs");
+    let source = std::fs::read_to_string(path).unwrap();
+    let routes: Vec<(Method, String)> = source
+        .split(".add(")
+        .skip(1)
+        .filter_map(|text| {
+            let (method, rest) = text.split_once(',')?;
+            let path = rest.split('"').nth(1)?;
+            Some((method.trim().parse().ok()?, path.replace(['{', '}'], "")))
+        })
+        .collect();
+    assert!(routes.len() >= 14, "{routes:?}");
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
+    let deployment = Deployment::start().await;
+    let server = &deployment.server;
+    let bomb = gzip(&vec![b' '; 100 * 1024 * 1024]);
+    let before = server.begin_memory_watch();
+    for (method, path) in routes() {
+        let member = deployment
+            .member(&format!("m{}", path.len() * 100 + method.as_str().len()))
+            .await;
+        for plain in [false, true] {
+            let request = http()
+                .request(method.clone(), format!("{}{path}", server.url()))
+                .bearer_auth(&member.token)
+                .header("content-type", "application/json");
+            let request = if plain {
+                let piece = vec![b' '; 64 * 1024];
+                let pieces = (0..1_600).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
+                request.body(Body::wrap_stream(futures_util::stream::iter(pieces)))
+            } else {
+                request.header("content-encoding", "gzip").body(bomb.clone())
+            };
+            // A route that takes no body may answer without reading one; the connection then ends.
+            if let Ok(answer) = request.send().await {
+                let takes_bodies = matches!(method, Method::POST | Method::PUT);
+                assert!(
+                    answer.status().is_client_error() || !takes_bodies,
+                    "{method} {path}: {}",
+                    answer.status()
+                );
+            }
+        }
+    }
+    let grown = server.greatest_memory().saturating_sub(before);
+    let ledger = Ledger::default();
+    ledger.note("memory_mib", grown / MIB);
+    ledger.settle("C2", &deployment.stored().await);
+    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
+}
+
+/// C3: connections that say half of something, or nothing.
+async fn idle_connections(each: usize) {
+    let deployment = Deployment::start().await;
+    let member = deployment.member("ann").await;
+    let server = &deployment.server;
+    let ledger = Ledger::default();
+    let sender = Sender::to(&server.url());
+    sender.deliver(&member.token, &lines(&[])).await;
+    let before = server.open_files();
+    let mut connections = Vec::new();
+    for n in 0..each * 2 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        if n % 2 == 0 {
+            stream
+                .write_all(b"POST /v1/events HTTP/1.1\r\nHost: a\r\n")
+                .await
+                .unwrap();
+        }
+        connections.push(stream);
+    }
+    let opened = Instant::now();
+    // Everybody else is served meanwhile.
+    let mut times = Vec::new();
+    for n in 0..40 {
+        let batch = ids(&format!("b{n}"), 50);
+        let keys = || batch.iter().map(|uuid| format!("{} {uuid}", member.id.0));
+        let started = Instant::now();
+        ledger.sent(keys());
+        assert!(sender.send(&member.token, &lines(&batch)).await.is_some());
+        ledger.acked(keys());
+        times.push(started.elapsed());
+    }
+    let mut closed = JoinSet::new();
+    for mut stream in connections {
+        closed.spawn(async move {
+            let mut answer = Vec::new();
+            // A half-open request may get its 408 first.
+            let _ = timeout(Duration::from_secs(40), stream.read_to_end(&mut answer))
+                .await
+                .expect("closed");
+        });
+    }
+    while let Some(end) = closed.join_next().await {
+        end.unwrap();
+    }
+    ledger.note("closed_after", format_args!("{:.1?}", opened.elapsed()));
+    assert!(
+        opened.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        opened.elapsed()
+    );
+    until("the connections are given back", async || {
+        server.open_files() <= before + 3
+    })
+    .await;
+    ledger.times("others", times);
+    ledger.settle("C3", &deployment.stored().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c3_half_open_and_silent_connections_are_closed_and_hinder_nobody() {
+    idle_connections(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs 4,096 open files"]
+async fn c3_full_size() {
+    idle_connections(1_000).await;
+}
+
+#[tokio::test]
+async fn c4_a_body_that_drips_is_given_up() {
+    // A second instead of thirty: what is promised is that there is an end.
+    let hub = Hub::start_with(Config {
+        body_timeout: Duration::from_secs(1),
+        ..Config::default()
+    })
+    .await;
+    let ann = hub.member(&hub.org("acme").await, "ann").await;
+    let address = hub.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: 100000\r\n\r\n[",
+        ann.token
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = stream.into_split();
+    let dripping = tokio::spawn(async move {
+        while to.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut answer = vec![0; 12];
+    timeout(Duration::from_secs(31), from.read_exact(&mut answer))
+        .await
+        .expect("an end")
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 408");
+    dripping.abort();
+    let rows = hub.beside().await.ask("select uuid from usage_events").await;
+    Ledger::default().settle("C4", &rows.into_iter().flatten().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c8_a_database_that_is_stuck_makes_nobody_wait_for_long() {
+    const REQUESTS: usize = 200;
+    let deployment = Deployment::start().await;
+    let member = deployment.member("ann").await;
+    // Authentication waits for this lock, and with it every connection of the pool.
+    let beside = deployment.beside().await;
+    beside
+        .ask("begin; lock table api_tokens in access exclusive mode")
+        .await;
+    let (http, started) = (http(), Instant::now());
+    let mut asking = JoinSet::new();
+    for _ in 0..REQUESTS {
+        let request = http
+            .get(format!("{}/v1/scores", deployment.server.url()))
+            .bearer_auth(&member.token);
+        asking.spawn(async move {
+            let answer = request.send().await.unwrap();
+            let retry_after = answer.headers().contains_key("retry-after");
+            (answer.status(), retry_after, started.elapsed())
+        });
+    }
+    let (mut times, mut soon) = (Vec::new(), 0);
+    while let Some(answered) = asking.join_next().await {
+        let (status, retry_after, after) = answered.unwrap();
+        assert_eq!((status, retry_after), (StatusCode::SERVICE_UNAVAILABLE, true));
+        soon += usize::from(after < Duration::from_secs(4));
+        times.push(after);
+    }
+    let slowest = times.iter().max().copied().unwrap();
+    beside.ask("rollback").await;
+    let ledger = Ledger::default();
+    ledger.note("refused", REQUESTS);
+    ledger.times("refused_after", times);
+    ledger.settle("C8", &deployment.stored().await);
+    // Those without a connection hear it after the wait for one (2 s); those with one, when the lock times out (5 s).
+    assert!(
+        soon >= REQUESTS / 2,
+        "only {soon} of {REQUESTS} were refused soon"
+    );
+    assert!(slowest < Duration::from_secs(12), "{slowest:?}");
+    until("it goes on", async || {
+        let answer = http
+            .get(format!("{}/v1/scores", deployment.server.url()))
+            .bearer_auth(&member.token)
+            .send()
+            .await;
+        answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    })
+    .await;
+}
