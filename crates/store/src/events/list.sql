@@ -13,7 +13,16 @@ where e.org_id = $1
     and ($3::bigint is null or e.member_id = $3)
     and ($4::text is null or e.session_id = $4)
     and ($5::text is null or e.project = $5)
-    and ($6::text is null or e.outcome = $6::event_outcome)
+    -- Written out, so that the planner knows the value and with it the index of what did not succeed.
+    and (
+        $6::text is null
+        or e.outcome = case $6
+            when 'success' then 'success'::event_outcome
+            when 'failure' then 'failure'::event_outcome
+            when 'abandoned' then 'abandoned'::event_outcome
+            else 'unknown'::event_outcome
+        end
+    )
     and ($7::timestamptz is null or e.occurred_at >= $7)
     and ($8::timestamptz is null or e.occurred_at < $8)
     and (
