@@ -104,10 +104,6 @@ impl Machine {
 
     /// Starts the server on a free port.
     #[track_caller]
-    #[expect(
-        clippy::zombie_processes,
-        reason = "waited for by `Served`, or killed and waited for here"
-    )]
     pub(crate) fn serve(&self) -> Served {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
