@@ -45,7 +45,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Outcome, reason, duration and cost, as they stand in an event; and the place in the lattice.
-const FACTS: [(&str, &str, Option<i64>, Option<i64>, u8); 5] = [
+type Facts = (&'static str, &'static str, Option<i64>, Option<i64>, u8);
+
+const FACTS: [Facts; 5] = [
     ("unknown", "", None, None, 0),
     ("abandoned", "unanswered", None, None, 1),
     ("success", "", Some(5), None, 2),
@@ -107,7 +109,7 @@ fn against_the_model(cases: u32) {
     let sender = Sender::to(&deployment.front.url());
     let ledger = Ledger::default();
     let (case, kills) = (Cell::new(0), Cell::new(0));
-    let deployment = std::cell::RefCell::new(&mut deployment);
+    let deployment = tokio::sync::Mutex::new(&mut deployment);
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
@@ -129,7 +131,7 @@ fn against_the_model(cases: u32) {
                     }
                     Step::Again(_) => continue,
                     Step::Refresh => {
-                        refreshed(*deployment.borrow_mut(), &beside).await?;
+                        refreshed(&*deployment.lock().await, &beside).await?;
                         continue;
                     }
                 };
@@ -143,7 +145,7 @@ fn against_the_model(cases: u32) {
                 let delivered = sender.deliver(&members[member].token, &body);
                 let receipt = if kill {
                     kills.set(kills.get() + 1);
-                    let mut deployment = deployment.borrow_mut();
+                    let mut deployment = deployment.lock().await;
                     tokio::join!(delivered, deployment.kill_and_restart()).0
                 } else {
                     delivered.await
@@ -192,10 +194,7 @@ fn against_the_model(cases: u32) {
 }
 
 /// The scores say what the events say, once nothing is pending.
-async fn refreshed(
-    deployment: &mut Deployment,
-    beside: &store::testing::Beside,
-) -> Result<(), TestCaseError> {
+async fn refreshed(deployment: &Deployment, beside: &store::testing::Beside) -> Result<(), TestCaseError> {
     until("the scores are fresh", async || {
         !deployment.store.refresh_needed().await.unwrap()
     })
