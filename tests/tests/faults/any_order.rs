@@ -114,7 +114,7 @@ fn against_the_model(cases: u32) {
     let sender = Sender::to(&deployment.front.url());
     let ledger = Ledger::default();
     let (case, kills) = (Cell::new(0), Cell::new(0));
-    let deployment = std::cell::RefCell::new(&mut deployment);
+    let deployment = tokio::sync::Mutex::new(&mut deployment);
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
@@ -136,7 +136,7 @@ fn against_the_model(cases: u32) {
                     }
                     Step::Again(_) => continue,
                     Step::Refresh => {
-                        refreshed(*deployment.borrow_mut(), &beside).await?;
+                        refreshed(&*deployment.lock().await, &beside).await?;
                         continue;
                     }
                 };
@@ -150,7 +150,7 @@ fn against_the_model(cases: u32) {
                 let delivered = sender.deliver(&members[member].token, &body);
                 let receipt = if kill {
                     kills.set(kills.get() + 1);
-                    let mut deployment = deployment.borrow_mut();
+                    let mut deployment = deployment.lock().await;
                     tokio::join!(delivered, deployment.kill_and_restart()).0
                 } else {
                     delivered.await
@@ -199,10 +199,7 @@ fn against_the_model(cases: u32) {
 }
 
 /// The scores say what the events say, once nothing is pending.
-async fn refreshed(
-    deployment: &mut Deployment,
-    beside: &store::testing::Beside,
-) -> Result<(), TestCaseError> {
+async fn refreshed(deployment: &Deployment, beside: &store::testing::Beside) -> Result<(), TestCaseError> {
     until("the scores are fresh", async || {
         let today = deployment.store.clock().await.unwrap().date_naive();
         !deployment.store.refresh_needed(today).await.unwrap().scores
