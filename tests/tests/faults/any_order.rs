@@ -1,10 +1,5 @@
 //! A12: whatever is sent, sent again and killed in whatever order, the database holds what a simple model holds.
 
-#![expect(
-    clippy::await_holding_refcell_ref,
-    reason = "one case at a time, on one thread"
-)]
-
 use std::{cell::Cell, collections::BTreeMap};
 
 use e2e::{Deployment, Ledger, deployment::Sender, process::until};
@@ -136,7 +131,7 @@ fn against_the_model(cases: u32) {
                     }
                     Step::Again(_) => continue,
                     Step::Refresh => {
-                        refreshed(&*deployment.lock().await, &beside).await?;
+                        refreshed(*deployment.lock().await, &beside).await?;
                         continue;
                     }
                 };

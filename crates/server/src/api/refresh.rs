@@ -26,6 +26,12 @@ pub(crate) struct Parameters {
 /// How long one request may wait.
 const GREATEST_WAIT: Duration = Duration::from_secs(25);
 
+/// How long a read waits by itself for a refresh that is due, where the last one was cheap.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What cheap means, in ms. Where refreshing costs more, a read answers at once from what there is.
+const CHEAP_MS: i64 = 500;
+
 /// The refresh state, at once or as soon as the scores hold everything committed before the request.
 pub(crate) async fn get(
     State(app): State<App>,
@@ -33,21 +39,25 @@ pub(crate) async fn get(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<RefreshState>, ApiError> {
     let wait = Duration::from_secs(parameters.wait.unwrap_or(0)).min(GREATEST_WAIT);
-    Ok(Json(
-        wait_until_fresh(&app, caller.org, View::Scores, wait).await?,
-    ))
+    let state = wait_until_fresh(&app, caller.org, View::Scores, wait, false).await?;
+    // Whoever waited for the scores looks at a board next.
+    wait_until_fresh(&app, caller.org, View::Boards, wait.min(PATIENCE), true).await?;
+    Ok(Json(state))
 }
 
-/// When a view was last refreshed; with `fresh` after waiting, as long as a request may, until it holds everything
-/// that was committed before the request. The answer's `as_of` tells whether that was long enough.
+/// When a view was last refreshed, after waiting until it holds everything that was committed before the request: with
+/// `fresh=true` as long as a request may, with `fresh=false` not at all, and otherwise for a moment where refreshing is
+/// cheap. The answer's `as_of` tells whether that was long enough.
 pub(super) async fn as_of(
     app: &App,
     org: OrgId,
     view: View,
     fresh: Option<bool>,
 ) -> Result<Option<DateTime<Utc>>, ApiError> {
-    if fresh == Some(true) {
-        wait_until_fresh(app, org, view, GREATEST_WAIT).await?;
+    match fresh {
+        Some(true) => drop(wait_until_fresh(app, org, view, GREATEST_WAIT, false).await?),
+        Some(false) => {}
+        None => drop(wait_until_fresh(app, org, view, PATIENCE, true).await?),
     }
     Ok(app.store.as_of(view).await?)
 }
@@ -57,6 +67,7 @@ async fn wait_until_fresh(
     org: OrgId,
     view: View,
     wait: Duration,
+    only_if_cheap: bool,
 ) -> Result<RefreshState, ApiError> {
     let asked_at = app.store.clock().await?;
     let deadline = Instant::now() + wait;
@@ -70,8 +81,12 @@ async fn wait_until_fresh(
         let pending = |name: &str| state.views.iter().any(|one| one.view == name && one.pending);
         let waiting = pending(view.as_str());
         state.pending = pending(View::Scores.as_str());
+        let dear = state
+            .views
+            .iter()
+            .any(|one| one.view == view.as_str() && one.duration_ms > Some(CHEAP_MS));
         let left = deadline.saturating_duration_since(Instant::now());
-        if !waiting || left.is_zero() {
+        if !waiting || left.is_zero() || (only_if_cheap && dear) {
             return Ok(state);
         }
         // Another process may be the one that refreshes: look again at least this often.
