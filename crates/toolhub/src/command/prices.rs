@@ -11,7 +11,7 @@ use crate::{context::Context, talk};
 /// List what models cost: the prices by which costs are computed
 #[derive(Debug, Args)]
 pub(crate) struct Prices {
-    /// A TOML file of [[price]] tables that replaces the prices of the models it names
+    /// A TOML file of `[[price]]` tables that replaces the prices of the models it names
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// How the list is laid out: table, json, csv or markdown

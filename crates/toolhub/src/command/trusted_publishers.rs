@@ -30,7 +30,7 @@ enum Command {
         /// github or gitlab
         #[arg(long, default_value = "github")]
         provider: String,
-        /// The number of the owner: `id` in https://api.github.com/users/<owner>, or of the GitLab namespace
+        /// The number of the owner: `id` in `https://api.github.com/users/OWNER`, or of the GitLab namespace
         #[arg(long)]
         owner_id: String,
         /// Only this workflow file, such as `ci.yml`
@@ -42,7 +42,7 @@ enum Command {
         /// Who signs, where it is not the provider itself; the server has to know it
         #[arg(long)]
         issuer: Option<String>,
-        /// The CI member as which it uploads [default: ci-<owner>-<name>]
+        /// The CI member as which it uploads [default: `ci-OWNER-NAME`]
         #[arg(long, value_name = "HANDLE")]
         member: Option<String>,
     },

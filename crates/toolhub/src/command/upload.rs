@@ -51,7 +51,7 @@ pub(crate) struct Upload {
     /// Send the first 500 characters of what was asked for, with secrets removed. The org must allow it, too
     #[arg(long)]
     task_text: bool,
-    /// A TOML file of [[price]] tables that replaces the prices of the models it names
+    /// A TOML file of `[[price]]` tables that replaces the prices of the models it names
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// Do not send which tools are loaded and installed
