@@ -121,11 +121,11 @@ fn log(session: &str, calls: &[String]) -> String {
         let tool = ["Bash", "Read", "Edit", "Grep"][n % 4];
         let _ = writeln!(
             log,
-            r#"{{"type":"assistant","sessionId":"{session}","cwd":"/work/api","timestamp":"{at}.000Z","message":{{"id":"m{id}","role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"{tool}","input":{{}}}}]}}}}"#
+            r#"{{"type":"assistant","sessionId":"{session}","cwd":"/home/ann/api","timestamp":"{at}.000Z","message":{{"id":"m{id}","role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"{tool}","input":{{}}}}]}}}}"#
         );
         let _ = writeln!(
             log,
-            r#"{{"type":"user","sessionId":"{session}","cwd":"/work/api","timestamp":"{at}.250Z","message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{id}","content":"ok"}}]}}}}"#
+            r#"{{"type":"user","sessionId":"{session}","cwd":"/home/ann/api","timestamp":"{at}.250Z","message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{id}","content":"ok"}}]}}}}"#
         );
     }
     log

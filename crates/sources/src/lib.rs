@@ -6,7 +6,7 @@
 //! ```
 //! use sources::{LogReader, Options, Prices, join};
 //!
-//! let log = br#"{"type":"assistant","sessionId":"s","cwd":"/work/api","timestamp":"2026-01-02T03:04:05.000Z",
+//! let log = br#"{"type":"assistant","sessionId":"s","cwd":"/home/ann/api","timestamp":"2026-01-02T03:04:05.000Z",
 //! "message":{"id":"m","content":[{"type":"tool_use","id":"toolu_1","name":"Bash","input":{}}]}}"#;
 //! let one_line = String::from_utf8_lossy(log).replace('\n', "");
 //!

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const CALL: &str = r#"{"type":"assistant","sessionId":"s","cwd":"/work/api","timestamp":"2026-01-02T03:04:05.000Z","message":{"id":"m","content":[{"type":"tool_use","id":"toolu_ID","name":"Bash","input":{}}]}}"#;
+const CALL: &str = r#"{"type":"assistant","sessionId":"s","cwd":"/home/ann/api","timestamp":"2026-01-02T03:04:05.000Z","message":{"id":"m","content":[{"type":"tool_use","id":"toolu_ID","name":"Bash","input":{}}]}}"#;
 
 struct Home(tempfile::TempDir);
 

@@ -68,7 +68,7 @@ impl Home {
 
 fn line(id: &str) -> String {
     format!(
-        r#"{{"type":"assistant","sessionId":"s","cwd":"/work/api","timestamp":"2026-01-02T03:04:05.000Z","message":{{"id":"m{id}","content":[{{"type":"tool_use","id":"{id}","name":"Bash","input":{{}}}}]}}}}"#
+        r#"{{"type":"assistant","sessionId":"s","cwd":"/home/ann/api","timestamp":"2026-01-02T03:04:05.000Z","message":{{"id":"m{id}","content":[{{"type":"tool_use","id":"{id}","name":"Bash","input":{{}}}}]}}}}"#
     ) + "\n"
 }
 

@@ -177,7 +177,7 @@ pub(crate) fn three_calls(session: &str) -> String {
     let call = |n: u32, name: &str, input: &str, error: bool| {
         let id = format!("toolu_{session}_{n}");
         let envelope = format!(
-            r#""sessionId":"{session}","cwd":"/work/api","gitBranch":"main","version":"2.1.212","uuid":"{session}-{n}""#
+            r#""sessionId":"{session}","cwd":"/home/ann/api","gitBranch":"main","version":"2.1.212","uuid":"{session}-{n}""#
         );
         format!(
             r#"{{"type":"assistant",{envelope},"timestamp":"{}","message":{{"id":"msg_{session}_{n}","role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"{name}","input":{input}}}]}}}}
