@@ -1,7 +1,9 @@
 //! Storing events: each call once, whatever is sent, however often and in whatever order.
 //!
 //! One transaction takes any number of batches of one org: the tools join the catalogue, new events are inserted,
-//! known ones are compared and, where the upload knows more, raised; what that changed is counted in the daily rollup.
+//! known ones are compared and, where the upload knows more, raised; what that changed is counted in the rollup.
+//! Whether a batch is compared before it is inserted or only what the insert met afterwards is a matter of speed alone:
+//! a sample of it decides ([`mostly_known`]).
 //! Every statement is set-based and sorted by the key, so that writers who send the same events in different orders
 //! never wait for each other in a circle. The transaction is READ COMMITTED: an insert that lost a race must see, in
 //! its next statement, what the winner stored.
@@ -141,8 +143,15 @@ impl Store {
         let policies = policy::read(&transaction, org, members, now).await?;
         let (mut groups, mut stored) = fold(batches, &policies);
         catalogue(&transaction, org, &groups, now).await?;
-        insert(&transaction, org, &mut groups, now).await?;
-        let raised = raise(&transaction, org, &mut groups).await?;
+        let mut fresh: Vec<usize> = (0..groups.len()).collect();
+        let mut weaker = Vec::new();
+        if mostly_known(&transaction, org, &groups).await? {
+            let compared = compare(&transaction, org, &mut groups, &fresh).await?;
+            (fresh, weaker) = (compared.absent, compared.weaker);
+        }
+        let met = insert(&transaction, org, &mut groups, &fresh, now).await?;
+        weaker.extend(compare(&transaction, org, &mut groups, &met).await?.weaker);
+        let raised = raise(&transaction, org, &mut groups, &weaker).await?;
         let mut changes = rollup::Changes::default();
         for group in groups.iter().filter(|group| group.fate == Fate::Inserted) {
             changes.insert(group.member, &group.event);
@@ -178,20 +187,47 @@ async fn catalogue(
     Ok(())
 }
 
+/// Events that are looked up to learn what a batch is like.
+const SAMPLE: usize = 8;
+
+/// Whether most of the events are stored already, by a sample: then comparing all of them is cheaper than trying to
+/// insert them, which builds every row to find that it is not wanted.
+async fn mostly_known(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    groups: &[Group<'_>],
+) -> Result<bool, StoreError> {
+    if groups.is_empty() {
+        return Ok(false);
+    }
+    let sample: Vec<&Group<'_>> = groups.iter().step_by(groups.len().div_ceil(SAMPLE)).collect();
+    let members: Vec<i64> = sample.iter().map(|group| group.member.0).collect();
+    let uuids: Vec<&str> = sample.iter().map(|group| &*group.uuid).collect();
+    let statement = transaction
+        .prepare_cached(include_str!("events/known.sql"))
+        .await?;
+    let known: i64 = transaction
+        .query_one(&statement, &[&org.0, &members, &uuids])
+        .await?
+        .try_get(0)?;
+    Ok(usize::try_from(known).is_ok_and(|known| known * 2 > sample.len()))
+}
+
+/// Inserts the groups at these positions and answers those that were met by a stored event.
 async fn insert(
     transaction: &Transaction<'_>,
     org: OrgId,
     groups: &mut [Group<'_>],
+    fresh: &[usize],
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    for group in groups.iter_mut() {
-        group.fate = Fate::Duplicate;
-    }
-    let candidates: Vec<usize> = (0..groups.len())
-        .filter(|&at| at == 0 || !groups[at].same_call(&groups[at - 1]))
+) -> Result<Vec<usize>, StoreError> {
+    // Of a key that stands with several tools, the group that arrived first.
+    let candidates: Vec<usize> = (0..fresh.len())
+        .filter(|&at| at == 0 || !groups[fresh[at]].same_call(&groups[fresh[at - 1]]))
+        .map(|at| fresh[at])
         .collect();
     if candidates.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let sql = include_str!("events/insert.sql");
     #[cfg(feature = "planted-bugs")]
@@ -217,49 +253,79 @@ async fn insert(
             group.fate = Fate::Inserted;
         }
     }
-    Ok(())
+    Ok(fresh
+        .iter()
+        .copied()
+        .filter(|&at| groups[at].fate != Fate::Inserted)
+        .collect())
 }
 
-/// Compares what was not new with what is stored, and raises what is weaker there.
+/// What a comparison with the stored events found, as positions.
+#[derive(Default)]
+struct Compared {
+    /// Not stored.
+    absent: Vec<usize>,
+    /// The stored event knows less.
+    weaker: Vec<usize>,
+}
+
+/// Compares the groups at these positions with what is stored. A call of another tool is a conflict.
+async fn compare(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    groups: &mut [Group<'_>],
+    positions: &[usize],
+) -> Result<Compared, StoreError> {
+    if positions.is_empty() {
+        return Ok(Compared::default());
+    }
+    let columns = Columns::of(positions.iter().map(|&at| &groups[at]));
+    let statement = transaction
+        .prepare_cached(include_str!("events/compare.sql"))
+        .await?;
+    let row = transaction
+        .query_one(&statement, &columns.comparable(&org.0))
+        .await?;
+    drop(columns);
+    let read = |at: usize| -> Result<Vec<usize>, StoreError> {
+        let ordinals: Vec<i64> = row.try_get(at)?;
+        Ok(ordinals
+            .into_iter()
+            .map(|ordinal| positions[usize::try_from(ordinal - 1).expect("ordinality counts from 1")])
+            .collect())
+    };
+    for at in read(1)? {
+        groups[at].fate = Fate::Conflict;
+    }
+    let mut absent = read(0)?;
+    absent.sort_unstable();
+    Ok(Compared {
+        absent,
+        weaker: read(2)?,
+    })
+}
+
+/// Raises the stored events that know less than the groups at these positions.
 async fn raise(
     transaction: &Transaction<'_>,
     org: OrgId,
     groups: &mut [Group<'_>],
+    weaker: &[usize],
 ) -> Result<Vec<rollup::Raised>, StoreError> {
-    let mut known: Vec<&mut Group<'_>> = groups
-        .iter_mut()
-        .filter(|group| group.fate != Fate::Inserted)
-        .collect();
-    if known.is_empty() {
+    if weaker.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = Columns::of(known.iter().map(|group| &**group));
-    let statement = transaction
-        .prepare_cached(include_str!("events/compare.sql"))
-        .await?;
-    let rows = transaction.query(&statement, &columns.comparable(&org.0)).await?;
-    let mut stronger = Vec::new();
-    for row in rows {
-        let (ordinal, conflict): (i64, bool) = (row.get(0), row.get(1));
-        let at = usize::try_from(ordinal - 1).expect("ordinality counts from 1");
-        if conflict {
-            known[at].fate = Fate::Conflict;
-        } else {
-            stronger.push(at);
-        }
-    }
-    if stronger.is_empty() {
-        return Ok(Vec::new());
-    }
-    let columns = Columns::of(stronger.iter().map(|&at| &*known[at]));
+    let columns = Columns::of(weaker.iter().map(|&at| &groups[at]));
     let statement = transaction
         .prepare_cached(include_str!("events/upgrade.sql"))
         .await?;
     let rows = transaction.query(&statement, &columns.comparable(&org.0)).await?;
-    let raised: HashSet<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    for at in stronger {
-        if raised.contains(&(known[at].member.0, known[at].uuid.to_string())) {
-            known[at].fate = Fate::Upgraded;
+    drop(columns);
+    let raised: HashSet<(i64, &str)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    for &at in weaker {
+        let group = &mut groups[at];
+        if raised.contains(&(group.member.0, &*group.uuid)) {
+            group.fate = Fate::Upgraded;
         }
     }
     rows.iter()

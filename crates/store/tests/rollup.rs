@@ -186,12 +186,26 @@ async fn a_rebuild_finds_and_mends_what_somebody_broke() {
             "update usage_days set successes = 7 where tool_id = 'mcp:a'; \
              delete from usage_days where tool_id = 'mcp:b'; \
              insert into usage_days select org_id, member_id, day - 9, events, successes, failures, abandoned, unknown, unknown_tool, \
-             costed, cost_micro_usd, first_used_at, last_used_at, tool_id, project from usage_days where tool_id = 'mcp:c'",
+             costed, cost_micro_usd, first_used_at, last_used_at, tool_id, project, timed from usage_days where tool_id = 'mcp:c'",
         )
         .await
         .unwrap();
-    assert_eq!(store.rebuild().await.unwrap().differences, 3);
+    assert_eq!(
+        store.rebuild().await.unwrap().differences,
+        6,
+        "three days, and three totals that are no longer their sum"
+    );
     assert_eq!(store.rebuild().await.unwrap().differences, 0);
+    for broken in [
+        "update usage_totals set timed = timed + 1 where tool_id = 'mcp:a'",
+        "delete from usage_totals where tool_id = 'mcp:b'",
+        "insert into usage_totals select org_id, member_id, events, successes, failures, abandoned, unknown, unknown_tool, \
+         costed, timed, cost_micro_usd, first_used_at, last_used_at, 'mcp:none', project from usage_totals limit 1",
+    ] {
+        client.batch_execute(broken).await.unwrap();
+        assert_eq!(store.rebuild().await.unwrap().differences, 1, "{broken}");
+        assert_eq!(store.rebuild().await.unwrap().differences, 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

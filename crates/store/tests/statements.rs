@@ -211,7 +211,7 @@ async fn a_tool_in_depth_reads_the_events_of_that_tool() {
         ),
         (
             include_str!("../src/tool_detail/durations.sql"),
-            "on usage_events",
+            "Index Only Scan using usage_events_tool_recent_idx",
         ),
     ] {
         let plan = plan_of(

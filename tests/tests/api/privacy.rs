@@ -168,6 +168,7 @@ async fn an_export_holds_everything_of_the_member_and_nothing_of_others() {
             ("uploads", 1),
             ("usage_days", 1),
             ("usage_events", 3_000),
+            ("usage_totals", 1),
         ]
     );
     assert_eq!(export["member"], "ann");

@@ -6,7 +6,8 @@
 with weaker as materialized (
     select
         e.member_id, e.uuid,
-        e.outcome as old_outcome, e.reason as old_reason, e.cost_micro_usd as old_cost_micro_usd, e.project as old_project,
+        e.outcome as old_outcome, e.reason as old_reason, e.cost_micro_usd as old_cost_micro_usd,
+        e.duration_ms is not null as was_timed, e.project as old_project,
         verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason) as rises,
         b.outcome::event_outcome as outcome, b.reason::event_reason as reason, b.duration_ms, b.cost_micro_usd,
         b.operation, b.session_id, b.project, b.model, b.agent, b.agent_version, b.git_branch, b.task_text
@@ -53,5 +54,5 @@ from weaker w
 where e.org_id = $1 and e.member_id = w.member_id and e.uuid = w.uuid
 returning
     e.member_id, e.uuid, e.tool_id, e.occurred_at,
-    w.old_outcome::text, w.old_reason::text, w.old_cost_micro_usd, w.old_project,
-    e.outcome::text, e.reason::text, e.cost_micro_usd, e.project
+    w.old_outcome::text, w.old_reason::text, w.old_cost_micro_usd, w.was_timed, w.old_project,
+    e.outcome::text, e.reason::text, e.cost_micro_usd, e.duration_ms is not null, e.project

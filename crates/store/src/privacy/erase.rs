@@ -44,17 +44,18 @@ impl Store {
                 &key,
             )
             .await?;
-        let mut removed = [0_i64; 5];
+        let mut removed = [0_i64; 6];
         for (count, statement) in removed.iter_mut().zip([
             "-- privacy::erase_events\ndelete from usage_events where org_id = $1 and member_id = $2",
             "-- privacy::erase_uploads\ndelete from uploads where org_id = $1 and member_id = $2",
             "-- privacy::erase_sessions\ndelete from session_tools where org_id = $1 and member_id = $2",
             "-- privacy::erase_machines\ndelete from machine_tools where org_id = $1 and member_id = $2",
             "-- privacy::erase_days\ndelete from usage_days where org_id = $1 and member_id = $2",
+            "-- privacy::erase_totals\ndelete from usage_totals where org_id = $1 and member_id = $2",
         ]) {
             *count = i64::try_from(transaction.execute(statement, &key).await?).unwrap_or(i64::MAX);
         }
-        let [events, uploads, sessions, machines, _] = removed;
+        let [events, uploads, sessions, machines, ..] = removed;
         transaction
             .execute(
                 "-- privacy::erase_cut\n\

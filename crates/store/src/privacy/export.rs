@@ -79,6 +79,12 @@ pub const EXPORTED: &[(&str, &str)] = &[
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_events t\n\
          where org_id = $1 and member_id = $2 order by occurred_at",
     ),
+    (
+        "usage_totals",
+        "-- privacy::export_totals\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_totals t\n\
+         where org_id = $1 and member_id = $2 order by tool_id, project",
+    ),
 ];
 
 /// The pieces of the document, in order. An error ends it: a document that does not end with `}` is not complete.

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use model::{MemberId, OrgId};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, policy, session::SessionLimits};
+use crate::{Store, StoreError, policy, rollup, session::SessionLimits};
 
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(60),
@@ -150,6 +150,7 @@ async fn forget_days(
             &[&org.0, &member.0, &end],
         )
         .await?;
+    rollup::rebuild_totals(&transaction, org, member).await?;
     transaction
         .execute(include_str!("../refresh/mark.sql"), &[&org.0, &Uuid::now_v7()])
         .await?;

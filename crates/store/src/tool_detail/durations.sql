@@ -1,5 +1,5 @@
 -- tool_detail::durations
--- In the order of the covering index, which holds all that this needs.
+-- The index of the tool's events, newest first, holds all that this needs.
 select percentile_cont(array[0.5, 0.9, 0.99]) within group (order by duration_ms)
 from usage_events
 where org_id = $1

@@ -1,2 +1,2 @@
--- rollup::forget_member
+-- rollup::forget_days
 delete from usage_days where org_id = $1 and member_id = $2

@@ -1,7 +1,7 @@
--- rollup::rebuild_member
+-- rollup::rebuild_days
 insert into usage_days (
     org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
-    cost_micro_usd, first_used_at, last_used_at
+    timed, cost_micro_usd, first_used_at, last_used_at
 )
 select
     org_id,
@@ -16,6 +16,7 @@ select
     count(*) filter (where outcome = 'unknown')::integer as unknown,
     count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
     count(cost_micro_usd)::integer as costed,
+    count(duration_ms)::integer as timed,
     coalesce(sum(cost_micro_usd), 0)::bigint as cost_micro_usd,
     min(occurred_at) as first_used_at,
     max(occurred_at) as last_used_at

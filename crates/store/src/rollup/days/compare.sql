@@ -1,4 +1,4 @@
--- rollup::compare
+-- rollup::compare_days
 -- One statement, so that events and rollup are of one moment.
 with by_events as (
     select
@@ -12,6 +12,7 @@ with by_events as (
         count(*) filter (where outcome = 'unknown')::integer as unknown,
         count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
         count(cost_micro_usd)::integer as costed,
+        count(duration_ms)::integer as timed,
         coalesce(sum(cost_micro_usd), 0)::bigint as cost_micro_usd,
         min(occurred_at) as first_used_at,
         max(occurred_at) as last_used_at
@@ -21,7 +22,7 @@ with by_events as (
 ),
 stored as (
     select
-        day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+        day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed, timed,
         cost_micro_usd, first_used_at, last_used_at
     from usage_days
     where org_id = $1 and member_id = $2

@@ -1,8 +1,8 @@
--- rollup::narrow
+-- rollup::narrow_days
 -- First and last use of rows that an event has left: the one thing that a difference cannot tell.
 update usage_days d
 set first_used_at = e.first_used_at, last_used_at = e.last_used_at
-from unnest($2::bigint[], $3::date[], $4::text[], $5::text[]) as b (member_id, day, tool_id, project)
+from unnest($2::bigint[], $3::text[], $4::text[], $5::date[]) as b (member_id, tool_id, project, day)
 cross join lateral (
     select min(e.occurred_at) as first_used_at, max(e.occurred_at) as last_used_at
     from usage_events e

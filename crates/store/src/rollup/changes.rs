@@ -1,0 +1,322 @@
+//! What an ingest changes in the rollup, and how it is written.
+//!
+//! Inserted events are added; raised ones are moved from what they were to what they are. The rows are written by one
+//! statement per table in the order of the key, after the events and the days before the totals; a transaction that
+//! holds rows of the rollup waits for no event any more, so ingests cannot wait for each other in a circle.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use deadpool_postgres::Transaction;
+use model::{Event, MemberId, MicroUsd, OrgId, Outcome, Reason};
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::StoreError;
+
+/// What an event adds to its day.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    outcome: Outcome,
+    unknown_tool: bool,
+    cost: Option<i64>,
+    timed: bool,
+}
+
+/// A stored event that an upload has raised, before and after. Tool and time never change.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    member: MemberId,
+    tool_id: String,
+    occurred_at: DateTime<Utc>,
+    before: (Facts, Option<String>),
+    after: (Facts, Option<String>),
+}
+
+impl Raised {
+    /// Reads a row of `events/upgrade.sql` from column `at` on.
+    pub(crate) fn read(member: MemberId, row: &Row, at: usize) -> Result<Raised, StoreError> {
+        let facts = |at: usize| -> Result<Facts, StoreError> {
+            let outcome: &str = row.try_get(at)?;
+            Ok(Facts {
+                outcome: outcome
+                    .parse()
+                    .map_err(|_| StoreError::Unreadable("usage_events.outcome"))?,
+                unknown_tool: row.try_get::<_, Option<&str>>(at + 1)? == Some(Reason::UnknownTool.as_str()),
+                cost: row.try_get(at + 2)?,
+                timed: row.try_get(at + 3)?,
+            })
+        };
+        Ok(Raised {
+            member,
+            tool_id: row.try_get(at)?,
+            occurred_at: row.try_get(at + 1)?,
+            before: (facts(at + 2)?, row.try_get(at + 6)?),
+            after: (facts(at + 7)?, row.try_get(at + 11)?),
+        })
+    }
+}
+
+/// The key of a row within an org, in the order in which rows are locked: member, day (none for a total), tool, project.
+type Key<'a> = (i64, Option<NaiveDate>, &'a str, &'a str);
+
+/// The statements that write one table of the rollup.
+struct Table {
+    add: &'static str,
+    narrow: &'static str,
+    drop_empty: &'static str,
+}
+
+const DAYS: Table = Table {
+    add: include_str!("days/add.sql"),
+    narrow: include_str!("days/narrow.sql"),
+    drop_empty: include_str!("days/drop_empty.sql"),
+};
+
+const TOTALS: Table = Table {
+    add: include_str!("totals/add.sql"),
+    narrow: include_str!("totals/narrow.sql"),
+    drop_empty: include_str!("totals/drop_empty.sql"),
+};
+
+/// By how much a row changes.
+#[derive(Clone, Copy)]
+struct Change {
+    events: i32,
+    outcomes: [i32; 4],
+    unknown_tool: i32,
+    costed: i32,
+    timed: i32,
+    cost_micro_usd: i64,
+    first_used_at: DateTime<Utc>,
+    last_used_at: DateTime<Utc>,
+    /// An event has gone to another row: its time may have been the first or the last of this one.
+    left: bool,
+}
+
+/// What one ingest changes in the rollup.
+#[derive(Default)]
+pub(crate) struct Changes<'a>(BTreeMap<Key<'a>, Change>);
+
+impl<'a> Changes<'a> {
+    /// Counts a new event.
+    pub(crate) fn insert(&mut self, member: MemberId, event: &'a Event) {
+        let facts = Facts {
+            outcome: event.verdict.outcome(),
+            unknown_tool: event.verdict.reason() == Some(Reason::UnknownTool),
+            cost: event.cost.map(|MicroUsd(micros)| micros),
+            timed: event.duration_ms.is_some(),
+        };
+        let change = self.at(
+            member,
+            event.tool.as_str(),
+            event.project.as_deref(),
+            event.occurred_at,
+        );
+        change.events += 1;
+        change.add(facts, 1);
+    }
+
+    /// Moves an event from what it was to what it is.
+    pub(crate) fn raise(&mut self, raised: &'a Raised) {
+        let Raised {
+            member,
+            tool_id,
+            occurred_at,
+            before,
+            after,
+        } = raised;
+        let change = self.at(*member, tool_id, before.1.as_deref(), *occurred_at);
+        change.events -= 1;
+        change.add(before.0, -1);
+        change.left |= before.1 != after.1;
+        let change = self.at(*member, tool_id, after.1.as_deref(), *occurred_at);
+        change.events += 1;
+        change.add(after.0, 1);
+    }
+
+    fn at(
+        &mut self,
+        member: MemberId,
+        tool_id: &'a str,
+        project: Option<&'a str>,
+        occurred_at: DateTime<Utc>,
+    ) -> &mut Change {
+        let key = (
+            member.0,
+            Some(occurred_at.date_naive()),
+            tool_id,
+            project.unwrap_or_default(),
+        );
+        let change = self.0.entry(key).or_insert(Change {
+            events: 0,
+            outcomes: [0; 4],
+            unknown_tool: 0,
+            costed: 0,
+            timed: 0,
+            cost_micro_usd: 0,
+            first_used_at: occurred_at,
+            last_used_at: occurred_at,
+            left: false,
+        });
+        change.first_used_at = change.first_used_at.min(occurred_at);
+        change.last_used_at = change.last_used_at.max(occurred_at);
+        change
+    }
+
+    /// The same changes without their days.
+    fn totals(&self) -> Changes<'a> {
+        let mut totals: BTreeMap<Key<'a>, Change> = BTreeMap::new();
+        for (&(member, _, tool_id, project), change) in &self.0 {
+            totals
+                .entry((member, None, tool_id, project))
+                .and_modify(|total| total.join(change))
+                .or_insert(*change);
+        }
+        Changes(totals)
+    }
+
+    /// Writes the changes. The events are written already, in the same transaction.
+    pub(crate) async fn apply(&self, transaction: &Transaction<'_>, org: OrgId) -> Result<(), StoreError> {
+        self.write(transaction, org, &DAYS).await?;
+        self.totals().write(transaction, org, &TOTALS).await
+    }
+
+    async fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        org: OrgId,
+        table: &Table,
+    ) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let columns = Columns::of(self.0.iter());
+        let statement = transaction.prepare_cached(table.add).await?;
+        transaction.execute(&statement, &columns.all(&org.0)).await?;
+        let left = Columns::of(self.0.iter().filter(|(_, change)| change.left));
+        if left.member_id.is_empty() {
+            return Ok(());
+        }
+        // Their rows are locked by now, so what a new snapshot sees of their events is all there is of them.
+        for sql in [table.narrow, table.drop_empty] {
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction.execute(&statement, &left.keys(&org.0)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    fn add(&mut self, facts: Facts, sign: i32) {
+        let at = match facts.outcome {
+            Outcome::Success => 0,
+            Outcome::Failure => 1,
+            Outcome::Abandoned => 2,
+            Outcome::Unknown => 3,
+        };
+        self.outcomes[at] += sign;
+        if facts.unknown_tool {
+            self.unknown_tool += sign;
+        }
+        if let Some(cost) = facts.cost {
+            self.costed += sign;
+            self.cost_micro_usd += cost * i64::from(sign);
+        }
+        if facts.timed {
+            self.timed += sign;
+        }
+    }
+
+    fn join(&mut self, other: &Change) {
+        self.events += other.events;
+        for (count, more) in self.outcomes.iter_mut().zip(other.outcomes) {
+            *count += more;
+        }
+        self.unknown_tool += other.unknown_tool;
+        self.costed += other.costed;
+        self.timed += other.timed;
+        self.cost_micro_usd += other.cost_micro_usd;
+        self.first_used_at = self.first_used_at.min(other.first_used_at);
+        self.last_used_at = self.last_used_at.max(other.last_used_at);
+        self.left |= other.left;
+    }
+}
+
+/// Changes as one array per column, for `unnest`.
+#[derive(Default)]
+struct Columns<'a> {
+    member_id: Vec<i64>,
+    /// Empty for totals.
+    day: Vec<NaiveDate>,
+    tool_id: Vec<&'a str>,
+    project: Vec<&'a str>,
+    events: Vec<i32>,
+    outcomes: [Vec<i32>; 4],
+    unknown_tool: Vec<i32>,
+    costed: Vec<i32>,
+    timed: Vec<i32>,
+    cost_micro_usd: Vec<i64>,
+    first_used_at: Vec<DateTime<Utc>>,
+    last_used_at: Vec<DateTime<Utc>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of<'c>(changes: impl Iterator<Item = (&'c Key<'a>, &'c Change)>) -> Columns<'a>
+    where
+        'a: 'c,
+    {
+        let mut columns = Columns::default();
+        for ((member_id, day, tool_id, project), change) in changes {
+            columns.member_id.push(*member_id);
+            columns.day.extend(*day);
+            columns.tool_id.push(tool_id);
+            columns.project.push(project);
+            columns.events.push(change.events);
+            for (column, count) in columns.outcomes.iter_mut().zip(change.outcomes) {
+                column.push(count);
+            }
+            columns.unknown_tool.push(change.unknown_tool);
+            columns.costed.push(change.costed);
+            columns.timed.push(change.timed);
+            columns.cost_micro_usd.push(change.cost_micro_usd);
+            columns.first_used_at.push(change.first_used_at);
+            columns.last_used_at.push(change.last_used_at);
+        }
+        columns
+    }
+
+    /// The parameters of `narrow.sql` and `drop_empty.sql`.
+    fn keys<'p>(&'p self, org: &'p i64) -> Vec<&'p (dyn ToSql + Sync)> {
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![org, &self.member_id, &self.tool_id, &self.project];
+        if !self.day.is_empty() {
+            parameters.push(&self.day);
+        }
+        parameters
+    }
+
+    /// The parameters of `add.sql`.
+    fn all<'p>(&'p self, org: &'p i64) -> Vec<&'p (dyn ToSql + Sync)> {
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+            org,
+            &self.member_id,
+            &self.tool_id,
+            &self.project,
+            &self.events,
+            &self.outcomes[0],
+            &self.outcomes[1],
+            &self.outcomes[2],
+            &self.outcomes[3],
+            &self.unknown_tool,
+            &self.costed,
+            &self.timed,
+            &self.cost_micro_usd,
+            &self.first_used_at,
+            &self.last_used_at,
+        ];
+        if !self.day.is_empty() {
+            parameters.push(&self.day);
+        }
+        parameters
+    }
+}
