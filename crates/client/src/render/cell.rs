@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use model::text;
+use serde_json::Value;
 
 /// What stands where nothing is known.
 const NOTHING: &str = "–";
@@ -85,6 +86,14 @@ impl Cell {
         })
     }
 
+    /// A few facts: words for people, JSON for programs.
+    pub fn facts(facts: &Value) -> Cell {
+        Cell {
+            human: Cell::text(&words(facts)).human,
+            plain: text::clean(&facts.to_string()).into_owned(),
+        }
+    }
+
     fn nothing() -> Cell {
         Cell {
             human: NOTHING.into(),
@@ -127,6 +136,30 @@ impl Cell {
             }
         }
         escaped
+    }
+}
+
+/// `role admin, scopes upload read`. What is null says nothing.
+fn words(facts: &Value) -> String {
+    let all = |values: &mut dyn Iterator<Item = String>, between: &str| {
+        values
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(between)
+    };
+    match facts {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => all(&mut values.iter().map(words), " "),
+        Value::Object(fields) => {
+            let fact = |(key, value): (&String, &Value)| match (value, words(value)) {
+                (Value::Object(_), said) => said,
+                (_, said) if said.is_empty() => said,
+                (_, said) => format!("{key} {said}"),
+            };
+            all(&mut fields.iter().map(fact), ", ")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -180,6 +213,21 @@ pub(super) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn facts_are_words_for_people_and_json_for_programs() {
+        let facts = serde_json::json!({
+            "role": "admin", "active": false, "scopes": ["upload", "read"], "expires_at": null, "ci": { "run_id": "9" },
+            "name": "a\u{1b}[2J",
+        });
+        let cell = Cell::facts(&facts);
+        assert_eq!(
+            cell.human(),
+            "active false, run_id 9, name a\u{FFFD}[2J, role admin, scopes upload read"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&cell.plain).unwrap(), facts);
+        assert_eq!(Cell::facts(&serde_json::json!({})).human(), NOTHING);
+    }
 
     #[test]
     fn values_read_well_and_stay_exact_for_programs() {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 use model::{
     MemberId, OrgId,
-    administration::{GREATEST_OVERLAP_HOURS, TokenInfo},
+    administration::{GREATEST_OVERLAP_HOURS, INVITATION, TOKEN_DAYS, TokenInfo},
     api::CiContext,
     limits,
     team::{MemberKind, Role, Scope},
@@ -157,8 +157,8 @@ impl Store {
         Ok(issued)
     }
 
-    /// Makes a fresh token in place of another: same member, scopes and length of life. The old one goes on working
-    /// for `overlap`, so that it can be replaced wherever it is in use.
+    /// Makes a fresh token in place of another: same member, scopes and length of life, but that an invitation gets the
+    /// life of any token. The old one goes on working for `overlap`, so that it can be replaced wherever it is in use.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such token that works, or it is somebody else's and the actor
@@ -194,7 +194,7 @@ impl Store {
         let new = NewToken {
             name: name.unwrap_or(&old.name),
             scopes: &scopes,
-            expires_at: old.expires_at.map(|end| act.now + (end - old.created_at)),
+            expires_at: old.expires_at.map(|end| act.now + old.life(end)),
         };
         check_scopes(old.role, new.scopes)?;
         let issued = issue(&transaction, act, old.member, &new, &Origin::default()).await?;
@@ -402,6 +402,17 @@ struct Found {
     expires_at: Option<DateTime<Utc>>,
     works: bool,
     exchanged: bool,
+}
+
+impl Found {
+    /// How long a token in its place lives: as long as it, and what an invitation is exchanged for as long as any.
+    fn life(&self, end: DateTime<Utc>) -> TimeDelta {
+        if self.name == INVITATION {
+            TimeDelta::days(i64::from(TOKEN_DAYS))
+        } else {
+            end - self.created_at
+        }
+    }
 }
 
 /// Finds a token that works and that the actor may know of.

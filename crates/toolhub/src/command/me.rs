@@ -46,6 +46,10 @@ impl Me {
                 return Ok(Exit::Done);
             }
             Command::Delete { confirm } => {
+                let server = context.server()?;
+                server.authorized().await?;
+                let me: model::api::Me = server.get_as("/v1/me", &[]).await?;
+                managing::confirmed(&confirm, &me.member)?;
                 let path = format!("/v1/me/data?confirm={}", segment(&confirm));
                 return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
                     format!(
