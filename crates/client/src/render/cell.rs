@@ -12,6 +12,8 @@ const NOTHING: &str = "–";
 pub struct Cell {
     human: String,
     plain: String,
+    /// The plain value is a number of ours, in which a sign is no formula.
+    number: bool,
 }
 
 impl Cell {
@@ -25,6 +27,7 @@ impl Cell {
                 clean.clone()
             },
             plain: clean,
+            number: false,
         }
     }
 
@@ -38,6 +41,7 @@ impl Cell {
         Cell {
             human: grouped(count),
             plain: count.to_string(),
+            number: true,
         }
     }
 
@@ -75,6 +79,7 @@ impl Cell {
         Cell {
             human,
             plain: bytes.to_string(),
+            number: true,
         }
     }
 
@@ -83,6 +88,7 @@ impl Cell {
         time.map_or_else(Cell::nothing, |time| Cell {
             human: ago(time, now),
             plain: time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            number: false,
         })
     }
 
@@ -91,13 +97,22 @@ impl Cell {
         Cell {
             human: Cell::text(&words(facts)).human,
             plain: text::clean(&facts.to_string()).into_owned(),
+            number: false,
         }
+    }
+
+    /// A difference, in points of a hundred.
+    pub fn points(points: Option<f64>) -> Cell {
+        Cell::number(points.map(|points| (points * 10.0).round() / 10.0), |points| {
+            format!("{points:+.1}")
+        })
     }
 
     fn nothing() -> Cell {
         Cell {
             human: NOTHING.into(),
             plain: String::new(),
+            number: false,
         }
     }
 
@@ -105,6 +120,7 @@ impl Cell {
         value.map_or_else(Cell::nothing, |value| Cell {
             human: human(value),
             plain: value.to_string(),
+            number: true,
         })
     }
 
@@ -113,10 +129,11 @@ impl Cell {
         &self.human
     }
 
-    /// For CSV: a text that a spreadsheet would take for a formula begins with an apostrophe
-    /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
+    /// For CSV: a text that a spreadsheet would take for a formula begins with an apostrophe, also where it begins with
+    /// the wide form of a sign (<https://owasp.org/www-community/attacks/CSV_Injection>).
     pub fn csv(&self) -> String {
-        if self.plain.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+        if !self.number && self.plain.starts_with(STARTS) {
             format!("'{}", self.plain)
         } else {
             self.plain.clone()
@@ -254,9 +271,20 @@ mod tests {
                 "2026-11-24 00:00Z",
                 "2026-11-24T00:00:00Z",
             ),
+            (Cell::points(Some(-3.249)), "-3.2", "-3.2"),
+            (Cell::points(Some(0.96)), "+1.0", "1"),
             (Cell::text(""), "–", ""),
         ] {
             assert_eq!((cell.human(), cell.plain.as_str()), (human, plain));
         }
+    }
+
+    #[test]
+    fn a_text_is_never_a_formula_and_a_number_stays_one() {
+        for text in ["=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x"] {
+            assert_eq!(Cell::text(text).csv(), format!("'{text}"));
+        }
+        assert_eq!(Cell::count(-1).csv(), "-1");
+        assert_eq!(Cell::points(Some(-0.5)).csv(), "-0.5");
     }
 }

@@ -228,10 +228,12 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
 /// By how many points of a hundred the share of successes differs from the window before.
 fn trend(row: &LeaderboardRow) -> Cell {
     let before = row.previous.as_ref().and_then(|previous| previous.decided_rate);
-    match (row.tally.decided_rate, before) {
-        (Some(now), Some(before)) => Cell::text(&format!("{:+.1}", (now - before) * 100.0)),
-        _ => Cell::maybe(None),
-    }
+    let difference = row
+        .tally
+        .decided_rate
+        .zip(before)
+        .map(|(now, before)| now - before);
+    Cell::points(difference.map(|share| share * 100.0))
 }
 
 /// `GET /v1/dead-weight`.

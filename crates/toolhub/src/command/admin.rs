@@ -107,8 +107,12 @@ impl Admin {
         let done = execute(self.command, &database.store, environment::now()).await;
         database.close().await?;
         let Done { said, json: body } = done?;
-        let answer = if json { body.to_string() } else { said };
-        Ok(talk::answer_line(&answer)?)
+        if json {
+            talk::answer_json(&body.to_string())?;
+        } else {
+            talk::answer_line(&model::text::clean_prose(&said))?;
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let checks = doctor::examine(&context.environment, context.server()).await;
         if context.json {
-            talk::answer_line(&serde_json::json!({ "checks": checks }).to_string())?;
+            talk::answer_json(&serde_json::json!({ "checks": checks }).to_string())?;
         } else {
             talk::answer(&checks.iter().map(show).collect::<String>())?;
         }

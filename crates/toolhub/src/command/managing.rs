@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{context::Context, talk};
 
-/// Sends a wish and shows the answer: the body byte for byte as JSON, or `said` about it.
+/// Sends a wish and shows the answer: the body as it came as JSON, or `said` about it.
 pub(super) async fn send<T: Serialize>(
     context: &Context,
     method: Method,
@@ -22,7 +22,7 @@ pub(super) async fn send<T: Serialize>(
     show(context, &server, &body, said)
 }
 
-/// Shows an answer: the body byte for byte as JSON, or `said` about it.
+/// Shows an answer: the body as it came as JSON, or `said` about it.
 pub(super) fn show(
     context: &Context,
     server: &Server,
@@ -31,7 +31,7 @@ pub(super) fn show(
 ) -> Result<Exit, Error> {
     let answer: serde_json::Value = server.read(body)?;
     if context.json {
-        talk::answer_line(String::from_utf8_lossy(body).trim_end())?;
+        talk::answer_json(&String::from_utf8_lossy(body))?;
     } else {
         talk::answer_line(&model::text::clean_prose(&said(&answer)))?;
     }

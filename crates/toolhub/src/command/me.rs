@@ -42,7 +42,7 @@ impl Me {
                         "the export was cut off on the way; run it again".into(),
                     ));
                 }
-                talk::answer(&body)?;
+                talk::answer_json(&body)?;
                 return Ok(Exit::Done);
             }
             Command::Delete { confirm } => {
