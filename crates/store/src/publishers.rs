@@ -208,14 +208,7 @@ impl Store {
             )
             .await?
             .ok_or_else(|| StoreError::NotFound("such publisher".into()))?;
-        transaction
-            .execute(
-                "-- publishers::disarm\n\
-                 update api_tokens set revoked_at = $3\n\
-                 where org_id = $1 and publisher_id = $2 and revoked_at is null",
-                &[&act.org.0, &publisher, &act.now],
-            )
-            .await?;
+        team::end_all(&transaction, act, team::Of::Publisher(publisher)).await?;
         let repository: &str = row.try_get(0)?;
         let details = json!({ "publisher_id": publisher });
         let subject = Subject::named(repository);
