@@ -2,6 +2,7 @@
 //! without a word in the middle. What is promised holds all the same.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "it tells what the kills met")]
 
 use std::time::Duration;
 
