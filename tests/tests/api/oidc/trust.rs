@@ -67,6 +67,14 @@ async fn trust_that_ends_takes_its_tokens_along() {
         204
     );
     assert_eq!(ci.get("/v1/me").await.problem(401).code, "invalid_token");
+    let ended = stage.olga.get("/v1/audit?action=token.revoked").await.json();
+    assert_eq!(
+        (
+            &ended["audit"][0]["subject"],
+            &ended["audit"][0]["details"]["token_id"]
+        ),
+        (&json!("ci-acme-api"), &token["token_id"])
+    );
     let later = stage.exchange(&Key::First.sign(&stage.claims("2"))).await;
     assert_eq!(later.problem(403).code, "untrusted_repository");
 }
