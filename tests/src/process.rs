@@ -108,8 +108,24 @@ impl Server {
     /// # Errors
     /// The log.
     pub async fn try_start(database_url: &str) -> Result<Server, String> {
+        Server::try_start_with(database_url, &[], None).await
+    }
+
+    /// Starts a server with further arguments, and another log than it has by itself.
+    ///
+    /// # Errors
+    /// The log, when it ends before it listens.
+    pub async fn try_start_with(
+        database_url: &str,
+        more: &[&str],
+        log: Option<&str>,
+    ) -> Result<Server, String> {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", database_url];
-        let mut child = toolhub(&std::env::temp_dir(), &arguments)
+        let mut command = toolhub(&std::env::temp_dir(), &[&arguments, more].concat());
+        if let Some(log) = log {
+            command.env("TOOLHUB_LOG", log);
+        }
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

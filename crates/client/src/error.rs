@@ -67,7 +67,7 @@ pub enum Error {
         detail: String,
     },
     /// The server refused the request for good.
-    #[error("{url} answered {status}: {detail}{}", request(request_id))]
+    #[error("{url}: {detail}{}", request(*status, request_id))]
     Refused {
         /// The server.
         url: String,
@@ -147,8 +147,9 @@ pub enum Error {
     Output(io::Error),
 }
 
-fn request(id: &str) -> String {
-    if id.is_empty() {
+/// The server's log says more only about its own failures.
+fn request(status: u16, id: &str) -> String {
+    if status < 500 || id.is_empty() {
         String::new()
     } else {
         format!(" (request {id})")

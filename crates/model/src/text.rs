@@ -42,6 +42,26 @@ pub fn clean_prose(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON that means the same and holds no unsafe character but line feeds: within strings they become escapes, and
+/// between values spaces.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    let bad = |c: char| is_unsafe(c) && c != '\n';
+    if !json.chars().any(bad) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match c {
+            // Stand as themselves only between values (RFC 8259, sections 2 and 7).
+            '\t' | '\r' => escaped.push(' '),
+            // Every unsafe character has four hexadecimal digits at most.
+            c if bad(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// The longest prefix of at most `bytes` bytes that ends between two characters.
 pub fn truncate_bytes(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
@@ -69,6 +89,20 @@ mod tests {
     #[test]
     fn prose_keeps_its_lines() {
         assert_eq!(clean_prose("one\n\ttwo\u{7}"), "one\n\ttwo\u{FFFD}");
+    }
+
+    #[test]
+    fn escaped_json_means_the_same_and_moves_no_terminal() {
+        let value =
+            serde_json::json!({ "a\u{9b}31m": ["\u{85}", "\u{202E}", "\u{1b}", "plain\n", "\\u009b"] });
+        let json = value.to_string().replace(',', ",\t\r\n");
+        let escaped = escape_json(&json);
+        assert!(escaped.chars().all(|c| c == '\n' || !is_unsafe(c)), "{escaped:?}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&escaped).unwrap(),
+            value
+        );
+        assert!(matches!(escape_json("{\"a\":\n1}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod tokens;
 pub use members::{MemberFilter, NewMember};
 pub(crate) use members::{add as add_member, find as find_member, within};
 pub use tokens::{Identity, Issued, NewToken, TokenFilter};
-pub(crate) use tokens::{Origin, issue, random_text};
+pub(crate) use tokens::{Of, Origin, end_all, issue, random_text};
 
 use tokio_postgres::Row;
 

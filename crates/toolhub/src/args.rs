@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Parser, builder::PossibleValuesParser};
 use client::{environment, read::Filter, render::Format};
+use model::team::{Scope, UnknownWord, parse_scopes};
 
 use crate::{command::Command, context::Context};
 
@@ -82,6 +83,15 @@ impl Page {
 pub(crate) fn kinds() -> PossibleValuesParser {
     let kinds = model::Kind::ALL.map(model::Kind::as_str);
     PossibleValuesParser::new(kinds.into_iter().chain(["all"]))
+}
+
+/// Scopes of a token, as `--scope` takes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Scopes(pub(crate) Vec<Scope>);
+
+/// `upload,read`.
+pub(crate) fn scopes(text: &str) -> Result<Scopes, UnknownWord> {
+    parse_scopes(text).map(Scopes)
 }
 
 /// The windows of the boards.

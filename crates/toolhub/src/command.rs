@@ -128,8 +128,12 @@ async fn operate(cli: Cli) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) => {
             talk::complain(&format!("{error:#}"));
+            if let Some(error) = error.downcast_ref::<Error>() {
+                return error.exit();
+            }
             match error.downcast_ref::<store::StoreError>() {
                 Some(error) if error.is_temporary() => Exit::TryAgain,
+                Some(store::StoreError::NotAllowed(_)) => Exit::NotAllowed,
                 _ => Exit::Failed,
             }
         }

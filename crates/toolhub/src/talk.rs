@@ -17,10 +17,15 @@ pub(crate) fn answer_line(text: &str) -> Result<(), Error> {
     answer(&format!("{text}\n"))
 }
 
-/// Says something beside the answer.
+/// Writes an answer that is JSON, and ends its line. What it holds stays the same, and moves no terminal.
+pub(crate) fn answer_json(json: &str) -> Result<(), Error> {
+    answer_line(&model::text::escape_json(json.trim_end_matches('\n')))
+}
+
+/// Says something beside the answer. It may name files and quote others, so it is cleaned here at the latest.
 pub(crate) fn note(text: &str) {
     // Nobody is left to be told that stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", model::text::clean_prose(text));
 }
 
 /// Says that something is wrong, but not so wrong that we stop.

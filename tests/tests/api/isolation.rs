@@ -86,6 +86,17 @@ const CALLERS: [&str; 7] = [
     "owner",
 ];
 
+/// Whether a route changes something about the team, or takes somebody's data along: the audit log knows of each.
+/// Uploads have receipts.
+fn is_an_act(route: &str) -> bool {
+    let (method, path) = route.split_once(' ').unwrap();
+    match path {
+        "/v1/events" | "/v1/inventory" => false,
+        "/v1/me/data" => true,
+        _ => method != "GET",
+    }
+}
+
 /// The parts that each call needs fresh, because calls destroy them.
 struct Stage {
     hub: Hub,
@@ -137,6 +148,17 @@ impl Stage {
         };
         let member = self.hub.store.member_find(org.id, handle).await.unwrap();
         Some(self.hub.token(org, member, handle, scopes, None).await)
+    }
+
+    /// How many acts of all orgs were written down.
+    async fn acts(&self) -> u64 {
+        let count = self
+            .hub
+            .beside()
+            .await
+            .ask("select count(*) from audit_log")
+            .await;
+        count[0][0].parse().unwrap()
     }
 
     /// The path, with something of the org in the place of its parameter, and the body.
@@ -194,6 +216,7 @@ impl Stage {
     }
 }
 
+/// And every act that was done is in the audit log, and nothing of one that was refused.
 #[tokio::test]
 async fn every_route_answers_everybody_as_the_table_says() {
     let mut stage = Stage::set().await;
@@ -222,7 +245,15 @@ async fn every_route_answers_everybody_as_the_table_says() {
             } else {
                 request.body(body.to_string())
             };
+            let acts = stage.acts().await;
             let answer = stage.owner.send(request).await;
+            let written = stage.acts().await - acts;
+            if (written > 0) != (answer.status.is_success() && is_an_act(route)) {
+                wrong.push(format!(
+                    "{route} as {}: {written} acts were written down",
+                    CALLERS[number]
+                ));
+            }
             if answer.status.as_u16() != *expected {
                 wrong.push(format!(
                     "{route} as {}: {} and not {expected}: {}",

@@ -88,6 +88,18 @@ async fn who_is_renamed_keeps_everything_and_who_is_deactivated_is_out_at_once()
         (&json!(0), true)
     );
     assert_eq!(ann.get("/v1/me").await.problem(401).code, "invalid_token");
+    let ended = adam.get("/v1/audit?action=token.revoked").await.json();
+    let ended = ended["audit"].as_array().unwrap();
+    assert_eq!(
+        (
+            ended.len(),
+            &ended[0]["actor"],
+            &ended[0]["subject"],
+            &ended[0]["details"]["name"]
+        ),
+        (1, &json!("adam"), &json!("anna"), &json!("test")),
+        "each token that ended so is written down"
+    );
     let back = call(
         &adam,
         Method::PATCH,

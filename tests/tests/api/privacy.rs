@@ -136,6 +136,24 @@ async fn who_deletes_their_data_is_rid_of_it_and_the_same_logs_do_not_bring_it_b
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_does_not_bring_deleted_events_back() {
+    let (_hub, _, _, ann) = stage().await;
+    let ahead = [
+        event_at("now", "cli:make", now()),
+        event_at("ahead", "cli:make", now() + TimeDelta::hours(3)),
+    ];
+    assert_eq!(ann.upload(&ahead).await.inserted, 2);
+    let deleted = call(&ann, Method::DELETE, "/v1/me/data?confirm=ann", json!({}))
+        .await
+        .json();
+    assert_eq!(deleted["events"], 2);
+    let receipt = ann.upload(&ahead).await;
+    assert_eq!((receipt.inserted, receipt.rejected), (0, 2), "{receipt:?}");
+    let later = event_at("later", "cli:make", now() + TimeDelta::hours(4));
+    assert_eq!(ann.upload(&[later]).await.inserted, 1);
+}
+
+#[tokio::test]
 async fn an_export_holds_everything_of_the_member_and_nothing_of_others() {
     let (hub, acme, _, ann) = stage().await;
     let bob = hub.member(&acme, "bob").await;

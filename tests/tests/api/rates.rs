@@ -1,10 +1,11 @@
 //! Who asks too often is told when to come back; where they come from is not for them to say.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "it tells what it measured")]
 
 use std::num::NonZeroU32;
 
-use e2e::{Caller, Hub};
+use e2e::{Caller, Hub, process::Server};
 use model::token::Token;
 use reqwest::Method;
 use server::{Config, config::Rate};
@@ -103,4 +104,71 @@ async fn guessing_tokens_uses_an_address_up_twenty_times_as_fast() {
         }
     }
     assert!((5..30).contains(&guesses), "{guesses}");
+}
+
+/// Asks the real binary with a fresh made-up token from a fresh address each time, over connections that are kept, and
+/// answers by how many bytes its memory grew at the most.
+async fn flood(requests: u32) -> u64 {
+    const CONNECTIONS: u32 = 8;
+    let database = store::testing::TestDatabase::new().await;
+    // Whoever may name any address, and is not slowed down.
+    let arguments = [
+        "--trusted-proxy",
+        "127.0.0.0/8",
+        "--address-rate",
+        "1000000/1000000",
+    ];
+    let server = Server::try_start_with(database.url(), &arguments, None)
+        .await
+        .unwrap();
+    server.ready().await;
+    let url = server.url();
+    let ask = async |http: &reqwest::Client, number: u32| {
+        // A token is made of the first 30 bytes or so.
+        let seed = format!("{number:030}{:034}", 0);
+        let token = Token::from_random(seed.as_bytes()).unwrap();
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+        let request = http
+            .get(format!("{url}/v1/me"))
+            .bearer_auth(token.reveal())
+            .header("x-forwarded-for", address.to_string());
+        assert_eq!(request.send().await.unwrap().status(), 401);
+    };
+    // A client keeps one connection as long as it asks one thing at a time.
+    let clients: Vec<reqwest::Client> = (0..CONNECTIONS).map(|_| e2e::process::http()).collect();
+    let share =
+        |client: u32, from: u32, to: u32| (from..to).filter(move |number| number % CONNECTIONS == client);
+    let all = async |from: u32, to: u32| {
+        let each = (0..CONNECTIONS).zip(&clients).map(async |(client, http)| {
+            for number in share(client, from, to) {
+                ask(http, number).await;
+            }
+        });
+        futures_util::future::join_all(each).await;
+    };
+    // Pools and caches fill before it counts.
+    all(0, 500).await;
+    let before = server.begin_memory_watch();
+    all(500, requests).await;
+    let greatest = server.greatest_memory();
+    println!(
+        "{requests} made-up tokens from as many addresses: {} kB before, {} kB at the most",
+        before / 1024,
+        greatest / 1024
+    );
+    greatest.saturating_sub(before)
+}
+
+#[tokio::test]
+async fn made_up_tokens_from_ever_new_addresses_do_not_fill_the_memory() {
+    let grown = flood(4_000).await;
+    assert!(grown < 48 << 20, "{grown} bytes for 4,000 requests");
+}
+
+/// More addresses than are counted one by one.
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn full_size_made_up_tokens_from_ever_new_addresses_do_not_fill_the_memory() {
+    let grown = flood(100_000).await;
+    assert!(grown < 64 << 20, "{grown} bytes for 100,000 requests");
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use model::text;
+use serde_json::Value;
 
 /// What stands where nothing is known.
 const NOTHING: &str = "–";
@@ -11,6 +12,8 @@ const NOTHING: &str = "–";
 pub struct Cell {
     human: String,
     plain: String,
+    /// The plain value is a number of ours, in which a sign is no formula.
+    number: bool,
 }
 
 impl Cell {
@@ -24,6 +27,7 @@ impl Cell {
                 clean.clone()
             },
             plain: clean,
+            number: false,
         }
     }
 
@@ -37,6 +41,7 @@ impl Cell {
         Cell {
             human: grouped(count),
             plain: count.to_string(),
+            number: true,
         }
     }
 
@@ -74,6 +79,7 @@ impl Cell {
         Cell {
             human,
             plain: bytes.to_string(),
+            number: true,
         }
     }
 
@@ -82,6 +88,23 @@ impl Cell {
         time.map_or_else(Cell::nothing, |time| Cell {
             human: ago(time, now),
             plain: time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            number: false,
+        })
+    }
+
+    /// A few facts: words for people, JSON for programs.
+    pub fn facts(facts: &Value) -> Cell {
+        Cell {
+            human: Cell::text(&words(facts)).human,
+            plain: text::clean(&facts.to_string()).into_owned(),
+            number: false,
+        }
+    }
+
+    /// A difference, in points of a hundred.
+    pub fn points(points: Option<f64>) -> Cell {
+        Cell::number(points.map(|points| (points * 10.0).round() / 10.0), |points| {
+            format!("{points:+.1}")
         })
     }
 
@@ -89,6 +112,7 @@ impl Cell {
         Cell {
             human: NOTHING.into(),
             plain: String::new(),
+            number: false,
         }
     }
 
@@ -96,6 +120,7 @@ impl Cell {
         value.map_or_else(Cell::nothing, |value| Cell {
             human: human(value),
             plain: value.to_string(),
+            number: true,
         })
     }
 
@@ -104,10 +129,11 @@ impl Cell {
         &self.human
     }
 
-    /// For CSV: a text that a spreadsheet would take for a formula begins with an apostrophe
-    /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
+    /// For CSV: a text that a spreadsheet would take for a formula begins with an apostrophe, also where it begins with
+    /// the wide form of a sign (<https://owasp.org/www-community/attacks/CSV_Injection>).
     pub fn csv(&self) -> String {
-        if self.plain.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+        if !self.number && self.plain.starts_with(STARTS) {
             format!("'{}", self.plain)
         } else {
             self.plain.clone()
@@ -127,6 +153,30 @@ impl Cell {
             }
         }
         escaped
+    }
+}
+
+/// `role admin, scopes upload read`. What is null says nothing.
+fn words(facts: &Value) -> String {
+    let all = |values: &mut dyn Iterator<Item = String>, between: &str| {
+        values
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(between)
+    };
+    match facts {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => all(&mut values.iter().map(words), " "),
+        Value::Object(fields) => {
+            let fact = |(key, value): (&String, &Value)| match (value, words(value)) {
+                (Value::Object(_), said) => said,
+                (_, said) if said.is_empty() => said,
+                (_, said) => format!("{key} {said}"),
+            };
+            all(&mut fields.iter().map(fact), ", ")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -182,6 +232,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn facts_are_words_for_people_and_json_for_programs() {
+        let facts = serde_json::json!({
+            "role": "admin", "active": false, "scopes": ["upload", "read"], "expires_at": null, "ci": { "run_id": "9" },
+            "name": "a\u{1b}[2J",
+        });
+        let cell = Cell::facts(&facts);
+        assert_eq!(
+            cell.human(),
+            "active false, run_id 9, name a\u{FFFD}[2J, role admin, scopes upload read"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&cell.plain).unwrap(), facts);
+        assert_eq!(Cell::facts(&serde_json::json!({})).human(), NOTHING);
+    }
+
+    #[test]
     fn values_read_well_and_stay_exact_for_programs() {
         let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
         let at = |text: &str| Cell::time(Some(text.parse().unwrap()), now);
@@ -206,9 +271,20 @@ mod tests {
                 "2026-11-24 00:00Z",
                 "2026-11-24T00:00:00Z",
             ),
+            (Cell::points(Some(-3.249)), "-3.2", "-3.2"),
+            (Cell::points(Some(0.96)), "+1.0", "1"),
             (Cell::text(""), "–", ""),
         ] {
             assert_eq!((cell.human(), cell.plain.as_str()), (human, plain));
         }
+    }
+
+    #[test]
+    fn a_text_is_never_a_formula_and_a_number_stays_one() {
+        for text in ["=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x"] {
+            assert_eq!(Cell::text(text).csv(), format!("'{text}"));
+        }
+        assert_eq!(Cell::count(-1).csv(), "-1");
+        assert_eq!(Cell::points(Some(-0.5)).csv(), "-0.5");
     }
 }

@@ -88,7 +88,7 @@ pub fn audit(answer: &Audit, now: DateTime<Utc>) -> Listing {
             Cell::text(&act.action),
             Cell::maybe(act.subject.as_deref()),
             Cell::maybe(act.address.as_deref()),
-            Cell::text(&act.details.to_string()),
+            Cell::facts(&act.details),
             Cell::maybe(act.token_id.as_deref()),
             Cell::text(&act.audit_id),
         ]

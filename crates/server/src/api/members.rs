@@ -77,7 +77,6 @@ pub(crate) async fn add(
     };
     app.store.member_create(&act, new).await?;
     let invitation = if request.invite.unwrap_or(false) {
-        // An invitation is for the everyday: whoever administers makes a token for that with it.
         let scopes: Vec<Scope> = role.scopes().to_vec();
         let expires_at = Some(act.now + TimeDelta::days(i64::from(INVITATION_DAYS)));
         let token = NewToken {

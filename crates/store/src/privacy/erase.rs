@@ -4,6 +4,7 @@
 //! ([`crate::policy`]). The catalogue keeps the names of tools, which it does not link to anybody, and the audit log
 //! keeps that the deletion took place.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use model::administration::Deleted;
 use serde_json::json;
 use uuid::Uuid;
@@ -44,9 +45,20 @@ impl Store {
                 &key,
             )
             .await?;
-        let mut removed = [0_i64; 6];
+        let row = transaction
+            .query_one(
+                "-- privacy::erase_events\n\
+                 with gone as (delete from usage_events where org_id = $1 and member_id = $2 returning occurred_at)\n\
+                 select count(*), max(occurred_at) from gone",
+                &key,
+            )
+            .await?;
+        let events: i64 = row.try_get(0)?;
+        // A clock that was ahead wrote times that are yet to come: the same logs must not come back by them.
+        let last: Option<DateTime<Utc>> = row.try_get(1)?;
+        let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
+        let mut removed = [0_i64; 5];
         for (count, statement) in removed.iter_mut().zip([
-            "-- privacy::erase_events\ndelete from usage_events where org_id = $1 and member_id = $2",
             "-- privacy::erase_uploads\ndelete from uploads where org_id = $1 and member_id = $2",
             "-- privacy::erase_sessions\ndelete from session_tools where org_id = $1 and member_id = $2",
             "-- privacy::erase_machines\ndelete from machine_tools where org_id = $1 and member_id = $2",
@@ -55,12 +67,12 @@ impl Store {
         ]) {
             *count = i64::try_from(transaction.execute(statement, &key).await?).unwrap_or(i64::MAX);
         }
-        let [events, uploads, sessions, machines, ..] = removed;
+        let [uploads, sessions, machines, ..] = removed;
         transaction
             .execute(
                 "-- privacy::erase_cut\n\
                  update members set events_before = greatest(events_before, $3) where org_id = $1 and member_id = $2",
-                &[&act.org.0, &member.id.0, &act.now],
+                &[&act.org.0, &member.id.0, &cut],
             )
             .await?;
         // The scores hold the events until they are refreshed.
@@ -75,7 +87,7 @@ impl Store {
             events,
             uploads,
             inventory: sessions + machines,
-            events_before: act.now,
+            events_before: cut,
         };
         let subject = Subject::member(member.id, handle);
         audit::record(&transaction, act, Action::DataDeleted, subject, &json!(deleted)).await?;

@@ -10,7 +10,10 @@ use model::{
 use serde_json::json;
 use tokio_postgres::Row;
 
-use super::word;
+use super::{
+    tokens::{self, Of},
+    word,
+};
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
@@ -190,14 +193,7 @@ impl Store {
             require_an_owner(&transaction, act.org).await?;
         }
         if change.active == Some(false) {
-            transaction
-                .execute(
-                    "-- team::member_disarm\n\
-                     update api_tokens set revoked_at = $3\n\
-                     where org_id = $1 and member_id = $2 and revoked_at is null",
-                    &[&act.org.0, &found.id.0, &act.now],
-                )
-                .await?;
+            tokens::end_all(&transaction, act, Of::Member(found.id)).await?;
         }
         let subject = Subject::member(found.id, handle);
         audit::record(&transaction, act, Action::MemberChanged, subject, &json!(change)).await?;

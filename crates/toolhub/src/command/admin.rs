@@ -2,15 +2,18 @@
 
 mod team;
 
-use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use client::environment;
-use model::team::{MemberKind, Role, parse_scopes};
+use model::team::{MemberKind, Role};
 use serde_json::json;
 use store::{Store, refresh::Refresh, team::NewToken};
 
-use crate::{database::DatabaseArgs, talk};
+use crate::{
+    args::{self, Scopes},
+    database::DatabaseArgs,
+    talk,
+};
 
 /// Administer the database itself.
 #[derive(Args, Debug)]
@@ -85,13 +88,13 @@ enum TokenCommand {
         #[arg(long)]
         member: String,
         /// What it may do: upload, read, admin, separated by commas.
-        #[arg(long, default_value = "upload,read")]
-        scope: String,
+        #[arg(long, value_name = "SCOPES", default_value = "upload,read", value_parser = args::scopes)]
+        scope: Scopes,
         /// What to call it.
         #[arg(long, default_value = "operator")]
         name: String,
         /// After how many days it ends; 0 for never.
-        #[arg(long, default_value_t = 90, value_name = "DAYS")]
+        #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=3_650))]
         expires_in: u32,
     },
     #[command(flatten)]
@@ -104,8 +107,12 @@ impl Admin {
         let done = execute(self.command, &database.store, environment::now()).await;
         database.close().await?;
         let Done { said, json: body } = done?;
-        let answer = if json { body.to_string() } else { said };
-        Ok(talk::answer_line(&answer)?)
+        if json {
+            talk::answer_json(&body.to_string())?;
+        } else {
+            talk::answer_line(&model::text::clean_prose(&said))?;
+        }
+        Ok(())
     }
 }
 
@@ -159,11 +166,10 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
         AdminCommand::Token(TokenCommand::Create {
             org: slug,
             member: handle,
-            scope,
+            scope: Scopes(scopes),
             name,
             expires_in,
         }) => {
-            let scopes = parse_scopes(&scope).context("--scope")?;
             let org = store.org_find(&slug).await?;
             let member = store.member_find(org, &handle).await?;
             let expires_at = (expires_in > 0).then(|| now + TimeDelta::days(i64::from(expires_in)));

@@ -14,9 +14,11 @@ impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let checks = doctor::examine(&context.environment, context.server()).await;
         if context.json {
-            talk::answer_line(&serde_json::json!({ "checks": checks }).to_string())?;
+            talk::answer_json(&serde_json::json!({ "checks": checks }).to_string())?;
         } else {
-            talk::answer(&checks.iter().map(show).collect::<String>())?;
+            // It names files of this machine.
+            let shown: String = checks.iter().map(show).collect();
+            talk::answer(&model::text::clean_prose(&shown))?;
         }
         let broken = checks.iter().any(|check| check.health == Health::Broken);
         Ok(if broken { Exit::Failed } else { Exit::Done })

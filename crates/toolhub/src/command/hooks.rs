@@ -69,7 +69,7 @@ fn status(hooks: &hooks::Hooks, json: bool) -> Result<Exit, Error> {
             .iter()
             .map(|(event, command)| ((*event).to_owned(), command.as_str().into()))
             .collect();
-        talk::answer_line(&serde_json::json!({ "settings": place, "hooks": commands }).to_string())?;
+        talk::answer_json(&serde_json::json!({ "settings": place, "hooks": commands }).to_string())?;
     } else if installed.is_empty() {
         talk::answer_line(&format!("not installed in {place}"))?;
     } else {

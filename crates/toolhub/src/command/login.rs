@@ -37,22 +37,27 @@ impl Login {
         let server = Server::new(&url, Some(token.clone()))?;
         let me: Me = server.get_as("/v1/me", &[]).await?;
         // Whoever has sent an invitation has seen it: from now on there is a token that only this machine knows.
-        let token = if me.token_name == INVITATION {
+        let (token, ends) = if me.token_name == INVITATION {
             let request = RotateRequest {
                 overlap_hours: Some(0),
                 name: Some("login".to_owned()),
             };
             let path = "/v1/tokens/current/rotate";
             let body = server.send(Method::POST, path, &[], Some(&request)).await?;
-            server.read::<IssuedToken>(&body)?.token
+            let issued: IssuedToken = server.read(&body)?;
+            (issued.token, issued.info.expires_at)
         } else {
-            token
+            (token, me.token_expires_at)
         };
         let mut credentials = context.credentials()?;
         credentials.set(&url, &token, &me.org, &me.member)?;
         credentials.write()?;
+        let end = match ends {
+            Some(end) => format!("ends on {}", end.date_naive()),
+            None => "never ends".to_owned(),
+        };
         talk::note(&format!(
-            "Logged in to {url} as {} of {}; the token is in {}",
+            "Logged in to {url} as {} of {}; the token {end} and is in {}",
             model::text::clean(&me.member),
             model::text::clean(&me.org),
             credentials.path().display()

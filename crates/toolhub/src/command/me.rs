@@ -42,10 +42,14 @@ impl Me {
                         "the export was cut off on the way; run it again".into(),
                     ));
                 }
-                talk::answer(&body)?;
+                talk::answer_json(&body)?;
                 return Ok(Exit::Done);
             }
             Command::Delete { confirm } => {
+                let server = context.server()?;
+                server.authorized().await?;
+                let me: model::api::Me = server.get_as("/v1/me", &[]).await?;
+                managing::confirmed(&confirm, &me.member)?;
                 let path = format!("/v1/me/data?confirm={}", segment(&confirm));
                 return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
                     format!(

@@ -109,6 +109,7 @@ impl Members {
                 .await;
             }
             Command::EraseData { handle, confirm } => {
+                managing::confirmed(&confirm, &handle)?;
                 let path = format!("{}/data?confirm={}", path(&handle), segment(&confirm));
                 return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
                     format!("deleted {} events of `{handle}`", answer["events"])

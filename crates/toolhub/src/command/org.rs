@@ -4,7 +4,7 @@ use model::administration::OrgChange;
 use serde_json::Value;
 
 use super::managing;
-use crate::{context::Context, talk};
+use crate::context::Context;
 
 /// What the org has decided about its data
 #[derive(Debug, Args)]
@@ -51,13 +51,8 @@ impl Org {
             return managing::send(context, Method::PATCH, "/v1/org", &change, said).await;
         }
         let server = context.server()?;
-        let answer: Value = server.read(&server.get("/v1/org", &[]).await?)?;
-        talk::answer_line(&if context.json {
-            answer.to_string()
-        } else {
-            said(&answer)
-        })?;
-        Ok(Exit::Done)
+        let body = server.get("/v1/org", &[]).await?;
+        managing::show(context, &server, &body, said)
     }
 }
 

@@ -26,7 +26,7 @@ impl Prices {
         if format == Format::Json {
             let list: Vec<_> = prices.list().collect();
             let json = serde_json::to_string(&serde_json::json!({ "prices": list }));
-            talk::answer_line(&json.map_err(|error| Error::Output(error.into()))?)?;
+            talk::answer_json(&json.map_err(|error| Error::Output(error.into()))?)?;
         } else {
             talk::answer(&rows::prices(&prices).render(format))?;
         }

@@ -8,7 +8,7 @@ use client::{
 
 use crate::{context::Context, talk};
 
-/// Asks the server and shows its answer: the body byte for byte as JSON, or laid out with its notes on stderr.
+/// Asks the server and shows its answer: the body as it came as JSON, or laid out with its notes on stderr.
 pub(super) async fn show(
     question: Question,
     filter: &Filter,
@@ -21,10 +21,7 @@ pub(super) async fn show(
     if format == Format::Json {
         // Read, so that an answer of something else is told as such.
         server.read::<Box<serde_json::value::RawValue>>(&body)?;
-        talk::answer(&format!(
-            "{}\n",
-            String::from_utf8_lossy(&body).trim_end_matches('\n')
-        ))?;
+        talk::answer_json(&String::from_utf8_lossy(&body))?;
         return Ok(Exit::Done);
     }
     let listing = question.listing(&server, &body, environment::now())?;

@@ -4,14 +4,15 @@ use client::{
     read::{Filter, Question, segment},
     server::Method,
 };
-use model::{
-    administration::{RotateRequest, TokenRequest},
-    team::parse_scopes,
-};
+use model::administration::{RotateRequest, TokenRequest};
 use serde_json::Value;
 
 use super::{managing, reading};
-use crate::{args::Page, context::Context, talk};
+use crate::{
+    args::{self, Page, Scopes},
+    context::Context,
+    talk,
+};
 
 /// Show, make, rotate and revoke tokens: your own, or as an admin those of others
 #[derive(Debug, Args)]
@@ -41,13 +42,15 @@ enum Command {
         #[arg(long, value_name = "HANDLE")]
         member: Option<String>,
         /// What it may do: upload, read, admin, separated by commas [default: upload,read, as far as allowed]
-        #[arg(long, value_name = "SCOPES")]
-        scope: Option<String>,
+        #[arg(long, value_name = "SCOPES", value_parser = args::scopes)]
+        scope: Option<Scopes>,
         /// After how many days it ends; 0 for never
         #[arg(long, value_name = "DAYS")]
         expires_in: Option<u32>,
     },
     /// Make a fresh token in place of another; prints it, alone, on standard output
+    ///
+    /// To replace the one that this machine keeps: `toolhub tokens rotate ID | toolhub login --with-token`
     Rotate {
         /// The id of the token, as `tokens list` shows it
         token_id: String,
@@ -82,11 +85,10 @@ impl Tokens {
                 scope,
                 expires_in,
             } => {
-                let scopes = scope.as_deref().map(parse_scopes).transpose();
                 let request = TokenRequest {
                     name: Some(name),
                     member,
-                    scopes: scopes.map_err(|error| Error::Usage(format!("--scope: {error}")))?,
+                    scopes: scope.map(|Scopes(scopes)| scopes),
                     expires_in_days: expires_in,
                 };
                 managing::send(context, Method::POST, "/v1/tokens", &request, issued).await

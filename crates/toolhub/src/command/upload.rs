@@ -150,7 +150,7 @@ fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
     let did_something = error.is_none() || report.files > 0;
     if json {
         let text = serde_json::to_string(&report).map_err(|error| Error::Output(error.into()))?;
-        talk::answer_line(&text)?;
+        talk::answer_json(&text)?;
     } else if did_something && printed {
         summary(&report).iter().for_each(|line| talk::note(line));
     } else if did_something {

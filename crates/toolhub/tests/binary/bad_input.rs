@@ -4,22 +4,6 @@ use std::{fs, net::TcpListener};
 
 use crate::machine::{Ended, Machine, three_calls};
 
-/// One sentence, or a few, for a person: no backtrace, no debug output.
-#[track_caller]
-fn assert_said(ended: &Ended, code: i32, words: &[&str]) {
-    assert_eq!(ended.code, Some(code), "{ended:?}");
-    for word in words {
-        assert!(
-            ended.stderr.contains(word),
-            "{word:?} is not in {:?}",
-            ended.stderr
-        );
-    }
-    for noise in ["panicked", "Error {", "stack backtrace", "Some("] {
-        assert!(!ended.stderr.contains(noise), "{}", ended.stderr);
-    }
-}
-
 #[test]
 fn a_malformed_line_costs_that_line_and_is_told_with_its_place() {
     let machine = Machine::new();
@@ -74,7 +58,7 @@ mod of_the_operator {
         let address = taken.local_addr().unwrap().to_string();
         for command in ["serve", "demo"] {
             let ended = machine.run(&[command, "--listen", &address]);
-            assert_said(&ended, 1, &[&address, "--listen"]);
+            ended.assert_said(1, &[&address, "--listen"]);
         }
         assert!(
             !machine.path("data").exists(),
@@ -87,7 +71,7 @@ mod of_the_operator {
         let machine = Machine::new();
         fs::write(machine.path("data"), "not a directory").unwrap();
         let ended = machine.run(&["serve", "--listen", "127.0.0.1:0"]);
-        assert_said(&ended, 1, &[machine.path("data").to_str().unwrap()]);
+        ended.assert_said(1, &[machine.path("data").to_str().unwrap()]);
         assert_eq!(
             fs::read_to_string(machine.path("data")).unwrap(),
             "not a directory"
@@ -107,11 +91,7 @@ mod of_the_operator {
             stdout: String::new(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         };
-        assert_said(
-            &ended,
-            1,
-            &[machine.path("nowhere").to_str().unwrap(), "TOOLHUB_PG_BIN"],
-        );
+        ended.assert_said(1, &[machine.path("nowhere").to_str().unwrap(), "TOOLHUB_PG_BIN"]);
     }
 
     #[test]
@@ -128,6 +108,6 @@ mod of_the_operator {
         );
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
         let missing = machine.run(&["admin", "migrate", "--database-url-file", "/nowhere/url"]);
-        assert_said(&missing, 1, &["/nowhere/url"]);
+        missing.assert_said(1, &["/nowhere/url"]);
     }
 }

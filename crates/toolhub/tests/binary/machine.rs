@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -31,6 +31,13 @@ pub(crate) struct Ended {
     pub(crate) stdout: String,
     /// What it said beside that.
     pub(crate) stderr: String,
+}
+
+/// Somebody who uses the machine, by commands that find only their own credentials.
+pub(crate) struct Person<'m> {
+    machine: &'m Machine,
+    /// Their home.
+    pub(crate) home: PathBuf,
 }
 
 /// A running `toolhub serve`. Dropped, it is killed.
@@ -102,6 +109,15 @@ impl Machine {
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {ended:?}"))
     }
 
+    /// Somebody else, with a home of their own and nothing in it.
+    pub(crate) fn person(&self, name: &str) -> Person<'_> {
+        fs::create_dir_all(self.path(name)).unwrap();
+        Person {
+            machine: self,
+            home: self.path(name),
+        }
+    }
+
     /// Starts the server on a free port.
     #[track_caller]
     pub(crate) fn serve(&self) -> Served {
@@ -129,14 +145,77 @@ impl Machine {
     }
 }
 
-impl Ended {
-    fn of(command: &mut Command) -> Ended {
-        let output = command.output().unwrap();
+impl Person<'_> {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.machine.command(arguments);
+        command.env("HOME", &self.home).current_dir(&self.home);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(&mut self.command(arguments))
+    }
+
+    /// Runs a command that must succeed, and answers what it printed, without the end of the line.
+    #[track_caller]
+    pub(crate) fn said(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        ended.stdout.trim_end_matches('\n').to_owned()
+    }
+
+    /// Runs a command that must succeed, and reads what it answers as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let said = self.said(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"))
+    }
+
+    /// `toolhub login`, with what comes on standard input.
+    pub(crate) fn login(&self, url: &str, input: &str) -> Ended {
+        let mut command = self.command(&["login", "--with-token", "--url", url]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ended::from(child.wait_with_output().unwrap())
+    }
+
+    /// The file of credentials.
+    pub(crate) fn credentials(&self) -> PathBuf {
+        self.home.join(".config/toolhub/credentials.toml")
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+}
+
+impl Ended {
+    /// How it ended, and what it said: one sentence, or a few, for a person, and neither a backtrace nor debug output.
+    #[track_caller]
+    pub(crate) fn assert_said(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in {:?}", self.stderr);
+        }
+        for noise in ["panicked", "Error {", "stack backtrace", "Some("] {
+            assert!(!self.stderr.contains(noise), "{}", self.stderr);
+        }
+    }
+
+    fn of(command: &mut Command) -> Ended {
+        Ended::from(command.output().unwrap())
     }
 }
 

@@ -3,7 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use model::{administration::MemberChange, team::Role};
+use client::render::{self, Format, Listing};
+use model::{
+    administration::{self, MemberChange, Members, Tokens},
+    team::Role,
+};
+use serde::Serialize;
 use serde_json::json;
 use store::{
     Store,
@@ -26,6 +31,16 @@ impl InOrg {
     async fn act(&self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Act> {
         Ok(Act::by_operator(store.org_find(&self.org).await?, now))
     }
+}
+
+/// An answer of the API, as its own command shows it.
+fn listed<T: Serialize>(
+    answer: &T,
+    listing: fn(&T, DateTime<Utc>) -> Listing,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Done> {
+    let table = listing(answer, now).render(Format::Table);
+    done(table.trim_end_matches('\n'), json!(answer))
 }
 
 /// Commands about members that exist.
@@ -96,27 +111,14 @@ impl MemberChanges {
                         break;
                     }
                 }
-                let lines: Vec<String> = members
-                    .iter()
-                    .map(|member| {
-                        let state = if member.deactivated_at.is_some() {
-                            "deactivated"
-                        } else {
-                            "active"
-                        };
-                        format!("{}\t{}\t{}\t{state}", member.handle, member.kind, member.role)
-                    })
-                    .collect();
-                return done(
-                    lines.join("\n"),
-                    json!({ "members": members, "next_cursor": null }),
-                );
+                let answer = Members {
+                    members,
+                    next_cursor: None,
+                };
+                return listed(&answer, render::team::members, now);
             }
             MemberChanges::EraseData { handle, org, confirm } => {
-                anyhow::ensure!(
-                    confirm == handle,
-                    "this cannot be taken back; say so with --confirm {handle}"
-                );
+                crate::command::managing::confirmed(&confirm, &handle)?;
                 let act = org.act(store, now).await?;
                 let deleted = store.member_erase(&act, &handle).await?;
                 return done(
@@ -196,28 +198,30 @@ impl TokenChanges {
         match self {
             TokenChanges::List { org, member } => {
                 let act = org.act(store, now).await?;
+                if let Some(handle) = &member {
+                    store.member_find(act.org, handle).await?;
+                }
                 let filter = TokenFilter {
                     member: member.as_deref(),
                     token_id: None,
                     active: true,
                 };
-                let page = store.token_list(act.org, filter, None, 500, now).await?;
-                let lines: Vec<String> = page
-                    .rows
-                    .iter()
-                    .map(|token| {
-                        format!(
-                            "{}\t{}\t{}",
-                            token.token_id,
-                            token.member,
-                            model::text::clean(&token.name)
-                        )
-                    })
-                    .collect();
-                done(
-                    lines.join("\n"),
-                    json!({ "tokens": page.rows, "next_cursor": page.next_cursor }),
-                )
+                let (mut tokens, mut cursor) = (Vec::new(), None);
+                loop {
+                    let page = store
+                        .token_list(act.org, filter, cursor.as_deref(), 500, now)
+                        .await?;
+                    tokens.extend(page.rows);
+                    cursor = page.next_cursor;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                let answer = Tokens {
+                    tokens,
+                    next_cursor: None,
+                };
+                listed(&answer, render::team::tokens, now)
             }
             TokenChanges::Revoke { token_id, org } => {
                 let act = org.act(store, now).await?;
@@ -291,8 +295,8 @@ impl Readers {
 pub(super) struct Audit {
     #[command(flatten)]
     org: InOrg,
-    /// How many acts.
-    #[arg(long, default_value_t = 50)]
+    /// How many acts, at most 10,000.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }
 
@@ -300,28 +304,12 @@ impl Audit {
     pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         let act = self.org.act(store, now).await?;
         let page = store
-            .audit_list(
-                act.org,
-                &AuditFilter::default(),
-                None,
-                self.limit.clamp(1, 10_000),
-            )
+            .audit_list(act.org, &AuditFilter::default(), None, self.limit)
             .await?;
-        let lines: Vec<String> = page
-            .rows
-            .iter()
-            .map(|act| {
-                let subject = act.subject.as_deref().unwrap_or("-");
-                let line = format!(
-                    "{} {} {} {subject} {}",
-                    act.occurred_at, act.actor, act.action, act.details
-                );
-                model::text::clean(&line).into_owned()
-            })
-            .collect();
-        done(
-            lines.join("\n"),
-            json!({ "audit": page.rows, "next_cursor": page.next_cursor }),
-        )
+        let answer = administration::Audit {
+            audit: page.rows,
+            next_cursor: page.next_cursor,
+        };
+        listed(&answer, render::team::audit, now)
     }
 }

@@ -1,0 +1,236 @@
+//! Answers with scores: what was called, how well it works, and what nobody calls.
+
+use chrono::{DateTime, Utc};
+use model::api::{DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally};
+
+use super::{Cell, Column, Listing, detail, figure, name, notes};
+use crate::read::Board;
+
+const TALLY: [Column; 13] = [
+    figure("events", "events"),
+    figure("successes", "ok"),
+    figure("failures", "failed"),
+    figure("abandoned", "abandoned"),
+    detail("unknown"),
+    detail("success_rate"),
+    figure("decided_rate", "works"),
+    figure("wilson_low", "at least"),
+    figure("avg_cost_usd", "avg cost"),
+    figure("median_duration_ms", "median"),
+    figure("members", "members"),
+    detail("first_used_at"),
+    figure("last_used_at", "last used"),
+];
+
+fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 13] {
+    [
+        Cell::count(tally.events),
+        Cell::count(tally.successes),
+        Cell::count(tally.failures),
+        Cell::count(tally.abandoned),
+        Cell::count(tally.unknown),
+        Cell::rate(tally.success_rate),
+        Cell::rate(tally.decided_rate),
+        Cell::rate(tally.wilson_low),
+        Cell::usd(tally.avg_cost_usd),
+        Cell::millis(tally.median_duration_ms),
+        Cell::count(tally.members),
+        Cell::time(tally.first_used_at, now),
+        Cell::time(tally.last_used_at, now),
+    ]
+}
+
+/// `GET /v1/scores`.
+pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
+    let mut columns = vec![name("tool_id", "tool"), detail("kind")];
+    columns.extend(TALLY);
+    let rows = answer.scores.iter().map(|score| {
+        let mut row = vec![Cell::text(&score.tool_id), Cell::text(&score.kind)];
+        row.extend(tally(&score.tally, now));
+        row
+    });
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes: notes(answer.as_of, answer.next_cursor.as_ref(), now),
+    }
+}
+
+/// `GET /v1/scores/{tool_id}`: the parts of its events, one below the other.
+pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("part", "part"),
+        name("name", "name"),
+        figure("events", "events"),
+        figure("successes", "ok"),
+        figure("failures", "failed"),
+    ];
+    let row = |part: &str, name: Option<&str>, counts: [Option<i64>; 3]| {
+        let mut cells = vec![Cell::text(part), Cell::maybe(name)];
+        cells.extend(counts.map(Cell::maybe_count));
+        cells
+    };
+    let tally = &answer.score.tally;
+    let all = [tally.events, tally.successes, tally.failures].map(Some);
+    let mut rows = vec![row("ever", Some(&answer.score.tool_id), all)];
+    for outcome in &answer.outcomes {
+        let name = match outcome.reason {
+            Some(reason) => format!("{} ({reason})", outcome.outcome),
+            None => outcome.outcome.to_string(),
+        };
+        rows.push(row("outcome", Some(&name), [Some(outcome.events), None, None]));
+    }
+    for (part, parts) in [
+        ("operation", &answer.by_operation),
+        ("member", &answer.by_member),
+        ("project", &answer.by_project),
+        ("version", &answer.by_version),
+    ] {
+        for one in parts {
+            let counts = [one.events, one.successes, one.failures].map(Some);
+            rows.push(row(part, one.name.as_deref(), counts));
+        }
+    }
+    for day in &answer.daily {
+        let counts = [day.events, day.successes, day.failures].map(Some);
+        rows.push(row("day", Some(&day.day.to_string()), counts));
+    }
+    let durations = &answer.durations;
+    let took = |ms: Option<f64>| Cell::millis(ms).human().to_owned();
+    let mut notes = notes(answer.as_of, None, now);
+    notes.insert(
+        0,
+        format!(
+            "window {} (UTC days); `ever` is the score",
+            model::text::clean(&answer.window)
+        ),
+    );
+    notes.push(format!(
+        "half of the calls took at most {}, nine in ten {}, all but one in a hundred {}",
+        took(durations.p50),
+        took(durations.p90),
+        took(durations.p99)
+    ));
+    Listing { columns, rows, notes }
+}
+
+/// `GET /v1/leaderboards/…`.
+pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Listing {
+    let mut columns = vec![figure("rank", "#")];
+    let subject: fn(&LeaderboardRow) -> Vec<Cell> = match board {
+        Board::Tools => {
+            columns.extend([name("tool_id", "tool"), detail("kind")]);
+            |row| {
+                vec![
+                    Cell::maybe(row.tool_id.as_deref()),
+                    Cell::maybe(row.kind.as_deref()),
+                ]
+            }
+        }
+        Board::Members => {
+            columns.extend([name("member", "member"), figure("tools", "tools")]);
+            |row| vec![Cell::maybe(row.member.as_deref()), Cell::maybe_count(row.tools)]
+        }
+        Board::Projects => {
+            columns.extend([name("project", "project"), figure("tools", "tools")]);
+            |row| vec![Cell::maybe(row.project.as_deref()), Cell::maybe_count(row.tools)]
+        }
+    };
+    columns.extend(TALLY);
+    columns.extend([
+        figure("trend", "trend"),
+        detail("previous_events"),
+        detail("previous_decided_rate"),
+        detail("previous_wilson_low"),
+    ]);
+    if board == Board::Members {
+        // One member has used it: themself.
+        columns
+            .iter_mut()
+            .filter(|column| column.key == "members")
+            .for_each(|column| column.title = None);
+    }
+    let rows = answer.leaderboard.iter().map(|row| {
+        let mut cells = vec![Cell::count(row.rank)];
+        cells.extend(subject(row));
+        cells.extend(tally(&row.tally, now));
+        let previous = row.previous.as_ref();
+        cells.extend([
+            trend(row),
+            Cell::maybe_count(previous.map(|previous| previous.events)),
+            Cell::rate(previous.and_then(|previous| previous.decided_rate)),
+            Cell::rate(previous.and_then(|previous| previous.wilson_low)),
+        ]);
+        cells
+    });
+    let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
+    notes.insert(
+        0,
+        format!("window {} (UTC days)", model::text::clean(&answer.window)),
+    );
+    if answer.leaderboard.is_empty() {
+        notes.push(
+            "nothing to rank: `--window all` looks further back, `--kind all` shows built-in tools too"
+                .into(),
+        );
+    }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
+}
+
+/// By how many points of a hundred the share of successes differs from the window before.
+fn trend(row: &LeaderboardRow) -> Cell {
+    let before = row.previous.as_ref().and_then(|previous| previous.decided_rate);
+    let difference = row
+        .tally
+        .decided_rate
+        .zip(before)
+        .map(|(now, before)| now - before);
+    Cell::points(difference.map(|share| share * 100.0))
+}
+
+/// `GET /v1/dead-weight`.
+pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("tool_id", "tool"),
+        detail("kind"),
+        name("verdict", "verdict"),
+        figure("events", "events"),
+        figure("sessions_loaded", "sessions"),
+        figure("members_loaded", "members"),
+        figure("members_installed", "installed"),
+        figure("context_bytes", "context"),
+        name("installed_by", "by"),
+        figure("last_used_at", "last used"),
+        detail("members"),
+        detail("known_since"),
+        name("reason", "reason"),
+    ];
+    let rows = answer.dead_weight.iter().map(|row| {
+        vec![
+            Cell::text(&row.tool_id),
+            Cell::text(&row.kind),
+            Cell::text(&row.verdict),
+            Cell::count(row.events),
+            Cell::count(row.sessions_loaded),
+            Cell::count(row.members_loaded),
+            Cell::count(row.members_installed),
+            Cell::bytes(row.context_bytes),
+            Cell::text(&row.installed_by.join(", ")),
+            Cell::time(row.last_used_at, now),
+            Cell::count(row.members),
+            Cell::time(row.known_since, now),
+            Cell::text(&row.reason),
+        ]
+    });
+    let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
+    notes.insert(0, format!("the last {} days (UTC)", answer.days));
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
+}

@@ -1,0 +1,127 @@
+//! Answers with what was sent: events and uploads.
+
+use chrono::{DateTime, Utc};
+use model::api::{CiContext, EventRow, Events, Upload, Uploads};
+
+use super::{Cell, Listing, detail, figure, name, next_page};
+
+/// `GET /v1/events`.
+pub fn events(answer: &Events, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("occurred_at", "when"),
+        name("member", "member"),
+        name("tool_id", "tool"),
+        name("operation", "operation"),
+        name("outcome", "outcome"),
+        name("reason", "reason"),
+        figure("duration_ms", "took"),
+        figure("cost_usd", "cost"),
+        name("project", "project"),
+        detail("session_id"),
+        detail("model"),
+        detail("agent"),
+        detail("agent_version"),
+        detail("git_branch"),
+        detail("task_text"),
+        detail("received_at"),
+        detail("source"),
+        detail("uuid"),
+    ];
+    let rows = answer.events.iter().map(|event| event_row(event, now)).collect();
+    Listing {
+        columns,
+        rows,
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
+    #[expect(clippy::cast_precision_loss, reason = "a year of ms is far below 2^53")]
+    let took = event.duration_ms.map(|ms| ms as f64);
+    vec![
+        Cell::time(Some(event.occurred_at), now),
+        Cell::text(&event.member),
+        Cell::text(&event.tool_id),
+        Cell::maybe(event.operation.as_deref()),
+        Cell::text(event.outcome.as_str()),
+        Cell::maybe(event.reason.map(model::Reason::as_str)),
+        Cell::millis(took),
+        Cell::usd(event.cost_usd),
+        Cell::maybe(event.project.as_deref()),
+        Cell::maybe(event.session_id.as_deref()),
+        Cell::maybe(event.model.as_deref()),
+        Cell::maybe(event.agent.as_deref()),
+        Cell::maybe(event.agent_version.as_deref()),
+        Cell::maybe(event.git_branch.as_deref()),
+        Cell::maybe(event.task_text.as_deref()),
+        Cell::time(Some(event.received_at), now),
+        Cell::text(&event.source),
+        Cell::text(&event.uuid),
+    ]
+}
+
+/// `GET /v1/uploads`.
+pub fn uploads(answer: &Uploads, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("received_at", "when"),
+        name("member", "member"),
+        name("source", "source"),
+        figure("received", "received"),
+        figure("inserted", "inserted"),
+        figure("upgraded", "upgraded"),
+        figure("duplicate", "duplicate"),
+        figure("conflict", "conflict"),
+        figure("rejected", "rejected"),
+        name("ci", "from"),
+        detail("client"),
+        detail("batch"),
+        detail("upload_id"),
+    ];
+    let rows = answer
+        .uploads
+        .iter()
+        .map(|upload| upload_row(upload, now))
+        .collect();
+    Listing {
+        columns,
+        rows,
+        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+    }
+}
+
+fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
+    vec![
+        Cell::time(Some(upload.received_at), now),
+        Cell::text(&upload.member),
+        Cell::text(&upload.source),
+        Cell::count(upload.received),
+        Cell::count(upload.inserted),
+        Cell::count(upload.upgraded),
+        Cell::count(upload.duplicate),
+        Cell::count(upload.conflict),
+        Cell::count(upload.rejected),
+        Cell::text(&upload.ci.as_ref().map(ci).unwrap_or_default()),
+        Cell::maybe(upload.client.as_deref()),
+        Cell::text(&upload.batch),
+        Cell::text(&upload.upload_id),
+    ]
+}
+
+/// `github acme/api main #12 run 99`.
+pub(in crate::render) fn ci(context: &CiContext) -> String {
+    let pull_request = context.pull_request.as_ref().map(|number| format!("#{number}"));
+    let run = context.run_id.as_ref().map(|run| format!("run {run}"));
+    let parts = [
+        &context.provider,
+        &context.repository,
+        &context.git_ref,
+        &pull_request,
+        &run,
+    ];
+    parts
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,288 @@
+//! Exchanging the identity of a CI run for a token.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use model::{MemberId, OrgId, administration::EXCHANGED_MINUTES, api::CiContext, limits, team::Scope, text};
+use serde_json::json;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    audit::{self, Act, Action, Actor, Subject},
+    team::{self, NewToken, Origin},
+};
+
+/// What a checked identity token says about the run that it was given to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Who signed it.
+    pub issuer: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// The id of the owner.
+    pub owner_id: String,
+    /// The workflow file.
+    pub workflow: Option<String>,
+    /// The environment.
+    pub environment: Option<String>,
+    /// The id of the identity token.
+    pub jti: String,
+    /// When the identity token ends, leeway included.
+    pub expires_at: DateTime<Utc>,
+    /// What the token is labelled with.
+    pub ci: CiContext,
+}
+
+/// A token that a run was given.
+#[derive(Clone, Debug)]
+pub struct Exchanged {
+    /// The token in plain text.
+    pub token: model::token::Token,
+    /// Its id.
+    pub token_id: Uuid,
+    /// The org.
+    pub org: OrgId,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a run was given no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// The identity token was exchanged before.
+    #[error("this identity token was exchanged before; each works once. Ask the provider for a fresh one")]
+    Replayed,
+    /// No org trusts the repository.
+    #[error("no org trusts this repository; an admin adds it with `toolhub trusted-publishers add`")]
+    Repository,
+    /// The repository has another owner than it had.
+    #[error(
+        "the repository belongs to another owner than the one that is trusted; if that is right, add it anew"
+    )]
+    Owner,
+    /// Another workflow is trusted.
+    #[error("this workflow file is not the one that is trusted")]
+    Workflow,
+    /// Another environment is trusted.
+    #[error("this environment is not the one that is trusted")]
+    Environment,
+    /// Several orgs trust the repository.
+    #[error("several orgs trust this repository; name one with `org`")]
+    Ambiguous,
+    /// The CI member is deactivated, or may not upload any more.
+    #[error("the member as which this repository uploads is deactivated, or may not upload any more")]
+    Member,
+}
+
+impl Untrusted {
+    /// Stable, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Untrusted::Replayed => "identity_replayed",
+            Untrusted::Repository => "untrusted_repository",
+            Untrusted::Owner => "untrusted_owner",
+            Untrusted::Workflow => "untrusted_workflow",
+            Untrusted::Environment => "untrusted_environment",
+            Untrusted::Ambiguous => "ambiguous_org",
+            Untrusted::Member => "untrusted_member",
+        }
+    }
+}
+
+/// A publisher as the exchange finds it.
+struct Candidate {
+    org: OrgId,
+    publisher: Uuid,
+    member: MemberId,
+    owner_id: String,
+    workflow: Option<String>,
+    environment: Option<String>,
+    provider: String,
+}
+
+impl Store {
+    /// Exchanges the identity of a run for a token that uploads for half an hour. In one transaction: an identity
+    /// that was refused may be tried again, one that was accepted may not.
+    ///
+    /// # Errors
+    /// [`StoreError::Untrusted`] says why there is no token.
+    pub async fn exchange(
+        &self,
+        run: &Run,
+        org: Option<&str>,
+        address: Option<IpAddr>,
+        now: DateTime<Utc>,
+    ) -> Result<Exchanged, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let fresh = transaction
+            .execute(
+                "-- publishers::use\n\
+                 insert into oidc_uses (issuer, jti, expires_at) values ($1, $2, $3) on conflict do nothing",
+                &[&run.issuer, &run.jti, &run.expires_at],
+            )
+            .await?;
+        if fresh == 0 {
+            return Err(Untrusted::Replayed.into());
+        }
+        let candidates = transaction
+            .query(
+                include_str!("candidates.sql"),
+                &[&run.issuer, &run.repository, &org],
+            )
+            .await?
+            .iter()
+            .map(candidate)
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let chosen = choose(candidates, run)?;
+        let member = transaction
+            .query_opt(
+                "-- publishers::member\n\
+                 select handle from members\n\
+                 where org_id = $1 and member_id = $2 and deactivated_at is null and role <> 'viewer'",
+                &[&chosen.org.0, &chosen.member.0],
+            )
+            .await?
+            .ok_or(Untrusted::Member)?;
+        let handle: String = member.try_get(0)?;
+        let actor = Actor::Publisher {
+            name: format!("{}:{}", chosen.provider, run.repository),
+            address,
+        };
+        let act = Act {
+            org: chosen.org,
+            actor,
+            now,
+        };
+        let label = format!(
+            "{} {} run {}",
+            chosen.provider,
+            run.repository,
+            run.ci.run_id.as_deref().unwrap_or("?")
+        );
+        let expires_at = now + TimeDelta::minutes(EXCHANGED_MINUTES);
+        let name = text::truncate_bytes(&label, limits::NAME_CHARS);
+        let new = NewToken {
+            name,
+            scopes: &[Scope::Upload],
+            expires_at: Some(expires_at),
+        };
+        let origin = Origin {
+            publisher: Some(chosen.publisher),
+            ci: Some(&run.ci),
+        };
+        let issued = team::issue(&transaction, &act, chosen.member, &new, &origin).await?;
+        let details = json!({
+            "token_id": issued.token_id, "publisher_id": chosen.publisher, "ci": run.ci, "expires_at": expires_at,
+        });
+        let subject = Subject::member(chosen.member, &handle);
+        audit::record(&transaction, &act, Action::TokenExchanged, subject, &details).await?;
+        transaction.commit().await?;
+        Ok(Exchanged {
+            token: issued.token,
+            token_id: issued.token_id,
+            org: chosen.org,
+            expires_at,
+        })
+    }
+}
+
+fn candidate(row: &Row) -> Result<Candidate, StoreError> {
+    Ok(Candidate {
+        org: OrgId(row.try_get(0)?),
+        publisher: row.try_get(1)?,
+        member: MemberId(row.try_get(2)?),
+        owner_id: row.try_get(3)?,
+        workflow: row.try_get(4)?,
+        environment: row.try_get(5)?,
+        provider: row.try_get(6)?,
+    })
+}
+
+/// The publisher that vouches for a run; of several in one org the one that says most.
+fn choose(mut candidates: Vec<Candidate>, run: &Run) -> Result<Candidate, Untrusted> {
+    fn keep(
+        candidates: &mut Vec<Candidate>,
+        why: Untrusted,
+        fits: impl Fn(&Candidate) -> bool,
+    ) -> Result<(), Untrusted> {
+        candidates.retain(fits);
+        if candidates.is_empty() { Err(why) } else { Ok(()) }
+    }
+    keep(&mut candidates, Untrusted::Repository, |_| true)?;
+    keep(&mut candidates, Untrusted::Owner, |one| {
+        one.owner_id == run.owner_id
+    })?;
+    keep(&mut candidates, Untrusted::Workflow, |one| {
+        one.workflow.is_none() || one.workflow == run.workflow
+    })?;
+    keep(&mut candidates, Untrusted::Environment, |one| {
+        match (&one.environment, &run.environment) {
+            (None, _) => true,
+            // GitHub takes the names of environments in any case.
+            (Some(trusted), Some(actual)) => trusted.eq_ignore_ascii_case(actual),
+            (Some(_), None) => false,
+        }
+    })?;
+    let first = candidates[0].org;
+    if candidates.iter().any(|one| one.org != first) {
+        return Err(Untrusted::Ambiguous);
+    }
+    candidates
+        .into_iter()
+        .max_by_key(|one| (one.environment.is_some(), one.workflow.is_some()))
+        .ok_or(Untrusted::Repository)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(org: i64, owner: &str, workflow: Option<&str>, environment: Option<&str>) -> Candidate {
+        Candidate {
+            org: OrgId(org),
+            publisher: Uuid::from_u128(
+                u128::from(workflow.is_some()) * 2 + u128::from(environment.is_some()),
+            ),
+            member: MemberId(1),
+            owner_id: owner.to_owned(),
+            workflow: workflow.map(str::to_owned),
+            environment: environment.map(str::to_owned),
+            provider: "github".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_publisher_that_says_most_vouches_and_each_mismatch_has_its_name() {
+        let run = Run {
+            issuer: "i".into(),
+            repository: "acme/api".into(),
+            owner_id: "7".into(),
+            workflow: Some("ci.yml".into()),
+            environment: Some("Prod".into()),
+            jti: "j".into(),
+            expires_at: DateTime::UNIX_EPOCH,
+            ci: CiContext::default(),
+        };
+        let why = |candidates| choose(candidates, &run).map(|one| one.publisher.as_u128());
+        assert_eq!(why(vec![]), Err(Untrusted::Repository));
+        assert_eq!(why(vec![candidate(1, "8", None, None)]), Err(Untrusted::Owner));
+        assert_eq!(
+            why(vec![candidate(1, "7", Some("x.yml"), None)]),
+            Err(Untrusted::Workflow)
+        );
+        assert_eq!(
+            why(vec![candidate(1, "7", None, Some("dev"))]),
+            Err(Untrusted::Environment)
+        );
+        let both = vec![
+            candidate(1, "7", None, None),
+            candidate(1, "7", Some("ci.yml"), Some("prod")),
+        ];
+        assert_eq!(why(both), Ok(3));
+        let two = vec![candidate(1, "7", None, None), candidate(2, "7", None, None)];
+        assert_eq!(why(two), Err(Untrusted::Ambiguous));
+    }
+}

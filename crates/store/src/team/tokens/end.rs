@@ -1,0 +1,73 @@
+//! Ending tokens.
+
+use deadpool_postgres::Transaction;
+use model::MemberId;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{super::members, find_any};
+use crate::{
+    Store, StoreError,
+    audit::{self, Act, Action, Subject},
+};
+
+impl Store {
+    /// Ends a token, from the next request on and in every process. Ending one that has ended changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the org has no such token, or it is somebody else's and the actor does not
+    /// administer; [`StoreError::NotAllowed`] when the member is above the actor.
+    pub async fn token_revoke(&self, act: &Act, token_id: Uuid) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let (transaction, rank) = audit::begin(&mut client, act).await?;
+        let token = find_any(&transaction, act, token_id).await?;
+        if !act.is_by(token.member) {
+            members::within(rank, token.role)?;
+        }
+        let ended = transaction
+            .execute(
+                "-- team::token_revoke\n\
+                 update api_tokens set revoked_at = $3 where org_id = $1 and token_id = $2 and revoked_at is null",
+                &[&act.org.0, &token_id, &act.now],
+            )
+            .await?;
+        if ended > 0 {
+            let details = json!({ "token_id": token_id, "name": token.name });
+            let subject = Subject::member(token.member, &token.handle);
+            audit::record(&transaction, act, Action::TokenRevoked, subject, &details).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Whose tokens end together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    /// All of a member.
+    Member(MemberId),
+    /// Those that CI got by a trust.
+    Publisher(Uuid),
+}
+
+/// Ends the tokens that still work, within the transaction of an act, and writes each of them down.
+pub(crate) async fn end_all(transaction: &Transaction<'_>, act: &Act, of: Of) -> Result<(), StoreError> {
+    let (member, publisher) = match of {
+        Of::Member(MemberId(member)) => (Some(member), None),
+        Of::Publisher(publisher) => (None, Some(publisher)),
+    };
+    let ended = transaction
+        .query(
+            include_str!("end_all.sql"),
+            &[&act.org.0, &member, &publisher, &act.now],
+        )
+        .await?;
+    for row in ended {
+        let (token_id, name, handle): (Uuid, &str, &str) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?);
+        let details = json!({ "token_id": token_id, "name": name });
+        let subject = Subject::member(MemberId(row.try_get(2)?), handle);
+        audit::record(transaction, act, Action::TokenRevoked, subject, &details).await?;
+    }
+    Ok(())
+}
