@@ -98,7 +98,8 @@ impl Uploader {
     /// # Panics
     /// When a signal ended it, or it does not end.
     pub async fn end(self) -> (i32, serde_json::Value) {
-        let ended = tokio::time::timeout(process::DEADLINE * 5, self.child.wait_with_output()).await;
+        // For a million events, amid kills, in a debug build.
+        let ended = tokio::time::timeout(process::DEADLINE * 30, self.child.wait_with_output()).await;
         let Output {
             status,
             stdout,
