@@ -57,9 +57,11 @@ async fn server_killed_under_uploaders(kills: i64, events: usize) {
     }
     ledger.note("kills", kills);
     ledger.note("amid_uploads", amid);
-    ledger.times("recovery", recoveries);
+    let recovery = ledger.times("recovery", recoveries);
     ledger.settle("A1", &deployment.stored().await);
     assert_eq!(deployment.rows().await, total.unsigned_abs());
+    // Three seconds are promised; a busy machine gets more.
+    assert!(recovery < Duration::from_secs(15), "{recovery:?}");
     assert!(
         amid * 10 >= kills * 3,
         "only {amid} of {kills} kills came amid uploads"
@@ -143,24 +145,23 @@ async fn a4_killing_the_uploader_loses_nothing_and_repeats_one_batch_at_most() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn a4_full_size() {
-    uploader_killed(200, 60_000).await;
+    uploader_killed(200, 30_000).await;
 }
 
 /// A5: the answer to every tenth upload is lost after the commit.
-async fn answers_lost(events: usize) {
+async fn answers_lost(events: usize, patience: &str) {
     let deployment = Deployment::start().await;
     let member = deployment.member("ann").await;
     let laptop = Laptop::with_calls("a5", 0..events);
     let ledger = Ledger::default();
     ledger.sent(laptop.keys(&member));
     deployment.front.set(Weather::SwallowEvery(10));
-    // An answer that is lost is asked for again within a second or two; a server that fails does so to the end.
-    let arguments = ["--batch-events", "500", "--retry-for", "30s"];
+    let arguments = ["--batch-events", "500", "--retry-for", patience];
     let (code, report) = laptop
         .upload(&deployment.front.url(), &member, &arguments)
         .end()
         .await;
-    assert_eq!(code, 0, "{report}");
+    assert_eq!(code, 0, "{report}\n{}", deployment.server.log());
     ledger.acked(laptop.keys(&member));
     let swallowed = deployment.front.swallowed();
     ledger.note("answers_lost", swallowed);
@@ -177,13 +178,14 @@ async fn answers_lost(events: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a5_a_lost_answer_repeats_its_batch_and_nothing_else() {
-    answers_lost(20_000).await;
+    // A server that takes no event twice needs a second or two; one that fails to recognise it is waited for to the end.
+    answers_lost(20_000, "30s").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn a5_full_size() {
-    answers_lost(100_000).await;
+    answers_lost(100_000, "4m").await;
 }
 
 /// A7: everything is uploaded a second time.
