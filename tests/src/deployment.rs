@@ -20,7 +20,7 @@ use store::{
 
 use crate::{
     hub::now,
-    process::{self, Server, until},
+    process::{self, Server},
     proxy::{Proxy, Upstream},
 };
 
@@ -45,7 +45,7 @@ pub struct Deployment {
 pub struct Member {
     /// The id in the database.
     pub id: MemberId,
-    /// A token that uploads and reads.
+    /// A token; it uploads and reads unless something else was asked for.
     pub token: String,
 }
 
@@ -65,13 +65,23 @@ impl Deployment {
         (Deployment::of(direct, through, Some(database)).await, proxy)
     }
 
-    /// A server on a database that the test keeps.
-    pub async fn on(url: &str) -> Deployment {
-        Deployment::of(url.to_owned(), url.to_owned(), None).await
+    /// A server with further arguments on a database that the test keeps.
+    pub async fn on(url: &str, arguments: &[&str]) -> Deployment {
+        let server = Server::start_with(url, arguments).await;
+        Deployment::with(server, url.to_owned(), url.to_owned(), None).await
     }
 
     async fn of(direct_url: String, database_url: String, database: Option<TestDatabase>) -> Deployment {
         let server = Server::start(&database_url).await;
+        Deployment::with(server, direct_url, database_url, database).await
+    }
+
+    async fn with(
+        server: Server,
+        direct_url: String,
+        database_url: String,
+        database: Option<TestDatabase>,
+    ) -> Deployment {
         server.ready().await;
         let store = Store::connect(&direct_url, store::PoolOptions::default())
             .await
@@ -93,14 +103,32 @@ impl Deployment {
     /// # Panics
     /// When the handle is taken.
     pub async fn member(&self, handle: &str) -> Member {
+        self.member_with(handle, Role::Member, &[Scope::Upload, Scope::Read])
+            .await
+    }
+
+    /// Makes a member with a role, and a token with scopes.
+    ///
+    /// # Panics
+    /// When the handle is taken.
+    pub async fn member_with(&self, handle: &str, role: Role, scopes: &[Scope]) -> Member {
         let id = self
             .store
-            .member_add(self.org, handle, MemberKind::Person, Role::Member, now())
+            .member_add(self.org, handle, MemberKind::Person, role, now())
             .await
             .expect("the member is new");
+        self.signed_in(id, scopes).await
+    }
+
+    /// The member with another token, which has a rate of its own.
+    pub async fn again(&self, member: &Member) -> Member {
+        self.signed_in(member.id, &[Scope::Upload, Scope::Read]).await
+    }
+
+    async fn signed_in(&self, id: MemberId, scopes: &[Scope]) -> Member {
         let new = NewToken {
             name: "test",
-            scopes: &[Scope::Upload, Scope::Read],
+            scopes,
             expires_at: None,
         };
         let token = self.store.token_create(self.org, id, &new, now()).await;
@@ -142,11 +170,6 @@ impl Deployment {
         let count = self.store.event_count(self.org, None).await;
         count.expect("the database answers").unsigned_abs()
     }
-
-    /// Waits until so many events are stored.
-    pub async fn until_rows(&self, rows: u64) {
-        until(&format!("{rows} rows"), async || self.rows().await >= rows).await;
-    }
 }
 
 /// A sender that is not our client: it knows what the contract says and nothing more.
@@ -167,6 +190,9 @@ impl Sender {
     }
 
     /// Sends lines once: the receipt if there is one. Counts what else came; 0 stands for no answer.
+    ///
+    /// # Panics
+    /// When the answer is one that no fault of a network or a database explains.
     pub async fn send(&self, token: &str, lines: &str) -> Option<Receipt> {
         let (status, receipt) = self.post(token, lines).await;
         *self.count().entry(status).or_default() += 1;
@@ -184,7 +210,15 @@ impl Sender {
             .await;
         let Ok(answer) = answer else { return (0, None) };
         let status = answer.status();
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        assert_ne!(
+            status,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "nothing here may do that"
+        );
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
             assert!(
                 answer.headers().contains_key("retry-after"),
                 "{status} without Retry-After"
@@ -202,14 +236,15 @@ impl Sender {
     /// Sends lines until there is a receipt.
     ///
     /// # Panics
-    /// When there is none for a minute.
+    /// When there is none for so long that it must be a fault of the server.
     pub async fn deliver(&self, token: &str, lines: &str) -> Receipt {
         let started = std::time::Instant::now();
         loop {
             if let Some(receipt) = self.send(token, lines).await {
                 return receipt;
             }
-            let patience = process::DEADLINE;
+            // The longest fault of the suite is a database that is away for a minute.
+            let patience = process::DEADLINE * 3;
             assert!(started.elapsed() < patience, "no receipt within {patience:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

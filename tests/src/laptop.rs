@@ -93,12 +93,13 @@ impl Uploader {
         process::send(self.child.id().expect("the uploader runs"), signal);
     }
 
-    /// Waits for its end: the exit code and what it wrote.
+    /// Waits for its end: the exit code and its report, with what else it said as `stderr`.
     ///
     /// # Panics
     /// When a signal ended it, or it does not end.
     pub async fn end(self) -> (i32, serde_json::Value) {
-        let ended = tokio::time::timeout(process::DEADLINE * 5, self.child.wait_with_output()).await;
+        // For a million events, amid kills, in a debug build.
+        let ended = tokio::time::timeout(process::DEADLINE * 30, self.child.wait_with_output()).await;
         let Output {
             status,
             stdout,
@@ -107,8 +108,8 @@ impl Uploader {
         let Some(code) = status.code() else {
             panic!("{status}: {}", String::from_utf8_lossy(&stderr))
         };
-        let report = serde_json::from_slice(&stdout)
-            .unwrap_or_else(|_| serde_json::json!({ "stderr": String::from_utf8_lossy(&stderr) }));
+        let mut report = serde_json::from_slice(&stdout).unwrap_or_else(|_| serde_json::json!({}));
+        report["stderr"] = String::from_utf8_lossy(&stderr).into();
         (code, report)
     }
 }

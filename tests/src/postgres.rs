@@ -12,6 +12,7 @@ use crate::process::send;
 pub struct OwnPostgres {
     place: TempDir,
     server: Option<EmbeddedServer>,
+    settings: Vec<(String, String)>,
     url: String,
 }
 
@@ -21,6 +22,14 @@ impl OwnPostgres {
     /// # Panics
     /// When this machine has no PostgreSQL.
     pub async fn start() -> OwnPostgres {
+        OwnPostgres::start_with(&[]).await
+    }
+
+    /// Starts one with an empty database and these settings, name and value.
+    ///
+    /// # Panics
+    /// When this machine has no PostgreSQL.
+    pub async fn start_with(settings: &[(&str, &str)]) -> OwnPostgres {
         // A short path, because a Unix socket lives in it, which PostgreSQL's account can get to.
         let place = tempfile::Builder::new()
             .prefix("th")
@@ -30,6 +39,10 @@ impl OwnPostgres {
         let mut postgres = OwnPostgres {
             place,
             server: None,
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             url: String::new(),
         };
         postgres.start_again().await;
@@ -46,7 +59,11 @@ impl OwnPostgres {
     /// # Panics
     /// When it does not start.
     pub async fn start_again(&mut self) {
-        let server = EmbeddedServer::start(EmbeddedOptions::from_env(self.place.path()))
+        let options = EmbeddedOptions {
+            settings: self.settings.clone(),
+            ..EmbeddedOptions::from_env(self.place.path())
+        };
+        let server = EmbeddedServer::start(options)
             .await
             .unwrap_or_else(|error| panic!("PostgreSQL does not start: {error}"));
         self.url = server.url();

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -38,6 +38,16 @@ pub fn program() -> &'static Path {
             Some(other) => other,
         };
         let mut cargo = std::process::Command::new(env!("CARGO"));
+        // What cargo tells this test about its package: build scripts that read it would run again, and with them
+        // half of the dependencies would be built again, here and in the next `cargo test`.
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+            {
+                cargo.env_remove(name);
+            }
+        }
         cargo
             // The same selection as that of `cargo test --workspace`, which has built it by now: another one would
             // give the libraries other features, and build them all a second time.
@@ -97,18 +107,26 @@ impl Server {
     /// # Panics
     /// When it ends before it listens.
     pub async fn start(database_url: &str) -> Server {
-        match Server::try_start(database_url).await {
+        Server::start_with(database_url, &[]).await
+    }
+
+    /// Starts a server with further arguments.
+    ///
+    /// # Panics
+    /// When it ends before it listens.
+    pub async fn start_with(database_url: &str, more: &[&str]) -> Server {
+        match Server::try_start(database_url, more).await {
             Ok(server) => server,
             Err(log) => panic!("the server did not start:\n{log}"),
         }
     }
 
-    /// Starts a server; its log when it ends before it listens.
+    /// Starts a server with further arguments; its log when it ends before it listens.
     ///
     /// # Errors
     /// The log.
-    pub async fn try_start(database_url: &str) -> Result<Server, String> {
-        Server::try_start_with(database_url, &[], None).await
+    pub async fn try_start(database_url: &str, more: &[&str]) -> Result<Server, String> {
+        Server::try_start_with(database_url, more, None).await
     }
 
     /// Starts a server with further arguments, and another log than it has by itself.
@@ -263,7 +281,24 @@ pub fn send(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("the process is ours");
 }
 
-/// A client that waits for no answer longer than half a minute and keeps no proxy between.
+/// Lets this process, and those that it starts from now on, have so many files open.
+///
+/// # Panics
+/// When the system does not allow it.
+pub fn allow_open_files(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        let raised = Rlimit {
+            current: Some(count),
+            ..limit
+        };
+        setrlimit(Resource::Nofile, raised).unwrap_or_else(|error| {
+            panic!("{count} open files are needed, and {limit:?} is allowed: {error}")
+        });
+    }
+}
+
+/// A client that waits for no answer longer than [`DEADLINE`] and keeps no proxy between.
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

@@ -178,14 +178,12 @@ impl Committer {
 #[cfg(feature = "planted-bugs")]
 fn acknowledge_early(
     batches: &[Batch],
-    answers: Vec<oneshot::Sender<Result<Counts, ApiError>>>,
-) -> Vec<oneshot::Sender<Result<Counts, ApiError>>> {
+    answers: Vec<oneshot::Sender<Result<Stored, ApiError>>>,
+) -> Vec<oneshot::Sender<Result<Stored, ApiError>>> {
     for (batch, answer) in batches.iter().zip(answers) {
-        let inserted = batch.events.len() as u64;
-        let _ = answer.send(Ok(Counts {
-            inserted,
-            ..Counts::default()
-        }));
+        let mut stored = Stored::default();
+        stored.counts.inserted = batch.events.len() as u64;
+        let _ = answer.send(Ok(stored));
     }
     batches.iter().map(|_| oneshot::channel().0).collect()
 }

@@ -233,7 +233,7 @@ async fn insert(
     #[cfg(feature = "planted-bugs")]
     let (sql, candidates) = (
         &crate::planted::bent(sql),
-        crate::planted::unsorted(candidates, groups[0].upload_id),
+        crate::planted::unsorted(candidates, |at| &groups[at].event),
     );
     let columns = Columns::of(candidates.iter().map(|&at| &groups[at]));
     let statement = transaction.prepare_cached(sql).await?;

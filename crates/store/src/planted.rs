@@ -20,15 +20,10 @@ pub(crate) fn bent(sql: &str) -> String {
     sql.to_owned()
 }
 
-/// The rows to insert, in an order that differs from upload to upload.
-pub(crate) fn unsorted(mut rows: Vec<usize>, upload: uuid::Uuid) -> Vec<usize> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+/// The rows to insert, as they came: the events of a batch lie one after the other.
+pub(crate) fn unsorted<'e>(mut rows: Vec<usize>, event: impl Fn(usize) -> &'e model::Event) -> Vec<usize> {
     if is("unsorted_batch") {
-        rows.sort_by_key(|row| {
-            let mut hasher = DefaultHasher::new();
-            (row, upload).hash(&mut hasher);
-            hasher.finish()
-        });
+        rows.sort_by_key(|&row| std::ptr::from_ref(event(row)).addr());
     }
     rows
 }

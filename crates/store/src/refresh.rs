@@ -12,6 +12,8 @@ use model::{
     api::{RefreshState, ViewRefresh},
 };
 
+use tokio_postgres::Transaction;
+
 use crate::{Store, StoreError, session::SessionLimits};
 
 /// A refresh of ten million events takes seconds; one that takes ten minutes is stuck.
@@ -73,6 +75,19 @@ pub struct Needed {
     pub boards: bool,
 }
 
+/// Gives the planner its first statistics of a table that has rows, without waiting for autovacuum: a statement planned
+/// without any looks an event up by its member alone and reads all that the member has.
+async fn analyze_new_tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let tables = transaction
+        .query(include_str!("refresh/never_analyzed.sql"), &[])
+        .await?;
+    for table in tables {
+        let table: String = table.try_get(0)?;
+        transaction.batch_execute(&format!("analyze {table}")).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Refreshes everything, windows ending today by the database's clock. Answers what the refresh of the scores did.
     ///
@@ -129,6 +144,7 @@ impl Store {
             .try_get(0)?;
         let news = match view {
             View::Scores => {
+                analyze_new_tables(&transaction).await?;
                 transaction
                     .execute(include_str!("refresh/delete_pending.sql"), &[])
                     .await?

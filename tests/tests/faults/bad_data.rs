@@ -350,7 +350,7 @@ async fn b2_an_uploader_whose_body_was_cut_off_sends_it_again() {
     assert_eq!(deployment.rows().await, 2_000);
 }
 
-// B3, the sum law, is in tests/receipts.rs: for any batches, against the database.
+// B3, the sum law, is in tests/tests/api/receipts.rs: for any batches, against the database.
 
 #[tokio::test]
 async fn b6_five_thousand_events_are_a_batch_and_one_more_is_not() {

@@ -3,21 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use e2e::{
-    Deployment, Hub, Laptop, Ledger, OwnPostgres, Uploader, Weather,
-    deployment::{Member, Sender},
-    process::{Server, until},
+    Deployment, Hub, Laptop, Ledger, Uploader, Weather,
+    process::until,
     sample::{event, with},
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{ids, lines, shuffle};
-
 /// A1: the server is killed again and again under eight uploaders.
-async fn server_killed_under_uploaders(kills: u64, events: usize) {
+async fn server_killed_under_uploaders(kills: i64, events: usize) {
     let mut deployment = Deployment::start().await;
     let ledger = Ledger::default();
     let (mut laptops, mut uploaders) = (Vec::new(), JoinSet::new());
+    // One reference more than uploaders that have not ended.
+    let going = Arc::new(());
     for n in 0..8 {
         let member = deployment.member(&format!("m{n}")).await;
         let laptop = Laptop::with_calls(&format!("l{n}"), 0..events / 8);
@@ -26,20 +25,27 @@ async fn server_killed_under_uploaders(kills: u64, events: usize) {
             &member,
             &["--batch-events", "500", "--retry-for", "4m"],
         );
-        uploaders.spawn(async move { (n, uploader.end().await) });
+        let going = Arc::clone(&going);
+        uploaders.spawn(async move {
+            let end = uploader.end().await;
+            drop(going);
+            (n, end)
+        });
         ledger.sent(laptop.keys(&member));
         laptops.push((laptop, member));
     }
     let (mut recoveries, mut amid) = (Vec::new(), 0);
-    let total = (events / 8 * 8) as u64;
+    let (total, beside) = (i64::try_from(events / 8 * 8).unwrap(), deployment.beside().await);
     for kill in 1..=kills {
         // Each after some progress, so that none comes too late; and while somebody waits for an answer.
-        deployment.until_rows(total * (kill - 1) / (kills + 1)).await;
+        let progress = total * (kill - 1) / (kills + 1);
         until("an upload is in flight", async || {
-            deployment.front.in_flight() > 0
+            let stored = "select coalesce(sum(inserted), 0)::bigint from uploads";
+            let amid = deployment.front.in_flight() > 0 && beside.number(stored).await >= progress;
+            amid || Arc::strong_count(&going) == 1
         })
         .await;
-        amid += u64::from(deployment.front.in_flight() > 0);
+        amid += i64::from(deployment.front.in_flight() > 0);
         recoveries.push(deployment.kill_and_restart().await);
     }
     while let Some(ended) = uploaders.join_next().await {
@@ -51,9 +57,11 @@ async fn server_killed_under_uploaders(kills: u64, events: usize) {
     }
     ledger.note("kills", kills);
     ledger.note("amid_uploads", amid);
-    ledger.times("recovery", recoveries);
+    let recovery = ledger.times("recovery", recoveries);
     ledger.settle("A1", &deployment.stored().await);
-    assert_eq!(deployment.rows().await, total);
+    assert_eq!(deployment.rows().await, total.unsigned_abs());
+    // Three seconds are promised; a busy machine gets more.
+    assert!(recovery < Duration::from_secs(15), "{recovery:?}");
     assert!(
         amid * 10 >= kills * 3,
         "only {amid} of {kills} kills came amid uploads"
@@ -69,94 +77,6 @@ async fn a1_killing_the_server_under_uploaders_loses_nothing() {
 #[ignore = "takes minutes"]
 async fn a1_full_size() {
     server_killed_under_uploaders(50, 1_000_000).await;
-}
-
-/// A3 and D4: PostgreSQL goes away again and again under load; the server stays up.
-async fn database_goes_away(case: &str, times: usize, kill: bool) {
-    let mut postgres = OwnPostgres::start().await;
-    let mut deployment = Deployment::on(postgres.url()).await;
-    let member = deployment.member("ann").await;
-    let ledger = Arc::new(Ledger::default());
-    let sender = Arc::new(Sender::to(&deployment.server.url()));
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut load = JoinSet::new();
-    for worker in 0..4 {
-        let (ledger, sender, stopped) = (Arc::clone(&ledger), Arc::clone(&sender), stopped.clone());
-        let (token, id) = (member.token.clone(), member.id.0);
-        load.spawn(async move {
-            for round in 0.. {
-                if *stopped.borrow() {
-                    break;
-                }
-                let batch = ids(&format!("w{worker}_r{round}"), 50);
-                let keys = || batch.iter().map(|uuid| format!("{id} {uuid}"));
-                ledger.sent(keys());
-                sender.deliver(&token, &lines(&batch)).await;
-                ledger.acked(keys());
-            }
-        });
-    }
-    let mut recoveries = Vec::new();
-    for _ in 0..times {
-        let before = ledger.acked_so_far();
-        until("the load goes on", async || ledger.acked_so_far() > before + 200).await;
-        if kill {
-            postgres.kill();
-        } else {
-            postgres.stop().await;
-        }
-        postgres.start_again().await;
-        recoveries.push(deployment.server.ready().await);
-    }
-    let before = ledger.acked_so_far();
-    until("the load goes on", async || ledger.acked_so_far() > before).await;
-    stop.send_replace(true);
-    while let Some(worker) = load.join_next().await {
-        worker.unwrap();
-    }
-    let statuses = sender.statuses();
-    ledger.note("times", times);
-    ledger.note("statuses", format!("{statuses:?}").replace(' ', ""));
-    let slowest = recoveries.iter().max().copied().unwrap();
-    ledger.times("back_after", recoveries);
-    let rows = store::testing::Beside::of(postgres.url()).await;
-    let stored = rows
-        .ask("select member_id || ' ' || uuid from usage_events")
-        .await;
-    ledger.settle(case, &stored.into_iter().flatten().collect::<Vec<_>>());
-    assert!(
-        statuses.keys().all(|status| matches!(status, 200 | 503)),
-        "{statuses:?}"
-    );
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-    deployment.server.signal(rustix::process::Signal::TERM);
-    let exit = deployment.server.exit(Duration::from_secs(30)).await;
-    assert!(
-        exit.success(),
-        "the server that saw it all is the first one: {exit}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a3_killing_postgresql_loses_nothing_and_needs_no_restart() {
-    database_goes_away("A3", 4, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
-async fn a3_full_size() {
-    database_goes_away("A3", 20, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d4_restarting_postgresql_under_load_shows_as_503_only() {
-    database_goes_away("D4", 4, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
-async fn d4_full_size() {
-    database_goes_away("D4", 20, false).await;
 }
 
 /// A4: the uploader is killed again and again, half of the time before its request has arrived, half of the time
@@ -225,23 +145,23 @@ async fn a4_killing_the_uploader_loses_nothing_and_repeats_one_batch_at_most() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn a4_full_size() {
-    uploader_killed(200, 60_000).await;
+    uploader_killed(200, 30_000).await;
 }
 
 /// A5: the answer to every tenth upload is lost after the commit.
-async fn answers_lost(events: usize) {
+async fn answers_lost(events: usize, patience: &str) {
     let deployment = Deployment::start().await;
     let member = deployment.member("ann").await;
     let laptop = Laptop::with_calls("a5", 0..events);
     let ledger = Ledger::default();
     ledger.sent(laptop.keys(&member));
     deployment.front.set(Weather::SwallowEvery(10));
-    let arguments = ["--batch-events", "500"];
+    let arguments = ["--batch-events", "500", "--retry-for", patience];
     let (code, report) = laptop
         .upload(&deployment.front.url(), &member, &arguments)
         .end()
         .await;
-    assert_eq!(code, 0, "{report}");
+    assert_eq!(code, 0, "{report}\n{}", deployment.server.log());
     ledger.acked(laptop.keys(&member));
     let swallowed = deployment.front.swallowed();
     ledger.note("answers_lost", swallowed);
@@ -258,68 +178,14 @@ async fn answers_lost(events: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a5_a_lost_answer_repeats_its_batch_and_nothing_else() {
-    answers_lost(20_000).await;
+    // A server that takes no event twice needs a second or two; one that fails to recognise it is waited for to the end.
+    answers_lost(20_000, "30s").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn a5_full_size() {
-    answers_lost(100_000).await;
-}
-
-/// A6: many workers send the same events at once, each in an order of its own, through two servers.
-async fn same_events_in_every_order(events: usize, rounds: usize) {
-    const WORKERS: u64 = 32;
-    let deployment = Deployment::start().await;
-    let second = Server::start(&deployment.database_url).await;
-    let member = deployment.member("ann").await;
-    let senders = [&deployment.server, &second].map(|server| Arc::new(Sender::to(&server.url())));
-    let ledger = Arc::new(Ledger::default());
-    let key = move |member: &Member, uuid: &String| format!("{} {uuid}", member.id.0);
-    let mut slowest = Vec::new();
-    for round in 0..rounds {
-        let all = ids(&format!("r{round}"), events);
-        ledger.sent(all.iter().map(|uuid| key(&member, uuid)));
-        let mut workers = JoinSet::new();
-        for worker in 0..WORKERS {
-            let mut mine = all.clone();
-            shuffle(&mut mine, &mut (worker + 1 + round as u64 * WORKERS));
-            let sender = Arc::clone(&senders[usize::from(worker % 2 == 1)]);
-            let (member, ledger) = (member.clone(), Arc::clone(&ledger));
-            workers.spawn(async move {
-                let mut times = Vec::new();
-                for batch in mine.chunks(200) {
-                    let started = Instant::now();
-                    let receipt = sender.send(&member.token, &lines(batch)).await;
-                    times.push(started.elapsed());
-                    let receipt = receipt.expect("every upload has its receipt");
-                    assert_eq!(receipt.inserted + receipt.duplicate, batch.len() as u64);
-                    ledger.acked(batch.iter().map(|uuid| key(&member, uuid)));
-                }
-                times
-            });
-        }
-        while let Some(times) = workers.join_next().await {
-            slowest.extend(times.unwrap());
-        }
-    }
-    let deadlocks = deployment.store.deadlocks().await.unwrap();
-    ledger.note("deadlocks", deadlocks);
-    ledger.times("request", slowest);
-    ledger.settle("A6", &deployment.stored().await);
-    assert_eq!(deployment.rows().await, (events * rounds) as u64);
-    assert_eq!(deadlocks, 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a6_the_same_events_in_every_order_make_no_deadlock() {
-    same_events_in_every_order(1_000, 2).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
-async fn a6_full_size() {
-    same_events_in_every_order(10_000, 20).await;
+    answers_lost(100_000, "4m").await;
 }
 
 /// A7: everything is uploaded a second time.
@@ -331,10 +197,12 @@ async fn uploaded_again(events: usize) {
     ledger.sent(laptop.keys(&member));
     let mut scores: Vec<Vec<Vec<String>>> = Vec::new();
     for (inserted, duplicate) in [(events, 0), (0, events)] {
+        let started = Instant::now();
         let (code, report) = laptop
             .upload(&deployment.front.url(), &member, &["--wait"])
             .end()
             .await;
+        ledger.note("took", format_args!("{:.1?}", started.elapsed()));
         assert_eq!(code, 0, "{report}");
         assert_eq!(
             (&report["inserted"], &report["duplicate"]),

@@ -7,10 +7,13 @@
 
 mod any_order;
 mod bad_data;
+mod crashes;
 mod database;
 mod durability;
 mod life_cycle;
+mod load;
 mod overload;
+mod writers;
 
 use std::fmt::Write;
 

@@ -1,0 +1,7 @@
+-- refresh::never_analyzed
+-- Tables that hold something and of which nothing is known: reltuples is -1 until the first analyze.
+select oid::regclass::text
+from pg_class
+where oid in ('usage_events'::regclass, 'usage_days'::regclass, 'usage_totals'::regclass, 'tools'::regclass)
+    and reltuples < 0
+    and pg_relation_size(oid) > 0
