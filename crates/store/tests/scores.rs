@@ -313,3 +313,37 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
         );
     }
 }
+
+#[tokio::test]
+async fn the_first_refresh_gives_the_planner_statistics_of_what_is_stored() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // Autovacuum would do it a minute later.
+    client
+        .batch_execute("alter table usage_events set (autovacuum_enabled = off)")
+        .await
+        .unwrap();
+    let known = async || -> f32 {
+        let sql = "select reltuples from pg_class where oid = 'usage_events'::regclass";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap();
+    assert!(known().await < 0.0, "nothing is known of an empty table");
+    let (org, ann) = acme(&store).await;
+    let events = (0..30)
+        .map(|n| event("mcp:a", Verdict::SUCCESS, None, n))
+        .collect();
+    send(&store, org, ann, events).await;
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap();
+    assert!((known().await - 30.0).abs() < 0.5, "{}", known().await);
+}

@@ -76,8 +76,8 @@ const TOOLS: [&str; 2] = ["cli:make", "mcp:linear"];
 /// A stored call, as the model has it: tool, outcome, reason, duration, cost.
 type Call = (usize, usize, Option<i64>, Option<i64>);
 
-/// Calls from this one on are dated ahead of the clock, and may be sent again after a deletion. Those before took place
-/// long ago: once their member has deleted everything, they never come back.
+/// Calls from this one on are dated ahead of the clock, all of them at one moment. A deletion reaches that far only when
+/// it deletes one of them; then none comes back, as none of the calls before, which took place long ago.
 const FIRST_AHEAD: usize = 3;
 
 /// The rules of docs/ingest.md and docs/security.md, in the simplest words.
@@ -87,11 +87,17 @@ struct Model {
     calls: BTreeMap<(usize, usize), Call>,
     /// The members who have deleted their data.
     deleted: [bool; 2],
+    /// Those of whom that deleted a call that is dated ahead.
+    deleted_ahead: [bool; 2],
 }
 
 impl Model {
     fn refuses(&self, member: usize, report: Report) -> bool {
-        self.deleted[member] && report.call < FIRST_AHEAD
+        if report.call < FIRST_AHEAD {
+            self.deleted[member]
+        } else {
+            self.deleted_ahead[member]
+        }
     }
 
     fn learn(&mut self, member: usize, report: Report) {
@@ -112,8 +118,12 @@ impl Model {
     }
 
     fn delete(&mut self, member: usize) {
-        self.calls.retain(|(owner, _), _| *owner != member);
         self.deleted[member] = true;
+        self.deleted_ahead[member] |= self
+            .calls
+            .keys()
+            .any(|(owner, call)| *owner == member && *call >= FIRST_AHEAD);
+        self.calls.retain(|(owner, _), _| *owner != member);
     }
 
     /// The rows, sorted by member and uuid.
@@ -170,7 +180,7 @@ struct Run<'a> {
     members: [Member; 2],
     model: Model,
     batches: Vec<(usize, Vec<Report>)>,
-    /// A time that a deletion does not reach.
+    /// A time that a deletion does not reach by itself.
     ahead: String,
 }
 
