@@ -29,6 +29,8 @@ pub enum Weather {
     BlackHole,
     /// Requests arrive, answers do not. Connections stay open.
     LoseAnswers,
+    /// Everything passes but uploads, which never arrive. Connections stay open.
+    LoseUploads,
     /// Each piece is held back for so long.
     Delay(Duration),
     /// A connection ends after so many bytes from the client.
@@ -159,7 +161,7 @@ impl Proxy {
         self.uploads().saturating_sub(self.shared.ended.load(SeqCst))
     }
 
-    /// How many answers to uploads were thrown away by [`Weather::SwallowEvery`].
+    /// How many uploads were thrown away by [`Weather::LoseUploads`], or answers to them by [`Weather::SwallowEvery`].
     pub fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(SeqCst)
     }
@@ -228,18 +230,29 @@ async fn requests(
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     let mut passed = 0_u64;
+    let mut lost = false;
     loop {
         let length = from.read(&mut piece).await?;
         if length == 0 {
             return Ok(());
         }
+        // The rest of a request whose head is lost is no request.
+        if lost {
+            continue;
+        }
         let mut piece = &piece[..length];
-        if piece.starts_with(b"POST /v1/events") {
+        let upload = piece.starts_with(b"POST /v1/events");
+        if upload {
             shared.uploads.fetch_add(1, SeqCst);
             waiting.store(true, SeqCst);
         }
         let weather = *shared.weather.borrow();
         match weather {
+            Weather::LoseUploads if upload => {
+                shared.swallowed.fetch_add(1, SeqCst);
+                lost = true;
+                continue;
+            }
             Weather::Delay(pause) => tokio::time::sleep(pause).await,
             Weather::BlackHole => continue,
             Weather::CutAfter(most) if passed + piece.len() as u64 > most => {

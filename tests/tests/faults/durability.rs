@@ -104,17 +104,19 @@ async fn uploader_killed(kills: u64, events: usize) {
             !uploader.has_ended(),
             "kill {kill} comes too late: more events are needed"
         );
-        front.set(if kill % 2 == 0 {
-            Weather::BlackHole
+        if kill % 2 == 0 {
+            let lost = front.swallowed();
+            front.set(Weather::LoseUploads);
+            until("a request is lost", async || front.swallowed() > lost).await;
         } else {
-            Weather::LoseAnswers
-        });
-        let before = front.uploads();
-        // Either the next request is lost, or the answer that it is waiting for.
-        let _ = tokio::time::timeout(Duration::from_millis(200), async {
-            until("a request", async || front.uploads() > before).await;
-        })
-        .await;
+            front.set(Weather::LoseAnswers);
+            let before = front.uploads();
+            // The next request's answer is lost, or the one that it is waiting for.
+            let _ = tokio::time::timeout(Duration::from_millis(200), async {
+                until("a request", async || front.uploads() > before).await;
+            })
+            .await;
+        }
         uploader.kill().await;
     }
     front.set(Weather::Clear);
