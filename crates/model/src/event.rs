@@ -74,7 +74,7 @@ impl Event {
     }
 
     /// Folds a later report of the same call into this one. Monotonic: the verdict only rises, what is null is
-    /// filled, cost takes the greater; everything else stands. The statement `event/upgrade.sql` of the store does
+    /// filled, cost takes the greater; everything else stands. The statement `events/upgrade.sql` of the store does
     /// the same to a stored row.
     pub fn merge(&mut self, later: &Event) -> Merge {
         fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {

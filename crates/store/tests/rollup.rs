@@ -252,3 +252,83 @@ async fn writers_of_one_member_and_of_many_neither_deadlock_nor_miscount() {
     assert_eq!(store.deadlocks().await.unwrap(), 0);
     assert_eq!(store.rebuild().await.unwrap().differences, 0);
 }
+
+/// Waits until so many sessions wait for a lock.
+async fn waiting(watcher: &tokio_postgres::Client, sessions: i64) {
+    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    for _ in 0..1000 {
+        if watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == sessions {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{sessions} sessions never waited for a lock");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_meet_at_one_event_are_merged_one_after_the_other() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, members) = acme(&store).await;
+    let report = |verdict: Verdict, cost: i64, duration_ms: Option<i64>, project: Option<&str>| Event {
+        uuid: Some("toolu_1".to_owned()),
+        cost: Some(MicroUsd(cost)),
+        duration_ms,
+        project: project.map(str::to_owned),
+        ..Event::new(ToolId::parse("mcp:linear").unwrap(), verdict, now())
+    };
+    let ann = members[0];
+    let first = report(Verdict::UNANSWERED, 1, None, None);
+    store
+        .ingest(org, &[batch(ann, vec![first])], now())
+        .await
+        .unwrap();
+
+    let (mut holder, watcher) = (connect(&database).await, connect(&database).await);
+    let held = holder.transaction().await.unwrap();
+    held.query_one("select from usage_events for update", &[])
+        .await
+        .unwrap();
+    // Each finds the stored event weaker than itself and waits for its row; the third then learns that it is not.
+    let mut uploads = Vec::new();
+    for (report, raised) in [
+        (report(Verdict::SUCCESS, 3, Some(5), None), 1),
+        (
+            report(Verdict::because(Reason::Error), 2, Some(9), Some("web")),
+            1,
+        ),
+        (
+            report(Verdict::because(Reason::Rejected), 3, Some(7), Some("api")),
+            0,
+        ),
+    ] {
+        let store = store.clone();
+        uploads.push(tokio::spawn(async move {
+            let stored = store
+                .ingest(org, &[batch(ann, vec![report])], now())
+                .await
+                .unwrap();
+            assert_eq!(
+                (stored[0].counts.upgraded, stored[0].counts.duplicate),
+                (raised, 1 - raised)
+            );
+        }));
+        waiting(&watcher, i64::try_from(uploads.len()).unwrap()).await;
+    }
+    held.commit().await.unwrap();
+    for upload in uploads {
+        upload.await.unwrap();
+    }
+    let row = watcher
+        .query_one(
+            "select outcome::text, reason::text, cost_micro_usd, duration_ms, project from usage_events",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, &str>(0), "success");
+    assert_eq!(row.get::<_, Option<&str>>(1), None);
+    assert_eq!((row.get::<_, i64>(2), row.get::<_, i64>(3)), (3, 5));
+    assert_eq!(row.get::<_, &str>(4), "web");
+    assert_eq!(store.rebuild().await.unwrap().differences, 0);
+}

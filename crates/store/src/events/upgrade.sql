@@ -1,16 +1,31 @@
 -- events::upgrade
 -- Raises stored events about which a later upload knows more: model::Event::merge, as a statement. A second statement
 -- and not part of the insert, because only a new snapshot sees what a concurrent upload has committed meanwhile; the
--- rows are locked in the order of the key and compared again under the lock. Answers what was and what is, for the
+-- rows are locked in the order of the key and merged as they are under the lock. Answers what was and what is, for the
 -- rollup.
-with weaker as materialized (
+with merged as materialized (
     select
         e.member_id, e.uuid,
         e.outcome as old_outcome, e.reason as old_reason, e.cost_micro_usd as old_cost_micro_usd,
         e.duration_ms is not null as was_timed, e.project as old_project,
-        verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason) as rises,
-        b.outcome::event_outcome as outcome, b.reason::event_reason as reason, b.duration_ms, b.cost_micro_usd,
-        b.operation, b.session_id, b.project, b.model, b.agent, b.agent_version, b.git_branch, b.task_text
+        case
+            when verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason)
+                then b.outcome::event_outcome else e.outcome
+        end as outcome,
+        case
+            when verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason)
+                then b.reason::event_reason else e.reason
+        end as reason,
+        coalesce(e.duration_ms, b.duration_ms) as duration_ms,
+        greatest(e.cost_micro_usd, b.cost_micro_usd) as cost_micro_usd,
+        coalesce(e.operation, b.operation) as operation,
+        coalesce(e.session_id, b.session_id) as session_id,
+        coalesce(e.project, b.project) as project,
+        coalesce(e.model, b.model) as model,
+        coalesce(e.agent, b.agent) as agent,
+        coalesce(e.agent_version, b.agent_version) as agent_version,
+        coalesce(e.git_branch, b.git_branch) as git_branch,
+        coalesce(e.task_text, b.task_text) as task_text
     from unnest(
         $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
         $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]
@@ -20,39 +35,24 @@ with weaker as materialized (
     )
     join usage_events e on e.org_id = $1 and e.member_id = b.member_id and e.uuid = b.uuid
     where e.tool_id = b.tool_id
-        and (
-            verdict_rank(b.outcome::event_outcome, b.reason::event_reason) > verdict_rank(e.outcome, e.reason)
-            or b.cost_micro_usd > coalesce(e.cost_micro_usd, -1)
-            or (e.duration_ms is null and b.duration_ms is not null)
-            or (e.operation is null and b.operation is not null)
-            or (e.session_id is null and b.session_id is not null)
-            or (e.project is null and b.project is not null)
-            or (e.model is null and b.model is not null)
-            or (e.agent is null and b.agent is not null)
-            or (e.agent_version is null and b.agent_version is not null)
-            or (e.git_branch is null and b.git_branch is not null)
-            or (e.task_text is null and b.task_text is not null)
-        )
     order by e.member_id, e.uuid
     for update of e
 )
 update usage_events e
 set
-    outcome = case when w.rises then w.outcome else e.outcome end,
-    reason = case when w.rises then w.reason else e.reason end,
-    duration_ms = coalesce(e.duration_ms, w.duration_ms),
-    cost_micro_usd = greatest(e.cost_micro_usd, w.cost_micro_usd),
-    operation = coalesce(e.operation, w.operation),
-    session_id = coalesce(e.session_id, w.session_id),
-    project = coalesce(e.project, w.project),
-    model = coalesce(e.model, w.model),
-    agent = coalesce(e.agent, w.agent),
-    agent_version = coalesce(e.agent_version, w.agent_version),
-    git_branch = coalesce(e.git_branch, w.git_branch),
-    task_text = coalesce(e.task_text, w.task_text)
-from weaker w
-where e.org_id = $1 and e.member_id = w.member_id and e.uuid = w.uuid
+    outcome = m.outcome, reason = m.reason, duration_ms = m.duration_ms, cost_micro_usd = m.cost_micro_usd,
+    operation = m.operation, session_id = m.session_id, project = m.project, model = m.model, agent = m.agent,
+    agent_version = m.agent_version, git_branch = m.git_branch, task_text = m.task_text
+from merged m
+where e.org_id = $1 and e.member_id = m.member_id and e.uuid = m.uuid
+    and (
+        e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model, e.agent,
+        e.agent_version, e.git_branch, e.task_text
+    ) is distinct from (
+        m.outcome, m.reason, m.duration_ms, m.cost_micro_usd, m.operation, m.session_id, m.project, m.model, m.agent,
+        m.agent_version, m.git_branch, m.task_text
+    )
 returning
     e.member_id, e.uuid, e.tool_id, e.occurred_at,
-    w.old_outcome::text, w.old_reason::text, w.old_cost_micro_usd, w.was_timed, w.old_project,
+    m.old_outcome::text, m.old_reason::text, m.old_cost_micro_usd, m.was_timed, m.old_project,
     e.outcome::text, e.reason::text, e.cost_micro_usd, e.duration_ms is not null, e.project
