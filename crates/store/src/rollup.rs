@@ -35,18 +35,27 @@ pub(crate) async fn lock(client: &impl GenericClient) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Writes a member's rows anew from the member's events, in a transaction that holds [`lock`].
-pub(crate) async fn rebuild_member(
+/// Deletes a member's rows, in a transaction that holds [`lock`] or has locked the row of the member.
+pub(crate) async fn forget(
     client: &impl GenericClient,
     org: OrgId,
     member: MemberId,
 ) -> Result<(), StoreError> {
     for sql in [
         include_str!("rollup/days/forget.sql"),
-        include_str!("rollup/days/rebuild.sql"),
+        include_str!("rollup/totals/forget.sql"),
     ] {
         client.execute(sql, &[&org.0, &member.0]).await?;
     }
+    Ok(())
+}
+
+/// Writes a member's rows anew from the member's events, in a transaction that holds [`lock`].
+async fn rebuild_member(client: &impl GenericClient, org: OrgId, member: MemberId) -> Result<(), StoreError> {
+    forget(client, org, member).await?;
+    client
+        .execute(include_str!("rollup/days/rebuild.sql"), &[&org.0, &member.0])
+        .await?;
     rebuild_totals(client, org, member).await
 }
 

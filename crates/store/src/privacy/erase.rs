@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
-    team,
+    rollup, team,
 };
 
 impl Store {
@@ -57,17 +57,16 @@ impl Store {
         // A clock that was ahead wrote times that are yet to come: the same logs must not come back by them.
         let last: Option<DateTime<Utc>> = row.try_get(1)?;
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
-        let mut removed = [0_i64; 5];
+        let mut removed = [0_i64; 3];
         for (count, statement) in removed.iter_mut().zip([
             "-- privacy::erase_uploads\ndelete from uploads where org_id = $1 and member_id = $2",
             "-- privacy::erase_sessions\ndelete from session_tools where org_id = $1 and member_id = $2",
             "-- privacy::erase_machines\ndelete from machine_tools where org_id = $1 and member_id = $2",
-            "-- privacy::erase_days\ndelete from usage_days where org_id = $1 and member_id = $2",
-            "-- privacy::erase_totals\ndelete from usage_totals where org_id = $1 and member_id = $2",
         ]) {
             *count = i64::try_from(transaction.execute(statement, &key).await?).unwrap_or(i64::MAX);
         }
-        let [uploads, sessions, machines, ..] = removed;
+        let [uploads, sessions, machines] = removed;
+        rollup::forget(&*transaction, act.org, member.id).await?;
         transaction
             .execute(
                 "-- privacy::erase_cut\n\
