@@ -1,4 +1,7 @@
+use chrono::{DateTime, Utc};
+
 use super::*;
+use crate::limits;
 
 const EVENT: &str = r#"{"uuid":"toolu_1","tool_id":"mcp:linear","operation":"list","session_id":"s","project":"api","task_text":"do","outcome":"failure","reason":"error","duration_ms":12,"cost_usd":0.001234,"model":"m","agent":"claude-code","agent_version":"2.1.0","git_branch":"main","occurred_at":"2026-01-02T03:04:05.678Z"}"#;
 

@@ -1,0 +1,47 @@
+//! What `GET /v1/refresh` answers.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+body! {
+    /// How fresh the scores are: part of `GET /v1/refresh`.
+    pub struct RefreshState {
+        /// When the scores were last refreshed: they hold every event committed before.
+        pub as_of: Option<DateTime<Utc>>,
+        /// When that refresh began.
+        pub started_at: Option<DateTime<Utc>>,
+        /// How long it took, in ms.
+        pub duration_ms: Option<i64>,
+        /// Rows of the view that it changed.
+        pub rows_changed: Option<i64>,
+        /// Why the latest attempt failed, if it did.
+        pub last_error: Option<String>,
+        /// True while events wait that the scores do not hold.
+        pub pending: bool,
+        /// The scores and the boards, one by one.
+        #[serde(default)]
+        pub views: Vec<ViewRefresh>,
+    }
+}
+
+body! {
+    /// How fresh one view is: part of `GET /v1/refresh`.
+    pub struct ViewRefresh {
+        /// `tool_scores`, or `board_scores` (leaderboards and dead weight).
+        pub view: String,
+        /// When its last refresh began: it holds every event committed before.
+        pub as_of: Option<DateTime<Utc>>,
+        /// When that refresh ended.
+        pub finished_at: Option<DateTime<Utc>>,
+        /// How long it took, in ms.
+        pub duration_ms: Option<i64>,
+        /// Rows that it changed.
+        pub rows_changed: Option<i64>,
+        /// Time since `as_of`, in ms.
+        pub age_ms: Option<i64>,
+        /// Why the latest attempt failed, if it did.
+        pub last_error: Option<String>,
+        /// True while events wait that the view does not hold.
+        pub pending: bool,
+    }
+}

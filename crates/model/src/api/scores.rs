@@ -1,0 +1,148 @@
+//! What `GET /v1/scores` and `GET /v1/scores/{tool_id}` answer.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::EventRow;
+use crate::{Outcome, Reason};
+
+body! {
+    /// What the events of one subject (a tool, a member, a project) add up to. The columns of `tool_scores`.
+    pub struct Tally {
+        /// All events.
+        pub events: i64,
+        /// Events with outcome `success`.
+        pub successes: i64,
+        /// Events with outcome `failure`.
+        pub failures: i64,
+        /// Events with outcome `abandoned`.
+        pub abandoned: i64,
+        /// Events with outcome `unknown`.
+        pub unknown: i64,
+        /// successes / events; null when there are no events.
+        pub success_rate: Option<f64>,
+        /// successes / (successes + failures); null when nothing was decided.
+        pub decided_rate: Option<f64>,
+        /// Lower bound of the 95 % Wilson score interval of `decided_rate` (E. B. Wilson, "Probable Inference, the Law
+        /// of Succession, and Statistical Inference", Journal of the American Statistical Association 22, 1927).
+        pub wilson_low: Option<f64>,
+        /// Mean cost in USD over the events that have one.
+        pub avg_cost_usd: Option<f64>,
+        /// Median duration in ms (`percentile_cont(0.5)`) over the events that have one.
+        pub median_duration_ms: Option<f64>,
+        /// Members with at least one event.
+        pub members: i64,
+        /// The earliest event.
+        pub first_used_at: Option<DateTime<Utc>>,
+        /// The latest event.
+        pub last_used_at: Option<DateTime<Utc>>,
+    }
+}
+
+body! {
+    /// The score of one tool over all its events.
+    pub struct Score {
+        /// The tool.
+        pub tool_id: String,
+        /// The kind of the tool.
+        pub kind: String,
+        /// The figures.
+        #[serde(flatten)]
+        pub tally: Tally,
+    }
+}
+
+body! {
+    /// `GET /v1/scores`.
+    pub struct Scores {
+        /// One row per tool.
+        pub scores: Vec<Score>,
+        /// Pass it as `cursor` to get the next page; null on the last.
+        pub next_cursor: Option<String>,
+        /// When the scores were last refreshed; null before the first time.
+        pub as_of: Option<DateTime<Utc>>,
+    }
+}
+
+body! {
+    /// How often a tool ended in some way.
+    pub struct OutcomeCount {
+        /// How.
+        pub outcome: Outcome,
+        /// Why, where known.
+        pub reason: Option<Reason>,
+        /// How often.
+        pub events: i64,
+    }
+}
+
+body! {
+    /// A part of the events of a tool: those of one operation, member, project or version.
+    pub struct Part {
+        /// Which; null for events that do not say.
+        pub name: Option<String>,
+        /// All its events.
+        pub events: i64,
+        /// Those with outcome `success`.
+        pub successes: i64,
+        /// Those with outcome `failure`.
+        pub failures: i64,
+    }
+}
+
+body! {
+    /// One UTC day of a tool.
+    pub struct Day {
+        /// The day.
+        pub day: NaiveDate,
+        /// All events.
+        pub events: i64,
+        /// Events with outcome `success`.
+        pub successes: i64,
+        /// Events with outcome `failure`.
+        pub failures: i64,
+    }
+}
+
+body! {
+    /// How long calls took, in ms, over the events that know it (`percentile_cont`); null when none does.
+    pub struct Durations {
+        /// Half of the calls took no longer.
+        pub p50: Option<f64>,
+        /// Nine in ten took no longer.
+        pub p90: Option<f64>,
+        /// All but one in a hundred took no longer.
+        pub p99: Option<f64>,
+    }
+}
+
+body! {
+    /// `GET /v1/scores/{tool_id}`: the score over all events, and what stands behind it in a window.
+    pub struct ScoreDetail {
+        /// The score.
+        #[serde(flatten)]
+        pub score: Score,
+        /// When the scores were last refreshed. Everything below is counted at the time of the request.
+        pub as_of: Option<DateTime<Utc>>,
+        /// The window of everything below: `7d`, `30d`, `90d` or `all`.
+        pub window: String,
+        /// Every outcome and reason, most frequent first.
+        pub outcomes: Vec<OutcomeCount>,
+        /// The operations, at most 100, most frequent first.
+        pub by_operation: Vec<Part>,
+        /// The versions of the agent, at most 100, most frequent first.
+        pub by_version: Vec<Part>,
+        /// The members (those who opted out of boards are left out), at most 100, most frequent first.
+        pub by_member: Vec<Part>,
+        /// The projects, at most 100, most frequent first.
+        pub by_project: Vec<Part>,
+        /// The days with events, oldest first.
+        pub daily: Vec<Day>,
+        /// How long calls took.
+        pub durations: Durations,
+        /// Recent events, newest first.
+        pub recent: Vec<EventRow>,
+        /// Pass it as `cursor` to get older events; null when there are none.
+        pub next_cursor: Option<String>,
+    }
+}
