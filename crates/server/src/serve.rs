@@ -62,6 +62,7 @@ pub async fn serve(
         }
     });
     api::metrics::recorder();
+    let address = listener.local_addr()?;
     let mut server = axum_server::from_tcp(listener)?
         .acceptor(Capped::new(config.connections))
         .first_request_timeout(config.header_timeout)
@@ -72,6 +73,8 @@ pub async fn serve(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout);
+    // In the name of the program, whose log tells the address also where nothing else of the server is wanted.
+    tracing::info!(target: "toolhub", "listening on http://{address}");
     let served = server
         .serve(router.into_make_service_with_connect_info::<std::net::SocketAddr>())
         .await;

@@ -84,7 +84,6 @@ impl Serve {
             ..server::Config::default()
         };
         config.oidc_issuers.extend(self.oidc_issuer);
-        tracing::info!("listening on http://{address}");
         serve(database, listener, config).await
     }
 }
