@@ -45,6 +45,10 @@ pub(crate) async fn list(
     if everybody || member != caller.handle {
         administers(&caller)?;
     }
+    if member != caller.handle {
+        // An empty list would say of nobody that they have no token.
+        app.store.member_find(caller.org, &member).await?;
+    }
     let limit = page_rows(parameters.limit)?;
     let filter = TokenFilter {
         member: (!everybody).then_some(member.as_str()),

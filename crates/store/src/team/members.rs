@@ -285,7 +285,9 @@ async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(
 }
 
 fn unknown(handle: &str) -> StoreError {
-    StoreError::NotFound(format!("member `{handle}`"))
+    StoreError::NotFound(format!(
+        "member `{handle}`; `toolhub members list` shows them all"
+    ))
 }
 
 fn read(row: &Row) -> Result<Member, StoreError> {

@@ -181,5 +181,8 @@ fn a_token_makes_no_more_than_it_may_and_others_see_none_of_it() {
             .len(),
         3
     );
+    let mistyped = ann.run(&["tokens", "list", "--member", "bbo"]);
+    mistyped.assert_said(1, &["no member `bbo`", "toolhub members list"]);
+    assert_eq!(mistyped.stdout, "");
     assert_eq!(server.stop(), Some(0));
 }
