@@ -19,7 +19,7 @@ use std::{
 use model::token::Token;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, Error, server::normalize_url};
+use crate::{Environment, Error, address::normalize_url};
 
 /// Name of the file within the configuration directory.
 pub const FILE: &str = "credentials.toml";

@@ -10,6 +10,7 @@
 
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod ci;
 pub mod collect;
 pub mod credentials;

@@ -6,10 +6,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use model::{problem::Problem, token::Token};
 pub use reqwest::Method;
-use reqwest::{Url, header};
+use reqwest::header;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, environment, retry};
+use crate::{
+    Error,
+    address::{is_loopback, normalize_url},
+    environment, retry,
+};
 
 /// Longest time for a connection to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -64,35 +68,6 @@ pub(crate) enum Trouble {
     Encoding(Error),
     /// There is no use in asking again.
     Stop(Error),
-}
-
-/// The address as it is compared and kept: scheme and host in lower case, no slash at the end.
-pub fn normalize_url(text: &str) -> Result<String, Error> {
-    let wrong = |why: &str| Error::Usage(format!("`{text}` is not the address of a server: {why}"));
-    let url = Url::parse(text).map_err(|_| wrong("it looks like http://127.0.0.1:7700"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong("it begins with http:// or https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("names and passwords do not belong into it"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it ends before any `?` or `#`"));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// True when what is sent to this address stays on this machine.
-pub fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
 }
 
 impl Server {
@@ -368,48 +343,4 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn clean(text: &str) -> String {
     model::text::clean(text).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_kept_in_one_form() {
-        for text in [
-            "http://Toolhub.example:80/",
-            "http://toolhub.example",
-            "HTTP://toolhub.example//",
-        ] {
-            assert_eq!(normalize_url(text).unwrap(), "http://toolhub.example", "{text}");
-        }
-        assert_eq!(
-            normalize_url("https://a.example/hub/").unwrap(),
-            "https://a.example/hub"
-        );
-        for text in [
-            "",
-            "127.0.0.1:7700",
-            "ftp://a",
-            "http://u:p@a",
-            "http://a?x=1",
-            "http://a#x",
-        ] {
-            assert_eq!(
-                normalize_url(text).unwrap_err().exit(),
-                crate::Exit::Usage,
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn loopback_is_known_by_name_and_by_number() {
-        for url in ["http://localhost:1", "http://127.8.0.1", "http://[::1]:7700"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in ["http://localhost.example", "http://10.0.0.1", "nonsense"] {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
 }

@@ -1,23 +1,26 @@
 //! One upload from end to end: find, read, plan, send, and say what became of everything.
 
+mod flight;
+
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use model::{Event, api::RefreshState, inventory::Inventory, limits::Limits, wire::EventV1};
 use sources::{Agent, Collected, Options};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::time::Instant;
 
+use self::flight::Flight;
 pub use crate::send::Encoding;
 use crate::{
     Environment, Error, Exit, Server, ci, collect, environment,
     find::{self, Found},
     installed, inventory,
     journal::{Journal, Place},
-    plan::{Batch, Fingerprint, Planner},
+    plan::{Fingerprint, Planner},
     project::Projects,
     report::Report,
     retry::{self, Patience},
-    send::{Delivery, Sender},
+    send::Sender,
 };
 
 /// How far back before the last complete upload a log counts as changed: clocks and file systems are not exact.
@@ -301,12 +304,7 @@ impl Run<'_> {
         });
         let limits = sender.map_or_else(Limits::default, |sender| sender.limits().clone());
         let mut planner = Planner::new(&limits, self.request.batch_events);
-        let mut flight = Flight {
-            sender,
-            in_flight: self.request.in_flight.max(1),
-            tasks: JoinSet::new(),
-            observer: self.observer,
-        };
+        let mut flight = Flight::new(sender, self.request.in_flight, self.observer);
         let mut line = Vec::new();
         let mut failed = None;
         for event in collected.events() {
@@ -348,56 +346,6 @@ impl Run<'_> {
         // What is still in flight counts, whatever happened to the others.
         let landed = flight.land(report).await;
         failed.map_or(landed, Err)
-    }
-}
-
-/// The requests in flight.
-struct Flight<'a> {
-    sender: Option<&'a Arc<Sender>>,
-    in_flight: usize,
-    tasks: JoinSet<Delivery>,
-    observer: &'a Observer,
-}
-
-impl Flight<'_> {
-    /// Sends a batch as soon as there is room. Without a server it is only counted.
-    async fn launch(&mut self, batch: Batch, report: &mut Report) -> Result<(), Error> {
-        let Some(sender) = self.sender else {
-            report.batches += 1;
-            return Ok(());
-        };
-        while self.tasks.len() >= self.in_flight {
-            self.land_one(report).await?;
-        }
-        let sender = Arc::clone(sender);
-        self.tasks.spawn(async move { sender.deliver(batch).await });
-        Ok(())
-    }
-
-    async fn land(&mut self, report: &mut Report) -> Result<(), Error> {
-        let mut first = Ok(());
-        while !self.tasks.is_empty() {
-            let landed = self.land_one(report).await;
-            first = first.and(landed);
-        }
-        first
-    }
-
-    async fn land_one(&mut self, report: &mut Report) -> Result<(), Error> {
-        let delivery = match self.tasks.join_next().await {
-            Some(Ok(delivery)) => delivery,
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            None => return Ok(()),
-        };
-        for receipt in delivery.receipts {
-            (self.observer)(Progress::Sent(receipt.received));
-            report.add(receipt);
-        }
-        for event in delivery.quarantined {
-            (self.observer)(Progress::Sent(1));
-            report.quarantine(event);
-        }
-        delivery.error.map_or(Ok(()), Err)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every command starts from: the global arguments, the environment, the settings files, the credentials.
 
 use client::{
-    Environment, Error, Server, credentials::Credentials, identity, render::Format, server, settings,
+    Environment, Error, Server, address, credentials::Credentials, identity, render::Format, settings,
 };
 use model::token::Token;
 
@@ -37,10 +37,10 @@ impl Context {
     pub(crate) fn url(&self) -> Result<String, Error> {
         // The file of credentials is not even opened when it is not needed.
         if let Some(url) = self.url.as_deref().or(self.settings.url.as_deref()) {
-            return server::normalize_url(url);
+            return address::normalize_url(url);
         }
         let credentials = self.credentials()?;
-        server::normalize_url(&settings::url(None, &self.settings, &credentials))
+        address::normalize_url(&settings::url(None, &self.settings, &credentials))
     }
 
     /// The server, with the given token or else the one that was kept for it.
@@ -53,7 +53,7 @@ impl Context {
             })?),
             None => self.credentials()?.token(&url),
         };
-        if token.is_some() && url.starts_with("http:") && !server::is_loopback(&url) {
+        if token.is_some() && url.starts_with("http:") && !address::is_loopback(&url) {
             talk::warn(&format!(
                 "{url} is not encrypted: others on the way can read the token"
             ));
