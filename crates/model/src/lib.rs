@@ -20,6 +20,7 @@ pub mod text;
 pub mod token;
 pub mod tool;
 pub mod wire;
+pub mod words;
 
 pub use event::{Event, Merge};
 pub use ids::{MemberId, OrgId};

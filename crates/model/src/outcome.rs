@@ -1,8 +1,8 @@
 //! How a call ended. Outcomes form a lattice: what is known about a call only grows.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
+
+use crate::words::words;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,47 +42,14 @@ pub enum Reason {
     Unanswered,
 }
 
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value.
-            pub const ALL: &'static [$type] = &[$($type::$variant),+];
-
-            /// The word on the wire and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<$type, UnknownWord> {
-                match word { $($word => Ok($type::$variant),)+ _ => Err(UnknownWord) }
-            }
-        }
-    };
-}
-
-/// A word that names no outcome or reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a word of the wire format")]
-pub struct UnknownWord;
-
-words!(Outcome {
+words!(Outcome, "success, failure, abandoned, unknown" {
     Success => "success",
     Failure => "failure",
     Abandoned => "abandoned",
     Unknown => "unknown",
 });
 
-words!(Reason {
+words!(Reason, "error, invalid_input, unknown_tool, rejected, interrupted, cancelled, denied, unanswered" {
     Error => "error",
     InvalidInput => "invalid_input",
     UnknownTool => "unknown_tool",

@@ -1,47 +1,8 @@
 //! The words of a team: roles, kinds of members, scopes of tokens, and the form of names.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
-/// A word that names no role, member kind or scope.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not one of {expected}")]
-pub struct UnknownWord {
-    word: String,
-    expected: &'static str,
-}
-
-macro_rules! words {
-    ($type:ident, $expected:literal { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value.
-            pub const ALL: &'static [$type] = &[$($type::$variant),+];
-
-            /// The word on the wire and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<$type, UnknownWord> {
-                match word {
-                    $($word => Ok($type::$variant),)+
-                    _ => Err(UnknownWord { word: word.to_owned(), expected: $expected }),
-                }
-            }
-        }
-    };
-}
+use crate::words::{UnknownWord, words};
 
 /// What a member may do in the org. Ordered: each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

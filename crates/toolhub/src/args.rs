@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Parser, builder::PossibleValuesParser};
 use client::{environment, read::Filter, render::Format};
-use model::team::{Scope, UnknownWord, parse_scopes};
+use model::{
+    team::{Scope, parse_scopes},
+    words::UnknownWord,
+};
 
 use crate::{command::Command, context::Context};
 
