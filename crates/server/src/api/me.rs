@@ -74,20 +74,33 @@ pub(crate) async fn export(
         })
 }
 
+/// A deletion names whose data it deletes, because it cannot be taken back.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {
     confirm: Option<String>,
 }
 
-/// Deletes what the member has uploaded. Asks for the handle, because it cannot be taken back.
+impl Confirmation {
+    /// Refuses to go on unless it names this member.
+    pub(crate) fn names(&self, handle: &str) -> Result<(), ApiError> {
+        if self.confirm.as_deref() == Some(handle) {
+            return Ok(());
+        }
+        Err(ApiError::BadQuery(format!(
+            "this deletes every event of `{handle}` for good; say so with `?confirm={handle}`"
+        )))
+    }
+}
+
+/// Deletes what the member has uploaded.
 pub(crate) async fn erase(
     State(app): State<App>,
     Caller(caller): Caller,
     Acting(act): Acting,
-    Query(Confirmation { confirm }): Query<Confirmation>,
+    Query(confirmation): Query<Confirmation>,
 ) -> Result<Json<Deleted>, ApiError> {
-    confirmed(confirm.as_deref(), &caller.handle)?;
+    confirmation.names(&caller.handle)?;
     Ok(Json(delete(app, act, caller.handle).await?))
 }
 
@@ -101,15 +114,4 @@ pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted
     deleting.await.map_err(|error| ApiError::Internal {
         cause: error.to_string(),
     })?
-}
-
-/// A deletion names whose data it deletes.
-pub(crate) fn confirmed(confirm: Option<&str>, handle: &str) -> Result<(), ApiError> {
-    if confirm == Some(handle) {
-        Ok(())
-    } else {
-        Err(ApiError::BadQuery(format!(
-            "this deletes every event of `{handle}` for good; say so with `?confirm={handle}`"
-        )))
-    }
 }

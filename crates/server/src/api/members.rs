@@ -12,7 +12,7 @@ use serde::Deserialize;
 use store::team::{MemberFilter, NewMember, NewToken};
 
 use super::{
-    me::{confirmed, delete},
+    me::{Confirmation, delete},
     page_rows, tokens,
 };
 use crate::{
@@ -103,21 +103,15 @@ pub(crate) async fn change(
     Ok(Json(app.store.member_change(&act, &handle, &change).await?))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Confirmation {
-    confirm: Option<String>,
-}
-
 /// Deletes what a member has uploaded, for one who cannot do it any more.
 pub(crate) async fn erase(
     State(app): State<App>,
     Acting(act): Acting,
     PathParam(handle): PathParam,
-    Query(Confirmation { confirm }): Query<Confirmation>,
+    Query(confirmation): Query<Confirmation>,
 ) -> Result<Json<Deleted>, ApiError> {
     // First whether there is one: of another org's members nothing is told.
     app.store.member_find(act.org, &handle).await?;
-    confirmed(confirm.as_deref(), &handle)?;
+    confirmation.names(&handle)?;
     Ok(Json(delete(app, act, handle).await?))
 }
