@@ -155,6 +155,24 @@ bodies! {
         pub next_cursor: Option<String>,
     }
 
+    /// An org, as the operator sees it.
+    pub struct Org {
+        /// The slug.
+        pub org: String,
+        /// When it was created.
+        pub created_at: DateTime<Utc>,
+        /// Members who are active.
+        pub members: i64,
+        /// After how many days events, inventory and receipts are deleted; null for never.
+        pub retention_days: Option<i32>,
+    }
+
+    /// `toolhub admin org list`.
+    pub struct Orgs {
+        /// The orgs, by slug.
+        pub orgs: Vec<Org>,
+    }
+
     /// `GET /v1/org`: what the org has decided.
     pub struct OrgSettings {
         /// The slug.

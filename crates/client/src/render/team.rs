@@ -1,12 +1,37 @@
 //! Which columns the answers about the team have.
 
 use chrono::{DateTime, Utc};
-use model::administration::{Audit, Members, Publishers, Tokens};
+use model::administration::{Audit, Members, Orgs, Publishers, Tokens};
 
 use super::{
     Cell, Listing,
     rows::{ci, detail, figure, name, next_page},
 };
+
+/// `toolhub admin org list`.
+pub fn orgs(answer: &Orgs, now: DateTime<Utc>) -> Listing {
+    let rows = answer.orgs.iter().map(|org| {
+        vec![
+            Cell::text(&org.org),
+            Cell::count(org.members),
+            org.retention_days.map_or_else(
+                || Cell::text("for ever"),
+                |days| Cell::text(&format!("{days} days")),
+            ),
+            Cell::time(Some(org.created_at), now),
+        ]
+    });
+    Listing {
+        columns: vec![
+            name("org", "org"),
+            figure("members", "members"),
+            figure("retention_days", "keeps events"),
+            figure("created_at", "created"),
+        ],
+        rows: rows.collect(),
+        notes: Vec::new(),
+    }
+}
 
 /// `GET /v1/members`.
 pub fn members(answer: &Members, now: DateTime<Utc>) -> Listing {

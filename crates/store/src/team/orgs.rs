@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use model::{
     OrgId,
-    administration::{OrgChange, OrgSettings},
+    administration::{Org, OrgChange, OrgSettings},
     team::check_slug,
 };
 use serde_json::json;
@@ -58,6 +58,25 @@ impl Store {
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("org `{slug}`")))?;
         Ok(OrgId(row.try_get(0)?))
+    }
+
+    /// The orgs, by slug: for the operator alone.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn org_list(&self) -> Result<Vec<Org>, StoreError> {
+        let client = self.client().await?;
+        let rows = client.query(include_str!("orgs/list.sql"), &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Org {
+                    org: row.try_get(0)?,
+                    created_at: row.try_get(1)?,
+                    retention_days: row.try_get(2)?,
+                    members: row.try_get(3)?,
+                })
+            })
+            .collect()
     }
 
     /// How many orgs there are.

@@ -4,8 +4,11 @@ mod team;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
-use client::environment;
-use model::team::{MemberKind, Role};
+use client::{environment, render};
+use model::{
+    administration::Orgs,
+    team::{MemberKind, Role},
+};
 use serde_json::json;
 use store::{Store, refresh::Refresh, team::NewToken};
 
@@ -50,6 +53,8 @@ enum AdminCommand {
 
 #[derive(Subcommand, Debug)]
 enum OrgCommand {
+    /// Show the orgs.
+    List,
     /// Create an org.
     Create {
         /// 1 to 63 lower-case letters, digits and hyphens.
@@ -145,6 +150,10 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
                 said,
                 json!({ "applied": migrated.applied, "version": migrated.to }),
             )
+        }
+        AdminCommand::Org(OrgCommand::List) => {
+            let orgs = store.org_list().await?;
+            team::listed(&Orgs { orgs }, render::team::orgs, now)
         }
         AdminCommand::Org(OrgCommand::Create { slug }) => {
             store.org_create(&slug, now).await?;

@@ -69,6 +69,46 @@ fn the_operator_does_to_a_team_what_its_admins_do_also_while_no_server_runs() {
 }
 
 #[test]
+fn the_operator_sees_every_org_with_its_active_members() {
+    let machine = Machine::new();
+    let server = machine.serve();
+    for arguments in [
+        ["admin", "org", "create", "acme"].as_slice(),
+        &["admin", "member", "add", "bob", "--org", "acme"],
+        &["admin", "member", "add", "eve", "--org", "acme"],
+        &["admin", "member", "deactivate", "eve", "--org", "acme"],
+    ] {
+        machine.run(arguments).assert_said(0, &[]);
+    }
+    let orgs = machine.json(&["admin", "org", "list"]);
+    let shown: Vec<_> = orgs["orgs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|org| {
+            (
+                org["org"].as_str().unwrap(),
+                &org["members"],
+                &org["retention_days"],
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("acme", &json!(1), &json!(null)),
+            ("home", &json!(1), &json!(null))
+        ]
+    );
+    let table = machine.run(&["admin", "org", "list"]);
+    table.assert_said(0, &[]);
+    for shown in ["acme", "home", "for ever"] {
+        assert!(table.stdout.contains(shown), "{shown}: {table:?}");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn what_the_operator_mistypes_is_named_and_nothing_is_done() {
     let machine = Machine::new();
     let server = machine.serve();

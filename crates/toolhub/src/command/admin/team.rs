@@ -6,13 +6,15 @@ use clap::{Args, Subcommand};
 use client::render::{self, Format, Listing};
 use model::{
     administration::{self, MemberChange, Members, Tokens},
+    limits::PAGE_ROWS,
     team::Role,
 };
 use serde::Serialize;
 use serde_json::json;
 use store::{
-    Store,
+    Store, StoreError,
     audit::{Act, AuditFilter},
+    page::Page,
     team::{MemberFilter, TokenFilter},
 };
 
@@ -34,13 +36,28 @@ impl InOrg {
 }
 
 /// An answer of the API, as its own command shows it.
-fn listed<T: Serialize>(
+pub(super) fn listed<T: Serialize>(
     answer: &T,
     listing: fn(&T, DateTime<Utc>) -> Listing,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Done> {
     let table = listing(answer, now).render(Format::Table);
     done(table.trim_end_matches('\n'), json!(answer))
+}
+
+/// The rows of all pages of a list.
+async fn every_page<T>(
+    page: impl AsyncFn(Option<String>) -> Result<Page<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let next = page(cursor).await?;
+        rows.extend(next.rows);
+        cursor = next.next_cursor;
+        if cursor.is_none() {
+            return Ok(rows);
+        }
+    }
 }
 
 /// Commands about members that exist.
@@ -100,17 +117,13 @@ impl MemberChanges {
         let (org, handle, change) = match self {
             MemberChanges::List { org } => {
                 let act = org.act(store, now).await?;
-                let (mut members, mut cursor) = (Vec::new(), None);
-                loop {
-                    let page = store
-                        .member_list(act.org, MemberFilter::default(), cursor.as_deref(), 500, now)
-                        .await?;
-                    members.extend(page.rows);
-                    cursor = page.next_cursor;
-                    if cursor.is_none() {
-                        break;
-                    }
-                }
+                let all = MemberFilter::default();
+                let members = every_page(async |cursor| {
+                    store
+                        .member_list(act.org, all, cursor.as_deref(), PAGE_ROWS, now)
+                        .await
+                })
+                .await?;
                 let answer = Members {
                     members,
                     next_cursor: None,
@@ -206,17 +219,12 @@ impl TokenChanges {
                     token_id: None,
                     active: true,
                 };
-                let (mut tokens, mut cursor) = (Vec::new(), None);
-                loop {
-                    let page = store
-                        .token_list(act.org, filter, cursor.as_deref(), 500, now)
-                        .await?;
-                    tokens.extend(page.rows);
-                    cursor = page.next_cursor;
-                    if cursor.is_none() {
-                        break;
-                    }
-                }
+                let tokens = every_page(async |cursor| {
+                    store
+                        .token_list(act.org, filter, cursor.as_deref(), PAGE_ROWS, now)
+                        .await
+                })
+                .await?;
                 let answer = Tokens {
                     tokens,
                     next_cursor: None,
