@@ -27,7 +27,7 @@ pub(crate) enum ApiError {
     MissingRole { needed: Role, role: Role },
     #[error("there is no {0}")]
     NotFound(String),
-    #[error("no such route; `/openapi.json` lists them")]
+    #[error("no such route; `docs/api.md` lists them")]
     NoRoute,
     #[error("the route does not take this method")]
     MethodNotAllowed,
