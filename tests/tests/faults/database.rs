@@ -27,12 +27,10 @@ async fn under_load(case: &str, deployment: &Deployment, during: impl AsyncFnOnc
 }
 
 async fn get(deployment: &Deployment, path: &str) -> (StatusCode, Duration) {
+    // Making a client takes longer than a request.
+    let request = http().get(format!("{}{path}", deployment.server.url()));
     let started = Instant::now();
-    let answer = http()
-        .get(format!("{}{path}", deployment.server.url()))
-        .send()
-        .await
-        .unwrap();
+    let answer = request.send().await.unwrap();
     (answer.status(), started.elapsed())
 }
 
@@ -80,22 +78,23 @@ async fn d2_a_database_that_falls_silent_holds_no_request_for_longer_than_ten_se
     let files = deployment.server.open_files();
     under_load("D2", &deployment, async |load| {
         // So that the pool is full of connections that are about to die.
+        let http = http();
         let mut warming = JoinSet::new();
         for _ in 0..60 {
             let url = deployment.server.url();
-            let request = http().get(format!("{url}/v1/scores")).bearer_auth(&member.token);
+            let request = http.get(format!("{url}/v1/scores")).bearer_auth(&member.token);
             warming.spawn(async move { request.send().await.unwrap() });
         }
         warming.join_all().await;
         cable.set(Weather::BlackHole);
         let mut asking = JoinSet::new();
         for n in 0..40 {
-            let (url, token) = (deployment.server.url(), member.token.clone());
+            let (http, url, token) = (http.clone(), deployment.server.url(), member.token.clone());
             asking.spawn(async move {
                 let started = Instant::now();
                 let request = match n % 2 {
-                    0 => http().get(format!("{url}/v1/scores")),
-                    _ => http()
+                    0 => http.get(format!("{url}/v1/scores")),
+                    _ => http
                         .post(format!("{url}/v1/events"))
                         .header("content-type", "application/x-ndjson")
                         .body(lines(&ids(&format!("never{n}"), 0))),
