@@ -258,8 +258,8 @@ impl Server {
     /// # Panics
     /// When it never does.
     pub async fn ready(&self) -> Duration {
-        let started = Instant::now();
         let http = http();
+        let started = Instant::now();
         until("the server is ready", async || {
             let answer = http.get(format!("{}/readyz", self.url())).send().await;
             answer.is_ok_and(|answer| answer.status() == 200)
