@@ -25,5 +25,5 @@ pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;
 pub use refresh::{RefreshState, ViewRefresh};
-pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally};
+pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};

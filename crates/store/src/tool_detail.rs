@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveTime, Utc};
 use model::{
     OrgId, Outcome,
-    api::{Day, Durations, OutcomeCount, Part},
+    api::{Day, Durations, OutcomeCount, Part, ToolDetail},
 };
 use tokio_postgres::{Row, types::Type};
 
@@ -11,25 +11,6 @@ use crate::{Store, StoreError, leaderboards::Window};
 
 /// Parts of one kind that are told, the most frequent ones.
 const PARTS: usize = 100;
-
-/// What stands behind a score.
-#[derive(Clone, Debug)]
-pub struct ToolDetail {
-    /// Every outcome and reason, most frequent first.
-    pub outcomes: Vec<OutcomeCount>,
-    /// At most 100 operations, most frequent first.
-    pub by_operation: Vec<Part>,
-    /// At most 100 versions of the agent, most frequent first.
-    pub by_version: Vec<Part>,
-    /// At most 100 members, most frequent first.
-    pub by_member: Vec<Part>,
-    /// At most 100 projects, most frequent first.
-    pub by_project: Vec<Part>,
-    /// The days with events, oldest first.
-    pub daily: Vec<Day>,
-    /// How long calls took.
-    pub durations: Durations,
-}
 
 impl Store {
     /// Looks into the events of a tool in a window that ends on the day of the latest refresh. Reads only events of

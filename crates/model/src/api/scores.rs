@@ -117,15 +117,8 @@ body! {
 }
 
 body! {
-    /// `GET /v1/scores/{tool_id}`: the score over all events, and what stands behind it in a window.
-    pub struct ScoreDetail {
-        /// The score.
-        #[serde(flatten)]
-        pub score: Score,
-        /// When the scores were last refreshed. Everything below is counted at the time of the request.
-        pub as_of: Option<DateTime<Utc>>,
-        /// The window of everything below: `7d`, `30d`, `90d` or `all`.
-        pub window: String,
+    /// What stands behind the score of a tool: its events of a window, taken apart.
+    pub struct ToolDetail {
         /// Every outcome and reason, most frequent first.
         pub outcomes: Vec<OutcomeCount>,
         /// The operations, at most 100, most frequent first.
@@ -140,6 +133,22 @@ body! {
         pub daily: Vec<Day>,
         /// How long calls took.
         pub durations: Durations,
+    }
+}
+
+body! {
+    /// `GET /v1/scores/{tool_id}`: the score over all events, and what stands behind it in a window.
+    pub struct ScoreDetail {
+        /// The score.
+        #[serde(flatten)]
+        pub score: Score,
+        /// When the scores were last refreshed. Everything below is counted at the time of the request.
+        pub as_of: Option<DateTime<Utc>>,
+        /// The window of everything below: `7d`, `30d`, `90d` or `all`.
+        pub window: String,
+        /// What stands behind the score in that window.
+        #[serde(flatten)]
+        pub detail: ToolDetail,
         /// Recent events, newest first.
         pub recent: Vec<EventRow>,
         /// Pass it as `cursor` to get older events; null when there are none.

@@ -70,10 +70,10 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
         cells.extend(counts.map(Cell::maybe_count));
         cells
     };
-    let tally = &answer.score.tally;
+    let (tally, detail) = (&answer.score.tally, &answer.detail);
     let all = [tally.events, tally.successes, tally.failures].map(Some);
     let mut rows = vec![row("ever", Some(&answer.score.tool_id), all)];
-    for outcome in &answer.outcomes {
+    for outcome in &detail.outcomes {
         let name = match outcome.reason {
             Some(reason) => format!("{} ({reason})", outcome.outcome),
             None => outcome.outcome.to_string(),
@@ -81,21 +81,21 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
         rows.push(row("outcome", Some(&name), [Some(outcome.events), None, None]));
     }
     for (part, parts) in [
-        ("operation", &answer.by_operation),
-        ("member", &answer.by_member),
-        ("project", &answer.by_project),
-        ("version", &answer.by_version),
+        ("operation", &detail.by_operation),
+        ("member", &detail.by_member),
+        ("project", &detail.by_project),
+        ("version", &detail.by_version),
     ] {
         for one in parts {
             let counts = [one.events, one.successes, one.failures].map(Some);
             rows.push(row(part, one.name.as_deref(), counts));
         }
     }
-    for day in &answer.daily {
+    for day in &detail.daily {
         let counts = [day.events, day.successes, day.failures].map(Some);
         rows.push(row("day", Some(&day.day.to_string()), counts));
     }
-    let durations = &answer.durations;
+    let durations = &detail.durations;
     let took = |ms: Option<f64>| Cell::millis(ms).human().to_owned();
     let mut notes = notes(answer.as_of, None, now);
     notes.insert(
