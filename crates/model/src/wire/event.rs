@@ -80,9 +80,9 @@ pub enum RejectionCode {
     InvalidJson,
     /// JSON, but not an object.
     NotAnObject,
-    /// More than [`limits::EVENT_BYTES`].
+    /// More than [`crate::limits::EVENT_BYTES`].
     TooLarge,
-    /// Nested deeper than [`limits::NESTING`].
+    /// Nested deeper than [`crate::limits::NESTING`].
     NestingTooDeep,
     /// A key stands twice.
     DuplicateKey,
@@ -106,9 +106,9 @@ pub enum RejectionCode {
     InvalidTimestamp,
     /// Before the year 2000.
     TimestampOutOfRange,
-    /// More than [`limits::FUTURE_HOURS`] ahead of the server's clock.
+    /// More than [`crate::limits::FUTURE_HOURS`] ahead of the server's clock.
     TimestampInFuture,
-    /// A name longer than [`limits::NAME_CHARS`].
+    /// A name longer than [`crate::limits::NAME_CHARS`].
     NameTooLong,
     /// It occurred before the member deleted their data.
     DeletedByMember,
@@ -118,7 +118,7 @@ pub enum RejectionCode {
     Internal,
     /// Warning: control or direction characters were replaced by U+FFFD.
     ControlCharactersReplaced,
-    /// Warning: the task text was cut to [`limits::TASK_TEXT_BYTES`].
+    /// Warning: the task text was cut to [`crate::limits::TASK_TEXT_BYTES`].
     TaskTextCut,
     /// Warning: the task text was left out, because the org stores none.
     TaskTextNotStored,
