@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Result;
 use client::Server;
-use tokio::task::JoinSet;
+use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::data::{Data, timed};
 
@@ -113,16 +113,20 @@ async fn measure(
     arguments: &Arguments,
 ) -> Result<(Duration, Duration)> {
     let mut clients = JoinSet::new();
+    let all_ready = Arc::new(Barrier::new(arguments.clients));
     for _ in 0..arguments.clients {
-        let (server, requests) = (server.clone(), arguments.requests);
+        let (server, requests, all_ready) = (server.clone(), arguments.requests, all_ready.clone());
         clients.spawn(async move {
             let query: Vec<(&str, String)> = query
                 .iter()
                 .map(|(key, value)| (*key, (*value).to_owned()))
                 .collect();
             let mut times = Vec::with_capacity(requests);
-            // The first opens the connection.
-            server.get(path, &query).await?;
+            // Connections are opened and statements prepared before anything is timed.
+            for _ in 0..4 {
+                server.get(path, &query).await?;
+            }
+            all_ready.wait().await;
             for _ in 0..requests {
                 times.push(timed(async { Ok(server.get(path, &query).await?) }).await?.1);
             }

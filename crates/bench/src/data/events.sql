@@ -4,7 +4,8 @@
 -- in one of their two projects for a day, one day in five. Every figure comes from hashes of the row's number, so that two runs make
 -- the same events; times ascend, as they do when a team uploads day by day.
 --
--- {org} {first_member} {first} {events} {end}: ids, the number of the first event, how many, and the last moment.
+-- {org} {first_member}: ids. {events}: how many there will be. {first} {last}: the numbers of those made here, the last
+-- one left out. {begin}: the day of the first.
 insert into usage_events (
     org_id, member_id, occurred_at, received_at, duration_ms, cost_micro_usd, outcome, reason, source, upload_id,
     uuid, tool_id, operation, session_id, project, model, agent, agent_version, git_branch, task_text
@@ -31,7 +32,7 @@ select
     end,
     'jsonl',
     '00000000-0000-0000-0000-000000000000',
-    'toolu_' || md5(e.n::text),
+    'toolu_' || to_hex(hashint8extended(e.n, 4)) || to_hex(hashint8extended(e.n, 5)),
     case
         when e.tool < 3 then 'builtin:tool-'
         when e.tool % 4 = 0 then 'mcp:tool-'
@@ -53,7 +54,7 @@ from (
         day,
         member,
         case when rank < 12 then rank else 12 + (hashint8extended(member * 64 + rank, 9) & 65535) % 388 end as tool,
-        '{end}'::timestamptz - interval '400 days' + ((n + 0.5) / {events}) * interval '400 days' as occurred_at,
+        timestamptz '{begin} 00:00:00Z' + ((n + 0.5) / {events}) * interval '9600 hours' as occurred_at,
         (h >> 40 & 65535) / 65536.0::float8 as c,
         (h >> 20 & 65535) / 65536.0::float8 as d,
         (h & 65535) / 65536.0::float8 as o
@@ -65,6 +66,6 @@ from (
                 + (n * 400 / {events}) % 5 as member,
             floor(48 * power((hashint8extended(n, 2) & 1048575) / 1048576.0::float8, 2.5))::bigint as rank,
             hashint8extended(n, 3) as h
-        from generate_series({first}::bigint, {last}::bigint) as n
+        from generate_series({first}::bigint, {last}::bigint - 1) as n
     ) r
 ) e

@@ -7,4 +7,3 @@ select
 from (select distinct org_id, member_id, day from usage_days) d
 cross join generate_series(0, 2) s
 cross join generate_series(0, 29) t
-on conflict do nothing

@@ -1,0 +1,10 @@
+-- The days added up.
+insert into usage_totals (
+    org_id, member_id, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed, timed,
+    cost_micro_usd, first_used_at, last_used_at
+)
+select
+    org_id, member_id, tool_id, project, sum(events), sum(successes), sum(failures), sum(abandoned), sum(unknown),
+    sum(unknown_tool), sum(costed), sum(timed), sum(cost_micro_usd), min(first_used_at), max(last_used_at)
+from usage_days
+group by org_id, member_id, tool_id, project
