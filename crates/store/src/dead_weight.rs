@@ -69,6 +69,7 @@ impl Store {
             Some(_) => Some(scope.try_get::<_, Option<i64>>(2)?.unwrap_or(-1)),
             None => None,
         };
+        let without_events = audit.show == Show::WithoutEvents;
         let precomputed =
             member.is_none() && audit.project.is_none() && PRECOMPUTED_DAYS.contains(&audit.days);
         let rows = if precomputed {
@@ -76,7 +77,9 @@ impl Store {
                 .prepare_cached(include_str!("dead_weight/precomputed.sql"))
                 .await?;
             let days = i32::try_from(audit.days).unwrap_or(i32::MAX);
-            client.query(&statement, &[&org.0, &days, &audit.kind]).await?
+            client
+                .query(&statement, &[&org.0, &days, &audit.kind, &without_events])
+                .await?
         } else {
             let first_day = verdict::first_day(audit.days, today);
             client
@@ -88,6 +91,7 @@ impl Store {
                         (&audit.kind, Type::TEXT),
                         (&audit.project, Type::TEXT),
                         (&member, Type::INT8),
+                        (&without_events, Type::BOOL),
                     ],
                 )
                 .await?
@@ -97,8 +101,7 @@ impl Store {
             let facts = read(row)?;
             let (verdict, reason) = facts.judge(audit.days, today);
             let shown = match audit.show {
-                Show::All => true,
-                Show::WithoutEvents => facts.events == 0,
+                Show::All | Show::WithoutEvents => true,
                 Show::Only(one) => verdict == one,
             };
             if shown {

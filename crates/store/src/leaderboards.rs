@@ -11,7 +11,10 @@ use model::{
     OrgId,
     api::{LeaderboardRow, Previous},
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 
 use crate::{
     Store, StoreError,
@@ -165,25 +168,31 @@ impl Store {
         let rows = if filter.is_precomputed(board) {
             let builtins = filter.kind.is_some();
             let kind = filter.kind.as_deref().filter(|kind| *kind != "all");
-            let statement = client
-                .prepare_cached(include_str!("leaderboards/precomputed.sql"))
-                .await?;
             let days = i32::from(window.days());
-            client
-                .query(
-                    &statement,
-                    &[
-                        &org.0,
-                        &board.as_str(),
-                        &days,
-                        &builtins,
-                        &kind,
-                        &least,
-                        &offset,
-                        &rows_wanted,
-                    ],
-                )
-                .await?
+            if board == Board::Members {
+                let statement = client
+                    .prepare_cached(include_str!("leaderboards/precomputed_members.sql"))
+                    .await?;
+                let asked: [&(dyn ToSql + Sync); 6] =
+                    [&org.0, &days, &builtins, &least, &offset, &rows_wanted];
+                client.query(&statement, &asked).await?
+            } else {
+                let statement = client
+                    .prepare_cached(include_str!("leaderboards/precomputed.sql"))
+                    .await?;
+                let word = board.as_str();
+                let asked: [&(dyn ToSql + Sync); 8] = [
+                    &org.0,
+                    &word,
+                    &days,
+                    &builtins,
+                    &kind,
+                    &least,
+                    &offset,
+                    &rows_wanted,
+                ];
+                client.query(&statement, &asked).await?
+            }
         } else {
             let before = first_day.map(|day| day - Days::new(u64::from(window.days())));
             // A handle that nobody has is no member's number.

@@ -66,6 +66,15 @@ pub enum Refresh {
     Busy,
 }
 
+/// How fresh everything is, at one moment.
+#[derive(Clone, Debug)]
+pub struct Freshness {
+    /// The moment, by the database's clock.
+    pub at: DateTime<Utc>,
+    /// How fresh it is.
+    pub state: RefreshState,
+}
+
 /// What lacks something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needed {
@@ -191,11 +200,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn refresh_state(&self, org: OrgId) -> Result<RefreshState, StoreError> {
+    pub async fn freshness(&self, org: OrgId) -> Result<Freshness, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("refresh/state.sql")).await?;
+        let rows = client.query(&statement, &[&org.0]).await?;
         let mut views = Vec::new();
-        for row in client.query(&statement, &[&org.0]).await? {
+        for row in &rows {
             views.push(ViewRefresh {
                 view: row.try_get(0)?,
                 as_of: row.try_get(1)?,
@@ -207,11 +217,12 @@ impl Store {
                 pending: row.try_get::<_, Option<bool>>(7)?.unwrap_or(false),
             });
         }
+        let unreadable = || StoreError::Unreadable("score_refresh.view_name");
         let scores = views
             .iter()
             .find(|view| view.view == View::Scores.as_str())
-            .ok_or(StoreError::Unreadable("score_refresh.view_name"))?;
-        Ok(RefreshState {
+            .ok_or_else(unreadable)?;
+        let state = RefreshState {
             as_of: scores.as_of,
             started_at: scores.as_of,
             duration_ms: scores.duration_ms,
@@ -219,22 +230,9 @@ impl Store {
             last_error: scores.last_error.clone(),
             pending: scores.pending,
             views,
-        })
-    }
-
-    /// When a view was last refreshed: it holds every event committed before.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn as_of(&self, view: View) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached("-- refresh::as_of\nselect started_at from score_refresh where view_name = $1")
-            .await?;
-        Ok(client
-            .query_one(&statement, &[&view.as_str()])
-            .await?
-            .try_get(0)?)
+        };
+        let at = rows.first().ok_or_else(unreadable)?.try_get(8)?;
+        Ok(Freshness { at, state })
     }
 
     /// What lacks something, in any org. `today` is the UTC day on which windows should end.

@@ -151,7 +151,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
         vec![event("skill:x", Verdict::SUCCESS, None, 0)],
     )
     .await;
-    assert!(store.refresh_state(org).await.unwrap().pending);
+    assert!(store.freshness(org).await.unwrap().state.pending);
     let before = store.clock().await.unwrap();
     let Refresh::Done {
         rows_changed,
@@ -163,7 +163,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
     };
     assert_eq!(rows_changed, 1);
     assert!(started_at >= before);
-    let state = store.refresh_state(org).await.unwrap();
+    let state = store.freshness(org).await.unwrap().state;
     assert_eq!(
         (state.pending, state.as_of, state.last_error),
         (false, Some(started_at), None)

@@ -235,14 +235,19 @@ async fn boards_and_audits_are_read_without_any_event() {
             "1, 'tools', 30, false, null, 1, 0, 51",
         ),
         (
+            include_str!("../src/leaderboards/precomputed_members.sql"),
+            "bigint, int, boolean, bigint, bigint, bigint",
+            "1, 30, false, 1, 0, 51",
+        ),
+        (
             include_str!("../src/dead_weight/precomputed.sql"),
-            "bigint, int, text",
-            "1, 30, null",
+            "bigint, int, text, boolean",
+            "1, 30, null, true",
         ),
         (
             include_str!("../src/dead_weight/live.sql"),
-            "bigint, date, text, text, bigint",
-            "1, '2026-10-01', null, null, 7",
+            "bigint, date, text, text, bigint, boolean",
+            "1, '2026-10-01', null, null, 7, true",
         ),
     ] {
         let plan = plan_of(&client, sql, types, values).await;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use model::{OrgId, api::RefreshState};
+use model::{
+    OrgId,
+    api::{RefreshState, ViewRefresh},
+};
 use serde::Deserialize;
-use store::refresh::View;
+use store::refresh::{Freshness, View};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -54,12 +57,17 @@ pub(super) async fn as_of(
     view: View,
     fresh: Option<bool>,
 ) -> Result<Option<DateTime<Utc>>, ApiError> {
-    match fresh {
-        Some(true) => drop(wait_until_fresh(app, org, view, GREATEST_WAIT, false).await?),
-        Some(false) => {}
-        None => drop(wait_until_fresh(app, org, view, PATIENCE, true).await?),
-    }
-    Ok(app.store.as_of(view).await?)
+    let (patience, only_if_cheap) = match fresh {
+        Some(true) => (GREATEST_WAIT, false),
+        Some(false) => (Duration::ZERO, false),
+        None => (PATIENCE, true),
+    };
+    let state = wait_until_fresh(app, org, view, patience, only_if_cheap).await?;
+    Ok(view_of(&state, view).and_then(|one| one.as_of))
+}
+
+fn view_of(state: &RefreshState, view: View) -> Option<&ViewRefresh> {
+    state.views.iter().find(|one| one.view == view.as_str())
 }
 
 async fn wait_until_fresh(
@@ -69,27 +77,25 @@ async fn wait_until_fresh(
     wait: Duration,
     only_if_cheap: bool,
 ) -> Result<RefreshState, ApiError> {
-    let asked_at = app.store.clock().await?;
     let deadline = Instant::now() + wait;
+    let mut asked_at = None;
     loop {
-        let fresh = app.scores_fresh.notified();
-        let mut state = app.store.refresh_state(org).await?;
+        let refreshed = app.scores_fresh.notified();
+        let Freshness { at, mut state } = app.store.freshness(org).await?;
+        let asked_at = *asked_at.get_or_insert(at);
         for one in &mut state.views {
             // For the caller, what came after the question does not count as pending.
             one.pending = one.pending && one.as_of.is_none_or(|as_of| as_of < asked_at);
         }
-        let pending = |name: &str| state.views.iter().any(|one| one.view == name && one.pending);
-        let waiting = pending(view.as_str());
-        state.pending = pending(View::Scores.as_str());
-        let dear = state
-            .views
-            .iter()
-            .any(|one| one.view == view.as_str() && one.duration_ms > Some(CHEAP_MS));
+        let pending = |view| view_of(&state, view).is_some_and(|one| one.pending);
+        let (waiting, scores_wait) = (pending(view), pending(View::Scores));
+        let dear = view_of(&state, view).is_some_and(|one| one.duration_ms > Some(CHEAP_MS));
+        state.pending = scores_wait;
         let left = deadline.saturating_duration_since(Instant::now());
         if !waiting || left.is_zero() || (only_if_cheap && dear) {
             return Ok(state);
         }
         // Another process may be the one that refreshes: look again at least this often.
-        let _ = timeout(left.min(Duration::from_millis(250)), fresh).await;
+        let _ = timeout(left.min(Duration::from_millis(250)), refreshed).await;
     }
 }

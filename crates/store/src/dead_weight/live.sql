@@ -1,6 +1,7 @@
 -- dead_weight::live
 -- What is known about each tool of the catalogue, for any window that begins on day $2, and for what one project ($4)
--- or one member ($5) has: tools that neither ever had are not theirs to remove.
+-- or one member ($5) has: tools that neither ever had are not theirs to remove. With $6, only of tools without an event
+-- since then.
 with used as (
     select
         tool_id,
@@ -58,6 +59,7 @@ left join loaded l on l.tool_id = t.tool_id
 left join installed i on i.tool_id = t.tool_id
 where t.org_id = $1
     and ($3::text is null or t.kind = $3)
+    and (not $6 or coalesce(u.events, 0) = 0)
     and (
         ($4::text is null and $5::bigint is null)
         or u.tool_id is not null

@@ -1,5 +1,6 @@
 -- dead_weight::precomputed
--- What is known about each tool of the catalogue, for one of the windows that the boards hold ($2 days).
+-- What is known about each tool of the catalogue, for one of the windows that the boards hold ($2 days); with
+-- $4, only of those without an event in it.
 select
     t.tool_id,
     least(t.first_seen_at, s.first_used_at, ever.first_loaded_at) as known_since,
@@ -26,3 +27,4 @@ left join board_scores b
 left join loaded_tools l on l.org_id = $1 and l.days = $2 and l.tool_id = t.tool_id
 left join loaded_tools ever on ever.org_id = $1 and ever.days = 0 and ever.tool_id = t.tool_id
 where t.org_id = $1 and ($3::text is null or t.kind = $3)
+    and (not $4 or coalesce(b.events, 0) = 0)
