@@ -264,10 +264,7 @@ impl<'a> Cursor<'a> {
             return Err(Malformed::Incomplete);
         };
         let close = *close as usize;
-        let inside = self
-            .bytes
-            .get(self.at + 1..close)
-            .ok_or(Malformed::Incomplete)?;
+        let inside = self.bytes.get(self.at + 1..close).ok_or(Malformed::Incomplete)?;
         self.at = close + 1;
         self.marks = rest;
         Ok(inside)

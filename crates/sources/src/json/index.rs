@@ -191,10 +191,14 @@ mod tests {
         marks
     }
 
-    fn marks(bytes: &[u8]) -> Vec<u32> {
+    /// Checks what is marked, in the registers that every processor of this kind has and in the widest of this one.
+    fn marked_as_plainly(bytes: &[u8]) {
+        let expected = plainly(bytes);
         let mut index = Index::default();
-        let marked = index.mark(bytes);
-        index.marks[..marked].to_vec()
+        for level in [Level::baseline(), Level::new()] {
+            let marked = index.mark_with(level, bytes);
+            assert_eq!(index.marks[..marked], expected, "{level:?}");
+        }
     }
 
     #[test]
@@ -202,11 +206,7 @@ mod tests {
         for before in 55..70 {
             for slashes in 0..140 {
                 let text = format!("{{\"{}{}\" ] ", "x".repeat(before), "\\".repeat(slashes));
-                assert_eq!(
-                    marks(text.as_bytes()),
-                    plainly(text.as_bytes()),
-                    "{before} {slashes}"
-                );
+                marked_as_plainly(text.as_bytes());
             }
         }
     }
@@ -214,7 +214,20 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn blocks_mark_what_bytes_mark(text in "[\"\\\\{}\\[\\], a-c]{0,400}") {
-            proptest::prop_assert_eq!(marks(text.as_bytes()), plainly(text.as_bytes()));
+            marked_as_plainly(text.as_bytes());
+        }
+
+        #[test]
+        fn long_texts_between_quotes_are_passed_over(
+            pieces in proptest::collection::vec(("x{0,200}", "[\"\\\\{]{1,3}"), 0..10)
+        ) {
+            let text: String = pieces.into_iter().map(|(long, end)| long + &end).collect();
+            marked_as_plainly(text.as_bytes());
+        }
+
+        #[test]
+        fn any_bytes_are_marked_alike(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+            marked_as_plainly(&bytes);
         }
     }
 }
