@@ -125,7 +125,7 @@ async fn snapshots_of_a_session_in_any_order_end_in_the_same_state_and_lose_no_c
         let event = events.iter().find(|event| event["uuid"] == id).unwrap();
         (event["outcome"].clone(), event["reason"].clone())
     };
-    // Of the last snapshot's three calls the first is answered only there; the others are no longer in it.
+    // The first three are no longer in the last snapshot; the fourth has its result only there.
     for (id, result, reason) in [
         ("toolu_build", "success", Value::Null),
         ("toolu_read", "failure", json!("error")),
