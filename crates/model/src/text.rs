@@ -11,8 +11,11 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// True when a text holds no unsafe character.
 pub fn is_clean(text: &str) -> bool {
-    // Nearly every name is printable ASCII, which is seen many bytes at once.
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_unsafe)
+    // Nearly every name is printable ASCII, which is seen many bytes at once if nothing ends the loop.
+    let printable = text
+        .bytes()
+        .fold(true, |printable, byte| printable & matches!(byte, b' '..=b'~'));
+    printable || !text.chars().any(is_unsafe)
 }
 
 /// The text with every unsafe character replaced by U+FFFD. Borrowed when nothing had to change.

@@ -9,12 +9,14 @@ mod inventory;
 mod record;
 mod verdict;
 
+use std::collections::HashMap;
+
 use model::{Verdict, limits};
 use sha2::{Digest, Sha256};
 
 use crate::{
     Agent, Options,
-    claude::record::{Message, OwnFigures, Record, ToolResult},
+    claude::record::{Message, OwnFigures, Record, ToolResult, ToolUse},
     facts::{Answer, Call, Context, FileFacts, Load, Millis, Usage},
     json::{Cursor, Malformed, Str},
     redact,
@@ -53,6 +55,37 @@ pub(crate) struct Reader {
     /// Session, working directory, branch and version of the last line as they stand in it, and what they became:
     /// they rarely change from line to line.
     last_context: ([Vec<u8>; 4], Context),
+    model: Repeated,
+    group: Repeated,
+    /// Tools that their name alone tells, by the name as it stands in the log.
+    tools: HashMap<Vec<u8>, Tool, foldhash::fast::RandomState>,
+}
+
+/// What the name of a tool became.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    id: Sym,
+    operation: Option<Sym>,
+    waits_for_person: bool,
+}
+
+/// A name that one record after another states, as it last stood in the log and what it became.
+#[derive(Debug, Default)]
+struct Repeated {
+    raw: Vec<u8>,
+    name: Option<Sym>,
+}
+
+impl Repeated {
+    fn name(&mut self, field: Option<Str<'_>>, facts: &mut FileFacts) -> Option<Sym> {
+        let raw = field?.0;
+        if self.name.is_none() || self.raw != raw {
+            self.raw.clear();
+            self.raw.extend_from_slice(raw);
+            self.name = facts.name(field);
+        }
+        self.name
+    }
 }
 
 impl Reader {
@@ -120,11 +153,15 @@ impl Reader {
         let synthetic = message.model == Some(Str(b"<synthetic>"));
         let needed = message.usage.is_some() || !message.uses.is_empty();
         let model = if needed && !synthetic {
-            facts.name(message.model)
+            self.model.name(message.model, facts)
         } else {
             None
         };
-        let group = if needed { facts.name(message.id) } else { None };
+        let group = if needed {
+            self.group.name(message.id, facts)
+        } else {
+            None
+        };
         if let (Some(group), Some(tokens), false) = (group, message.usage, synthetic) {
             facts.push_usage(Usage {
                 group,
@@ -139,9 +176,11 @@ impl Reader {
             let Some(id) = facts.call_id(block.id) else {
                 continue;
             };
-            let name = block.name.map(Str::text).unwrap_or_default();
-            let (tool, operation) = facts.tool(&ToolName::claude(&name, block.input));
-            let waits_for_person = tool_name::waits_for_person(&name);
+            let Tool {
+                id: tool,
+                operation,
+                waits_for_person,
+            } = self.tool(block, facts);
             facts.calls.push(Call {
                 id,
                 at,
@@ -173,6 +212,24 @@ impl Reader {
                 goes_on: own.goes_on,
             });
         }
+    }
+
+    fn tool(&mut self, block: &ToolUse<'_>, facts: &mut FileFacts) -> Tool {
+        let raw = block.name.map_or(&b""[..], |name| name.0);
+        if let Some(known) = self.tools.get(raw) {
+            return *known;
+        }
+        let name = Str(raw).text();
+        let (id, operation) = facts.tool(&ToolName::claude(&name, block.input));
+        let tool = Tool {
+            id,
+            operation,
+            waits_for_person: tool_name::waits_for_person(&name),
+        };
+        if !tool_name::told_by_input(&name) {
+            self.tools.insert(raw.to_vec(), tool);
+        }
+        tool
     }
 
     /// A slash command has no id of its own: the line's uuid, which copies of the line share, becomes it.

@@ -68,7 +68,7 @@ impl Collected {
             duration_ms,
             cost,
             model: text(call.model),
-            agent: call.context.agent.map(|agent| agent.to_string()),
+            agent: call.context.agent.map(|agent| agent.as_str().to_owned()),
             agent_version: text(call.context.version),
             git_branch: text(call.context.branch),
             ..Event::new(tool_id(&self.strings, call.tool), verdict, time(at))
@@ -360,14 +360,20 @@ impl Projects<'_> {
 fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
     totals.events = joined.len() as u64;
     let mut sessions: Vec<Sym> = Vec::new();
+    let mut tools: HashMap<Sym, u64, foldhash::fast::RandomState> = HashMap::default();
     for Joined { call, verdict, .. } in joined {
         *totals.outcomes.entry(verdict.outcome().as_str()).or_default() += 1;
         if let Some(reason) = verdict.reason() {
             *totals.reasons.entry(reason.as_str()).or_default() += 1;
         }
-        let kind = tool_id(strings, call.tool).kind();
-        *totals.kinds.entry(kind.as_str()).or_default() += 1;
+        *tools.entry(call.tool).or_default() += 1;
         sessions.extend(call.context.session);
+    }
+    for (tool, calls) in tools {
+        *totals
+            .kinds
+            .entry(tool_id(strings, tool).kind().as_str())
+            .or_default() += calls;
     }
     sessions.sort_unstable();
     sessions.dedup();

@@ -34,10 +34,9 @@ pub(crate) struct Raw<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
+    /// The marks that are not before `at`.
     marks: &'a [u32],
     at: usize,
-    /// The first mark that is not before `at`.
-    next: usize,
 }
 
 impl<'a> Raw<'a> {
@@ -229,15 +228,17 @@ impl<'a> Cursor<'a> {
 
     fn skip_nested(&mut self) -> Result<(), Malformed> {
         let mut depth = 0_usize;
-        while let Some((at, byte)) = self.mark() {
-            match byte {
-                b'"' => self.next += 2,
-                b'{' | b'[' => {
+        while let [mark, rest @ ..] = self.marks {
+            let at = *mark as usize;
+            match self.bytes.get(at) {
+                // The quote that ends the string is the next mark.
+                Some(b'"') => self.marks = rest.get(1..).ok_or(Malformed::Incomplete)?,
+                Some(b'{' | b'[') => {
                     depth += 1;
-                    self.next += 1;
+                    self.marks = rest;
                 }
                 _ => {
-                    self.next += 1;
+                    self.marks = rest;
                     depth -= 1;
                     if depth == 0 {
                         self.at = at + 1;
@@ -252,31 +253,34 @@ impl<'a> Cursor<'a> {
     /// The inside of the string whose opening quote is here.
     #[inline]
     fn quoted(&mut self) -> Result<&'a [u8], Malformed> {
-        self.pass_mark()?;
-        let (close, _) = self.mark().ok_or(Malformed::Incomplete)?;
-        let inside = &self.bytes[self.at..close];
+        let [open, rest @ ..] = self.marks else {
+            return Err(Malformed::Syntax(self.at));
+        };
+        // Outside of strings a backslash is no JSON; it would hide the quote behind it from the index.
+        if *open as usize != self.at {
+            return Err(Malformed::Syntax(self.at));
+        }
+        let [close, rest @ ..] = rest else {
+            return Err(Malformed::Incomplete);
+        };
+        let close = *close as usize;
+        let inside = self.bytes.get(self.at + 1..close).ok_or(Malformed::Incomplete)?;
         self.at = close + 1;
-        self.next += 1;
+        self.marks = rest;
         Ok(inside)
     }
 
-    /// The next mark: its place and what stands there.
-    #[inline]
-    fn mark(&self) -> Option<(usize, u8)> {
-        let at = usize::try_from(*self.marks.get(self.next)?).ok()?;
-        Some((at, *self.bytes.get(at)?))
-    }
-
-    /// Steps over the quote or bracket that is here.
+    /// Steps over the bracket that is here.
     #[inline]
     fn pass_mark(&mut self) -> Result<(), Malformed> {
-        // Outside of strings a backslash is no JSON; it would hide the quote behind it from the index.
-        if self.mark().is_none_or(|(at, _)| at != self.at) {
-            return Err(Malformed::Syntax(self.at));
+        match self.marks {
+            [mark, rest @ ..] if *mark as usize == self.at => {
+                self.at += 1;
+                self.marks = rest;
+                Ok(())
+            }
+            _ => Err(Malformed::Syntax(self.at)),
         }
-        self.at += 1;
-        self.next += 1;
-        Ok(())
     }
 }
 

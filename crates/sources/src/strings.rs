@@ -15,8 +15,8 @@ pub(crate) struct Strings {
     texts: String,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// The symbols, by the hashes of their texts.
-    known: HashTable<Sym>,
+    /// The symbols, by the hashes of their texts, which stand beside them so that growing hashes no text again.
+    known: HashTable<(u64, Sym)>,
     hasher: RandomState,
 }
 
@@ -36,12 +36,12 @@ impl Strings {
     pub(crate) fn intern(&mut self, text: &str) -> Sym {
         let hash = self.hasher.hash_one(text);
         let (texts, ends) = (&self.texts, &self.ends);
-        if let Some(sym) = self.known.find(hash, |sym| slice(texts, ends, *sym) == text) {
+        let same = |known: &(u64, Sym)| known.0 == hash && slice(texts, ends, known.1) == text;
+        if let Some((_, sym)) = self.known.find(hash, same) {
             return *sym;
         }
         let sym = Sym::at(ends.len());
-        let rehash = |sym: &Sym| self.hasher.hash_one(slice(&self.texts, &self.ends, *sym));
-        self.known.insert_unique(hash, sym, rehash);
+        self.known.insert_unique(hash, (hash, sym), |known| known.0);
         self.texts.push_str(text);
         self.ends.push(self.texts.len());
         sym
@@ -50,7 +50,8 @@ impl Strings {
     /// The symbol of a known text.
     pub(crate) fn find(&self, text: &str) -> Option<Sym> {
         let hash = self.hasher.hash_one(text);
-        self.known.find(hash, |sym| self.get(*sym) == text).copied()
+        let same = |known: &(u64, Sym)| known.0 == hash && self.get(known.1) == text;
+        self.known.find(hash, same).map(|(_, sym)| *sym)
     }
 
     /// The text of a symbol of this set.

@@ -96,6 +96,11 @@ fn cut(operation: &str) -> String {
     operation.chars().take(model::limits::NAME_CHARS).collect()
 }
 
+/// True for names of Claude Code whose tool is told by the input of the call.
+pub(crate) fn told_by_input(name: &str) -> bool {
+    matches!(name, "Skill" | "Task" | "Agent")
+}
+
 /// True for tools whose call lasts until a person answers: questions and the approval of a plan.
 pub(crate) fn waits_for_person(name: &str) -> bool {
     matches!(

@@ -100,4 +100,43 @@ proptest! {
         let chunked = joined(vec![facts(name, text.as_bytes(), chunk, &Options::default())]);
         prop_assert_eq!(result(&chunked), expected);
     }
+
+    /// A reader remembers the names of the lines before; a line in a file of its own has none before it.
+    #[test]
+    fn names_read_the_same_after_each_other_and_alone(
+        records in prop::collection::vec((0..NAMES.len(), 0..NAMES.len(), 0..NAMES.len(), 0..2_usize), 1..30)
+    ) {
+        let text: Vec<String> = records.iter().zip(10..).map(|((tool, model, response, input), second)| {
+            let [tool, model, response] = [tool, model, response].map(|at| NAMES[*at]);
+            let input = [r#"{"skill":"x","subagent_type":"y"}"#, "{}"][*input];
+            format!(
+                r#"{{"type":"assistant","sessionId":"s","timestamp":"2026-03-01T10:00:{second}.000Z","message":{{"id":"{response}","model":"{model}","content":[{{"type":"tool_use","id":"toolu_{second}","name":"{tool}","input":{input}}}],"usage":{{"output_tokens":{second}}}}}}}"#
+            ) + "\n"
+        }).collect();
+        let alone: Vec<_> = text.iter().map(|line| ("line", line.as_bytes())).collect();
+        let (alone, together) = (collect(&alone), collect(&[("file", text.concat().as_bytes())]));
+        prop_assert_eq!(lines(&together), lines(&alone));
+        prop_assert_eq!(together.totals.tokens, alone.totals.tokens);
+    }
 }
+
+/// Names as they stand in logs: told by their input, escaped, empty, longer than a name may be, no text at all.
+const NAMES: [&str; 12] = [
+    "Bash",
+    "Skill",
+    "Sk\\u0069ll",
+    "Task",
+    "Agent",
+    "AskUserQuestion",
+    "mcp__a__b",
+    "mcp__a__\\u0000",
+    "",
+    "claude-opus-4-6",
+    "<synthetic>",
+    LONG,
+];
+const LONG: &str = concat!(
+    "mcp__long__0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
+    "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567",
+    "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567",
+);

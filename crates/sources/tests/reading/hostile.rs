@@ -1,8 +1,9 @@
 //! Bytes that nobody meant: whatever a file holds, reading ends, and every event is one that the server takes.
 
-use crate::{FIXTURES, collect, wire};
+use crate::{FIXTURES, collect, facts, joined, lines, wire};
 use model::wire::{RejectionCode, read_event};
 use proptest::prelude::*;
+use sources::Options;
 
 /// Reads the bytes alone and beside the file that they were made from, and checks every event.
 fn survives(bytes: &[u8], original: &str) {
@@ -86,6 +87,22 @@ proptest! {
     ) {
         let (_, text) = FIXTURES[at];
         survives(&changed(text, &changes), text);
+    }
+
+    #[test]
+    fn damaged_logs_read_the_same_wherever_a_chunk_ends(
+        at in 0..FIXTURES.len(),
+        changes in prop::collection::vec(change(), 1..6),
+        chunk in 1_usize..2_000,
+    ) {
+        let (_, text) = FIXTURES[at];
+        let bytes = changed(text, &changes);
+        let read = |chunk| {
+            let read = joined(vec![facts("mutant", &bytes, chunk, &Options::default())]);
+            let said = serde_json::to_string(&(&read.inventory, &read.problems, &read.totals)).unwrap();
+            (lines(&read), said)
+        };
+        prop_assert_eq!(read(chunk), read(usize::MAX));
     }
 
     #[test]
