@@ -11,7 +11,6 @@ use model::{
     OrgId,
     api::{RefreshState, ViewRefresh},
 };
-
 use tokio_postgres::Transaction;
 
 use crate::{Store, StoreError, session::SessionLimits};
@@ -82,19 +81,6 @@ pub struct Needed {
     pub scores: bool,
     /// The boards: they are older than news in the scores, or their windows end on another day.
     pub boards: bool,
-}
-
-/// Gives the planner its first statistics of a table that has rows, without waiting for autovacuum: a statement planned
-/// without any looks an event up by its member alone and reads all that the member has.
-async fn analyze_new_tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let tables = transaction
-        .query(include_str!("refresh/never_analyzed.sql"), &[])
-        .await?;
-    for table in tables {
-        let table: String = table.try_get(0)?;
-        transaction.batch_execute(&format!("analyze {table}")).await?;
-    }
-    Ok(())
 }
 
 impl Store {
@@ -171,11 +157,19 @@ impl Store {
                 .query_one(include_str!("refresh/populated.sql"), &[relation])
                 .await?
                 .try_get(0)?;
-            // A view that was never filled cannot be compared with its old contents.
-            let how = if populated { "concurrently " } else { "" };
-            transaction
-                .batch_execute(&format!("refresh materialized view {how}{relation}"))
-                .await?;
+            if populated {
+                transaction
+                    .batch_execute(&format!("refresh materialized view concurrently {relation}"))
+                    .await?;
+            } else {
+                // A view that was never filled cannot be compared with its old contents, and nothing is known of it:
+                // without statistics its boards are joined row by row.
+                transaction
+                    .batch_execute(&format!(
+                        "refresh materialized view {relation}; analyze {relation}"
+                    ))
+                    .await?;
+            }
         }
         let rows_changed: i64 = transaction
             .query_one(include_str!("refresh/changed.sql"), &[])
@@ -248,4 +242,17 @@ impl Store {
             boards: row.try_get(1)?,
         })
     }
+}
+
+/// Gives the planner its first statistics of a table that has rows, without waiting for autovacuum: a statement planned
+/// without any looks an event up by its member alone and reads all that the member has.
+async fn analyze_new_tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let tables = transaction
+        .query(include_str!("refresh/never_analyzed.sql"), &[])
+        .await?;
+    for table in tables {
+        let table: String = table.try_get(0)?;
+        transaction.batch_execute(&format!("analyze {table}")).await?;
+    }
+    Ok(())
 }

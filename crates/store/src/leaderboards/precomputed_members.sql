@@ -1,8 +1,8 @@
 -- leaderboards::precomputed_members
 -- The board of members over everything, without those who opted out.
 select
-    board_name(o.show_names, o.board_salt, m.member_id, m.handle) as subject, b.tools, b.events, b.successes,
-    b.failures, b.abandoned, b.unknown, b.success_rate, b.decided_rate, b.wilson_low, b.avg_cost_usd,
+    board_name(o.show_names, o.board_salt, m.member_id, m.handle) collate "C" as subject, b.tools, b.events,
+    b.successes, b.failures, b.abandoned, b.unknown, b.success_rate, b.decided_rate, b.wilson_low, b.avg_cost_usd,
     b.median_duration_ms, b.members, b.first_used_at, b.last_used_at, b.previous_events, b.previous_decided_rate,
     b.previous_wilson_low
 from board_scores b
@@ -14,7 +14,5 @@ where b.org_id = $1
     and b.builtins = $3
     and b.events >= $4
     and not m.board_opt_out
-order by
-    b.tools desc, b.decided_rate desc nulls last,
-    board_name(o.show_names, o.board_salt, m.member_id, m.handle) collate "C"
+order by b.tools desc, b.decided_rate desc nulls last, subject
 offset $5 limit $6
