@@ -4,6 +4,7 @@
 //! before the clock starts, so that all of them find the files in the page cache.
 
 use std::{
+    cmp::Reverse,
     fs::File,
     io::{Read, Write},
     path::{Path, PathBuf},
@@ -80,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report(arguments, &files)
 }
 
+/// The logs below the paths, the largest first.
 fn files_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -97,6 +99,8 @@ fn files_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     if files.is_empty() {
         bail!("no .jsonl or .json file below the given paths");
     }
+    // As the client does, which knows the sizes from its walk: no thread is left alone with a large one at the end.
+    files.sort_by_cached_key(|path| Reverse(std::fs::metadata(path).map_or(0, |file| file.len())));
     Ok(files)
 }
 
@@ -148,18 +152,16 @@ fn facts(path: &Path, buffer: &mut Vec<u8>) -> Result<FileFacts> {
     Ok(reader.finish())
 }
 
-/// Does `work` for every file, in `threads` threads, the largest files first, as the client does.
+/// Does `work` for every file, in `threads` threads.
 fn for_each_file<T: Send>(
     files: &[PathBuf],
     threads: usize,
     work: impl Fn(&Path, &mut Vec<u8>) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let mut order: Vec<&PathBuf> = files.iter().collect();
-    order.sort_by_key(|path| std::cmp::Reverse(std::fs::metadata(path).map_or(0, |file| file.len())));
     let next = AtomicUsize::new(0);
     let worker = || -> Result<Vec<T>> {
         let (mut buffer, mut done) = (Vec::new(), Vec::new());
-        while let Some(path) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             done.push(work(path, &mut buffer)?);
         }
         Ok(done)
