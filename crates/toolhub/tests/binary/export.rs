@@ -179,11 +179,11 @@ fn ended(child: Child) -> Ended {
 fn whoever_stops_an_export_leaves_no_file_that_looks_whole(machine: &Machine, server: Served) {
     const NOT_WHOLE: &str = "the file is not whole";
 
-    let mut child = stuck(machine, CALLS / 5);
+    let mut child = stuck(machine, CALLS / 2);
     drop(child.stdout.take());
     ended(child).assert_said(1, &["cannot write the export", NOT_WHOLE]);
 
-    let mut child = stuck(machine, CALLS / 5);
+    let mut child = stuck(machine, CALLS / 2);
     let told = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
