@@ -99,6 +99,13 @@ fn quoted(path: &str, after: &str, until: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_columns_of_an_export_are_listed_in_order_and_no_other() {
+    let export = read("docs/export.md");
+    let columns = quoted("crates/client/src/export/file.rs", "static COLUMNS", "\n];");
+    assert_eq!(rows(&export, "## Parquet"), columns);
+}
+
+#[test]
 fn the_api_lists_every_route_with_what_it_needs_and_no_other() {
     let router = read("crates/server/src/router.rs");
     let declared: Vec<String> = router

@@ -145,6 +145,9 @@ pub enum Error {
     /// Writing the output failed (a closed pipe among them: see [`Error::is_broken_pipe`]).
     #[error("cannot write the output: {0}")]
     Output(io::Error),
+    /// Writing an export failed. A closed pipe is a failure here: the rest of the file is missing.
+    #[error("cannot write the export: {0}")]
+    Export(io::Error),
 }
 
 /// The server's log says more only about its own failures.
@@ -188,7 +191,8 @@ impl Error {
             | Error::NoLogs { .. }
             | Error::File { .. }
             | Error::NoHome
-            | Error::Output(_) => Exit::Failed,
+            | Error::Output(_)
+            | Error::Export(_) => Exit::Failed,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod doctor;
 pub mod environment;
 pub mod error;
+pub mod export;
 pub mod find;
 pub mod hooks;
 pub mod identity;

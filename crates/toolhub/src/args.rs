@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use clap::{Args, Parser, builder::PossibleValuesParser};
+use clap::{
+    Args, Parser,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use client::{environment, read::Filter, render::Format};
 use model::{
     team::{Scope, parse_scopes},
@@ -56,7 +59,7 @@ pub(crate) struct Global {
 #[derive(Debug, Args)]
 pub(crate) struct Page {
     /// How the answer is laid out: table, json, csv or markdown
-    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    #[arg(long, value_parser = formats())]
     pub(crate) format: Option<String>,
     /// Rows to show, at most 500
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
@@ -80,6 +83,22 @@ impl Page {
             ..filter
         }
     }
+}
+
+/// The word of the format that is a file and no page.
+pub(crate) const PARQUET: &str = "parquet";
+
+/// How a page is laid out. Who asks for Parquet is told where it is.
+pub(crate) fn formats() -> impl TypedValueParser<Value = String> {
+    let page = Format::ALL.map(|format| PossibleValue::new(format.as_str()));
+    let parquet = PossibleValue::new(PARQUET).hide(true);
+    PossibleValuesParser::new(page.into_iter().chain([parquet])).try_map(|word| {
+        if word == PARQUET {
+            Err("only events are written as Parquet: `toolhub events --format parquet > events.parquet`")
+        } else {
+            Ok(word)
+        }
+    })
 }
 
 /// The kinds of tools, and `all`.

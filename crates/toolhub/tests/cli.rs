@@ -97,6 +97,59 @@ fn a_wrong_command_line_is_usage() {
 }
 
 #[test]
+fn parquet_is_for_events_alone_and_for_a_file() {
+    let home = Home::empty();
+    for command in [
+        "scores",
+        "leaderboard",
+        "dead-weight",
+        "uploads",
+        "whoami",
+        "prices",
+    ] {
+        let (code, stdout, stderr) = home.run(&[command, "--format", "parquet"]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{command}: {stderr}");
+        assert!(
+            stderr.contains("toolhub events --format parquet > events.parquet"),
+            "{stderr}"
+        );
+    }
+    let (code, stdout, stderr) = home.run(&["events", "--format", "parquet", "--json"]);
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(
+        stderr.contains("--json") && stderr.contains("choose one"),
+        "{stderr}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn parquet_is_refused_on_a_terminal_with_what_to_do() {
+    use rustix::{fs::OFlags, pty};
+
+    let terminal = pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&terminal).unwrap();
+    pty::unlockpt(&terminal).unwrap();
+    let name = pty::ptsname(&terminal, Vec::new()).unwrap();
+    let end = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+    let home = Home::empty();
+    let (code, _, stderr) = told(
+        &home
+            .toolhub(&["events", "--format", "parquet"])
+            .stdin(Stdio::null())
+            .stdout(end)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("toolhub events --format parquet > events.parquet"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn without_a_server_the_address_and_what_to_start_are_said() {
     let home = Home::with_calls(1);
     let url = nowhere();

@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::Args;
 use client::{
     Error, Exit, collect,
     render::{Format, rows},
 };
 
-use crate::{context::Context, talk};
+use crate::{args::formats, context::Context, talk};
 
 /// List what models cost: the prices by which costs are computed
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(crate) struct Prices {
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// How the list is laid out: table, json, csv or markdown
-    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    #[arg(long, value_parser = formats())]
     format: Option<String>,
 }
 

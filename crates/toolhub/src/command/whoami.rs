@@ -1,18 +1,17 @@
-use clap::{Args, builder::PossibleValuesParser};
+use clap::Args;
 use client::{
     Error, Exit,
     read::{Filter, Question},
-    render::Format,
 };
 
 use super::reading;
-use crate::context::Context;
+use crate::{args::formats, context::Context};
 
 /// Show who the token speaks for, and what it may do
 #[derive(Debug, Args)]
 pub(crate) struct Whoami {
     /// How the answer is laid out: table, json, csv or markdown
-    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    #[arg(long, value_parser = formats())]
     format: Option<String>,
 }
 

@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(feature = "server")]
 mod decisions;
 #[cfg(feature = "server")]
+mod export;
+#[cfg(feature = "server")]
 mod login;
 mod machine;
 #[cfg(feature = "server")]
