@@ -87,7 +87,7 @@ impl Store {
     /// Refreshes everything, windows ending today by the database's clock. Answers what the refresh of the scores did.
     ///
     /// # Errors
-    /// When a refresh fails; the error is also recorded for [`Store::refresh_state`].
+    /// When a refresh fails; the error is also recorded for [`Store::freshness`].
     pub async fn refresh(&self) -> Result<Refresh, StoreError> {
         let today = self.clock().await?.date_naive();
         let scores = self.refresh_view(View::Scores, today).await?;
@@ -101,7 +101,7 @@ impl Store {
     /// advisory lock answers [`Refresh::Busy`] at once. `today` is the UTC day on which windows end.
     ///
     /// # Errors
-    /// When the refresh fails; the error is also recorded for [`Store::refresh_state`].
+    /// When the refresh fails; the error is also recorded for [`Store::freshness`].
     pub async fn refresh_view(&self, view: View, today: NaiveDate) -> Result<Refresh, StoreError> {
         match self.refresh_once(view, today).await {
             Err(error) => {
