@@ -12,11 +12,8 @@ use model::{
 };
 use reqwest::StatusCode;
 use sha2::{Digest, Sha256};
-use store::{
-    Store,
-    team::NewToken,
-    testing::{Beside, TestDatabase},
-};
+use store::{Store, team::NewToken};
+use testing::{Beside, TestDatabase};
 
 use crate::{
     hub::now,

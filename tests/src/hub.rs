@@ -11,11 +11,8 @@ use model::{
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use server::Config;
-use store::{
-    Store,
-    team::NewToken,
-    testing::{Beside, TestDatabase},
-};
+use store::{Store, team::NewToken};
+use testing::{Beside, TestDatabase};
 
 use crate::Answer;
 

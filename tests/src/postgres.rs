@@ -2,8 +2,8 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
+use embedded::{EmbeddedOptions, EmbeddedServer};
 use rustix::process::Signal;
-use store::embedded::{EmbeddedOptions, EmbeddedServer};
 use tempfile::TempDir;
 
 use crate::process::send;

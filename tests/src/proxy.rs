@@ -102,7 +102,7 @@ impl Proxy {
     /// Starts a proxy in front of a database; answers the address of the database through it, too.
     ///
     /// # Panics
-    /// When the address is not one that [`store::testing::TestDatabase`] gives.
+    /// When the address is not one that [`testing::TestDatabase`] gives.
     pub async fn to_database(url: &str) -> (Proxy, String) {
         let (scheme, rest) = url.split_once("://").expect("a URL");
         let (place, path) = rest.split_once('/').expect("a URL with a database");

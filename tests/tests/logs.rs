@@ -22,7 +22,7 @@ use model::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::testing::TestDatabase;
+use testing::TestDatabase;
 use tokio::io::AsyncWriteExt;
 use tracing_subscriber::{filter::Targets, prelude::*};
 

@@ -8,16 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
+use embedded::{EmbeddedOptions, EmbeddedServer};
 use model::{
     MemberId, OrgId,
     team::{MemberKind, Role, Scope},
     token::Token,
 };
-use store::{
-    PoolOptions, Store,
-    embedded::{EmbeddedOptions, EmbeddedServer},
-    team::NewToken,
-};
+use store::{PoolOptions, Store, team::NewToken};
 use tokio_postgres::{Client, NoTls};
 
 /// Where the databases are.

@@ -4,10 +4,10 @@
 //! `sslrootcert`) are taken out here and given to the crate's TLS set-up. Nothing here ever prints a password.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
@@ -82,18 +82,6 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The address of a server that listens on a Unix socket in `directory`.
-    pub(crate) fn on_socket(directory: &Path, user: &str, database: &str) -> String {
-        let host = utf8_percent_encode(&directory.to_string_lossy(), NON_ALPHANUMERIC).to_string();
-        format!("postgresql://{user}@{host}/{database}")
-    }
-
-    /// The address of a server on this machine's loopback interface.
-    pub(crate) fn on_loopback(port: u16, user: &str, password: &str, database: &str) -> String {
-        let password = utf8_percent_encode(password, NON_ALPHANUMERIC);
-        format!("postgresql://{user}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
-    }
-
     /// The driver's configuration, to be completed with timeouts.
     pub(crate) fn config(&self) -> Config {
         self.config.clone()
@@ -235,13 +223,6 @@ mod tests {
         let url = parse("postgresql://ann:hush@db.example:6432/team?sslmode=require");
         assert_eq!(url.to_string(), "postgresql://ann@db.example:6432/team");
         assert!(!format!("{url:?}").contains("hush"));
-    }
-
-    #[test]
-    fn a_socket_directory_with_odd_characters_survives_the_round_trip() {
-        let directory = Path::new("/tmp/a b%/é?&=/run");
-        let url = parse(&DatabaseUrl::on_socket(directory, "toolhub", "toolhub"));
-        assert_eq!(url.config.get_hosts(), [Host::Unix(directory.to_owned())]);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::{embedded::EmbeddedError, publishers::Untrusted};
+use crate::publishers::Untrusted;
 
 /// The oldest PostgreSQL that has all toolhub uses (`security_invoker`, `wal_compression = lz4`).
-pub const OLDEST_POSTGRES: u32 = 15;
+pub const MIN_POSTGRES_MAJOR: u32 = 15;
 
 /// An error of the store.
 #[derive(Debug, Error)]
@@ -62,7 +62,7 @@ pub enum StoreError {
     },
     /// The server is older than toolhub supports.
     #[error(
-        "the database runs PostgreSQL {found}, toolhub needs {OLDEST_POSTGRES} or newer. Upgrade the server, or let toolhub run its own by leaving the database address out"
+        "the database runs PostgreSQL {found}, toolhub needs {MIN_POSTGRES_MAJOR} or newer. Upgrade the server, or let toolhub run its own by leaving the database address out"
     )]
     ServerTooOld {
         /// The server's version in its own words.
@@ -133,9 +133,6 @@ pub enum StoreError {
     /// The system gave no random bytes.
     #[error("the system gives no randomness for a token: {0}")]
     Randomness(String),
-    /// The embedded server could not be used.
-    #[error(transparent)]
-    Embedded(#[from] EmbeddedError),
 }
 
 impl StoreError {

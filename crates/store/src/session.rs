@@ -8,30 +8,32 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
-use crate::error::{OLDEST_POSTGRES, StoreError};
+use crate::error::{MIN_POSTGRES_MAJOR, StoreError};
 use crate::pool::PoolOptions;
 
 /// Limits of a session. A zero duration means no limit, as in PostgreSQL.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionLimits {
+pub struct SessionLimits {
     /// Longest run of one statement.
-    pub(crate) statement: Duration,
+    pub statement: Duration,
     /// Longest wait for a lock.
-    pub(crate) lock: Duration,
+    pub lock: Duration,
     /// Longest silence inside a transaction.
-    pub(crate) idle_in_transaction: Duration,
+    pub idle_in_transaction: Duration,
 }
 
 /// A connection outside the pool.
-pub(crate) struct Session {
+pub struct Session {
     client: Client,
     task: JoinHandle<()>,
 }
 
 impl Session {
-    /// A session with the database at `url`, for whoever has no store.
-    #[cfg(feature = "testing")]
-    pub(crate) async fn to(url: &str, purpose: &str, limits: &SessionLimits) -> Result<Self, StoreError> {
+    /// A session with the database at `url` for a program that has no [`Store`](crate::Store).
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`], [`StoreError::Certificates`], [`StoreError::Unavailable`] or [`StoreError::ServerTooOld`].
+    pub async fn connect(url: &str, purpose: &str, limits: &SessionLimits) -> Result<Self, StoreError> {
         let url: DatabaseUrl = url.parse()?;
         let options = PoolOptions::default();
         let config = session_config(&url, purpose, limits, &options);
@@ -114,7 +116,7 @@ impl Drop for Session {
 
 /// `number` is `server_version_num`: 150018 for 15.18.
 fn refuse_old(number: i32, version: String) -> Result<(), StoreError> {
-    if number / 10_000 < OLDEST_POSTGRES.cast_signed() {
+    if number / 10_000 < MIN_POSTGRES_MAJOR.cast_signed() {
         return Err(StoreError::ServerTooOld { found: version });
     }
     Ok(())

@@ -13,8 +13,8 @@ use store::{
     ingest::Batch,
     leaderboards::{Board, BoardFilter, Window},
     refresh::View,
-    testing::TestDatabase,
 };
+use testing::TestDatabase;
 use uuid::Uuid;
 
 fn now() -> DateTime<Utc> {

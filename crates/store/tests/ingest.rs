@@ -14,8 +14,8 @@ use store::{
     Store,
     events::EventFilter,
     ingest::{Batch, Counts},
-    testing::TestDatabase,
 };
+use testing::TestDatabase;
 use uuid::Uuid;
 
 fn now() -> DateTime<Utc> {

@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use store::testing::TestDatabase;
 use store::{PoolOptions, Store, StoreError, migrate};
+use testing::TestDatabase;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_processes_at_once_on_an_empty_database_all_come_up() {

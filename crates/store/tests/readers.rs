@@ -7,7 +7,8 @@ use model::{
     event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, audit::Act, ingest::Batch, readers::READABLE, testing::TestDatabase};
+use store::{Store, audit::Act, ingest::Batch, readers::READABLE};
+use testing::TestDatabase;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 

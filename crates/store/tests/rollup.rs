@@ -8,7 +8,8 @@ use model::{
     team::{MemberKind, Role},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
-use store::{Store, ingest::Batch, testing::TestDatabase};
+use store::{Store, ingest::Batch};
+use testing::TestDatabase;
 use uuid::Uuid;
 
 fn now() -> DateTime<Utc> {

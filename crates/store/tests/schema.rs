@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use store::{
     privacy::{COLUMNS, EXPORTED},
     readers::READABLE,
-    testing::TestDatabase,
 };
+use testing::TestDatabase;
 use tokio_postgres::{Client, NoTls};
 
 async fn connect(database: &TestDatabase) -> Client {

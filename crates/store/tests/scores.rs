@@ -12,8 +12,8 @@ use store::{
     dead_weight::{Audit, Show},
     ingest::Batch,
     refresh::{Refresh, View},
-    testing::TestDatabase,
 };
+use testing::TestDatabase;
 use uuid::Uuid;
 
 fn now() -> DateTime<Utc> {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use store::testing::TestDatabase;
+use testing::TestDatabase;
 use tokio_postgres::Client;
 
 async fn connect(database: &TestDatabase) -> Client {

@@ -9,8 +9,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use embedded::{EmbeddedOptions, EmbeddedServer};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use store::embedded::{EmbeddedOptions, EmbeddedServer};
 use store::{PoolOptions, Store, StoreError};
 
 #[tokio::test]

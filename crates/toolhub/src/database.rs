@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use store::{
-    PoolOptions, Store,
-    embedded::{self, EmbeddedOptions, EmbeddedServer},
-};
+use embedded::{EmbeddedOptions, EmbeddedServer};
+use store::{PoolOptions, Store};
 
 /// Where the data is.
 #[derive(Args, Clone, Debug, Default)]

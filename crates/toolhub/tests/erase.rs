@@ -13,7 +13,8 @@ use model::{
     event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, ingest::Batch, testing::TestDatabase};
+use store::{Store, ingest::Batch};
+use testing::TestDatabase;
 use uuid::Uuid;
 
 const EVENTS: usize = 40_000;

@@ -110,7 +110,7 @@ async fn guessing_tokens_uses_an_address_up_twenty_times_as_fast() {
 /// answers by how many bytes its memory grew at the most.
 async fn flood(requests: u32) -> u64 {
     const CONNECTIONS: u32 = 8;
-    let database = store::testing::TestDatabase::new().await;
+    let database = testing::TestDatabase::new().await;
     // Whoever may name any address, and is not slowed down.
     let arguments = [
         "--trusted-proxy",

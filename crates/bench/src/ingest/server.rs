@@ -11,12 +11,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
+use embedded::{EmbeddedOptions, EmbeddedServer};
 use model::team::{MemberKind, Role, Scope};
-use store::{
-    PoolOptions, Store,
-    embedded::{EmbeddedOptions, EmbeddedServer},
-    team::NewToken,
-};
+use store::{PoolOptions, Store, team::NewToken};
 use tokio_postgres::Client;
 
 use super::Figure;

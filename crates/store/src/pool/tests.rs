@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::testing::TestDatabase;
+use testing::TestDatabase;
 
 fn options() -> PoolOptions {
     PoolOptions {
@@ -21,8 +21,12 @@ async fn store(database: &TestDatabase, options: PoolOptions) -> Store {
 #[tokio::test]
 async fn connections_that_were_killed_are_not_handed_out() {
     let database = TestDatabase::empty().await;
+    let killer = store(&database, PoolOptions::default())
+        .await
+        .client()
+        .await
+        .unwrap();
     let store = store(&database, options()).await;
-    let killer = database.store().await.client().await.unwrap();
     for round in 0..4 {
         let mut clients = Vec::new();
         for _ in 0..3 {
@@ -156,7 +160,7 @@ async fn statements_locks_and_idle_transactions_have_their_limits() {
     assert_eq!(sqlstate(error).as_deref(), Some("57014"), "statement_timeout");
 
     client.batch_execute("create table t (x int)").await.unwrap();
-    let patient = database.store().await;
+    let patient = store(&database, PoolOptions::default()).await;
     let mut holder = patient.client().await.unwrap();
     let transaction = holder.transaction().await.unwrap();
     transaction.batch_execute("lock table t").await.unwrap();

@@ -1,6 +1,6 @@
 //! The server process: started, watched, stopped, and recognised when an earlier toolhub left it behind.
 
-use std::io::PipeWriter;
+use std::io::{PipeReader, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
-use super::account::Account;
-use super::binaries::Binaries;
-use super::error::EmbeddedError;
-use super::home::Home;
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::error::EmbeddedError;
+use crate::home::Home;
 
 /// How long the server may take to come up; recovery after a crash replays up to `max_wal_size` of log.
 const START: Duration = Duration::from_secs(300);
@@ -40,7 +40,7 @@ exec "$@"
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Postmaster {
+pub(crate) struct Postmaster {
     pid: Pid,
     child: Child,
     /// Our end of the watcher's pipe; closing it stops the server.
@@ -50,16 +50,15 @@ pub(super) struct Postmaster {
 /// Who keeps the server alive.
 #[derive(Debug)]
 pub(crate) enum Lifeline {
-    /// This process, for as long as it lives.
-    Ours,
-    /// Whoever holds the other end of this pipe.
-    #[cfg(feature = "testing")]
-    Of(std::io::PipeReader),
+    /// This process: the server stops when the process ends.
+    OwnPipe,
+    /// The processes that have the write end of this pipe open: the server stops when the last of them closes it.
+    Given(PipeReader),
 }
 
 impl Postmaster {
     /// Starts the server with further `settings` and waits until it accepts connections.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         home: &Home,
         binaries: &Binaries,
         account: &Account,
@@ -73,12 +72,11 @@ impl Postmaster {
             reason,
         };
         let (input, lifeline) = match lifeline {
-            Lifeline::Ours => {
+            Lifeline::OwnPipe => {
                 let (reader, writer) = std::io::pipe().map_err(|error| not_started(error.to_string()))?;
                 (reader, Some(writer))
             }
-            #[cfg(feature = "testing")]
-            Lifeline::Of(reader) => (
+            Lifeline::Given(reader) => (
                 reader
                     .try_clone()
                     .map_err(|error| not_started(error.to_string()))?,
@@ -135,12 +133,12 @@ impl Postmaster {
         }
     }
 
-    pub(super) fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
     /// Ends the server: open transactions are rolled back, everything committed is written out.
-    pub(super) async fn stop(mut self) -> Result<(), EmbeddedError> {
+    pub(crate) async fn stop(mut self) -> Result<(), EmbeddedError> {
         for (signal, patience) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
             let _ = kill_process(self.pid, signal);
             if tokio::time::timeout(patience, self.child.wait()).await.is_ok() {
@@ -159,7 +157,7 @@ impl Postmaster {
     }
 
     /// Waits for the server to end by itself.
-    pub(super) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+    pub(crate) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.dismiss_watcher();
         status
@@ -175,14 +173,13 @@ impl Postmaster {
         }
     }
 
-    /// Lets go of the server without stopping it: somebody else holds its lifeline.
-    #[cfg(feature = "testing")]
-    pub(super) fn leave(self) {}
+    /// Releases the server without stopping it: its pipe is open elsewhere.
+    pub(crate) fn detach(self) {}
 }
 
 /// Stops the server that an earlier, killed toolhub left on this directory, if there is one, and removes what a
 /// killed server leaves. The caller holds the directory's lock, so no living toolhub uses it.
-pub(super) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
+pub(crate) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
     let data = home.data();
     if let Some(file) = PidFile::read(&data)
         && is_postmaster_of(file.pid, &data)
@@ -230,16 +227,16 @@ fn lock_of(socket: &Path) -> PathBuf {
 /// What a server writes about itself into `postmaster.pid`: its process, the directory, the start, the port, the
 /// socket's directory, the address, the shared memory and the status, each on a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PidFile {
-    pub(super) pid: Pid,
-    pub(super) port: Option<u16>,
-    pub(super) listens_on_loopback: bool,
-    pub(super) ready: bool,
+pub(crate) struct PidFile {
+    pub(crate) pid: Pid,
+    pub(crate) port: Option<u16>,
+    pub(crate) listens_on_loopback: bool,
+    pub(crate) ready: bool,
 }
 
 impl PidFile {
     /// Reads the file in PostgreSQL's directory; `None` if it is missing or not complete enough to name a process.
-    pub(super) fn read(data: &Path) -> Option<Self> {
+    pub(crate) fn read(data: &Path) -> Option<Self> {
         Self::parse(&std::fs::read_to_string(data.join("postmaster.pid")).ok()?)
     }
 
@@ -262,7 +259,7 @@ impl PidFile {
 
 /// Whether the process is a PostgreSQL that serves `data`. A process number alone proves nothing: after a restart of
 /// the machine it may be anybody's.
-pub(super) fn is_postmaster_of(pid: Pid, data: &Path) -> bool {
+pub(crate) fn is_postmaster_of(pid: Pid, data: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_pid()));
     if process.parent().is_some_and(|proc| proc.join("self").exists()) {
         // The server's working directory is the one it serves. A zombie has none.

@@ -13,7 +13,7 @@ use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::session::Session;
+use store::session::Session;
 
 /// Runs in the container. The image's own entry point starts the server; then somebody has to be connected at least
 /// every half minute. Test processes keep a connection open for as long as they live.
@@ -38,7 +38,7 @@ const START: Duration = Duration::from_secs(180);
 ///
 /// # Errors
 /// Why there is none, in words.
-pub(super) async fn url(place: &Path) -> Result<String, String> {
+pub(crate) async fn url(place: &Path) -> Result<String, String> {
     find_engine()?;
     let path = place.join("container.lock");
     let turn = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -102,7 +102,7 @@ async fn stay_connected(url: &str) -> Result<(), String> {
             return;
         };
         runtime.block_on(async {
-            match Session::to(&url, "toolhub tests", &super::LIMITS).await {
+            match Session::connect(&url, "toolhub tests", &crate::LIMITS).await {
                 Ok(_session) => {
                     // Nobody may be listening any more; the connection is what counts.
                     let _ = answer.send(Ok(()));

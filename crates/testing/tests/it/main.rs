@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use store::embedded::running_url;
-use store::testing::TestDatabase;
+use embedded::running_url;
+use testing::TestDatabase;
 
 #[tokio::test]
 async fn a_test_sees_nothing_of_another() {

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use thiserror::Error;
 
-use crate::error::OLDEST_POSTGRES;
+use crate::MIN_POSTGRES_MAJOR;
 
 /// An error of the embedded server.
 #[derive(Debug, Error)]
@@ -129,13 +129,13 @@ pub enum EmbeddedError {
 fn wanted(major: Option<u32>) -> String {
     match major {
         Some(major) => major.to_string(),
-        None => format!("{OLDEST_POSTGRES} or newer"),
+        None => format!("{MIN_POSTGRES_MAJOR} or newer"),
     }
 }
 
 /// Data older than toolhub supports has to be moved, whatever is installed.
 fn or_install(data: u32) -> String {
-    if data < OLDEST_POSTGRES {
+    if data < MIN_POSTGRES_MAJOR {
         return String::new();
     }
     format!("Install PostgreSQL {data} or set TOOLHUB_PG_BIN to the directory of its programs. ")

@@ -4,8 +4,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, running_url};
 use rustix::process::geteuid;
-use store::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, running_url};
 
 use crate::{connect, initialised_place, learn_program, options, place, start, until};
 

@@ -14,8 +14,8 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::account::Account;
-use super::error::EmbeddedError;
+use crate::account::Account;
+use crate::error::EmbeddedError;
 
 /// The longest path of a Unix socket, in bytes: 107 on Linux, 103 on macOS and the BSDs.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -25,14 +25,14 @@ const SOCKET: &str = ".s.PGSQL.5432";
 
 /// Where an embedded server keeps its things.
 #[derive(Clone, Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     data_dir: PathBuf,
     root: PathBuf,
 }
 
 impl Home {
     /// In `data_dir`, which is created if it is missing; nothing else is touched yet.
-    pub(super) fn in_data_dir(data_dir: &Path) -> Result<Self, EmbeddedError> {
+    pub(crate) fn in_data_dir(data_dir: &Path) -> Result<Self, EmbeddedError> {
         if !data_dir.exists() {
             std::fs::create_dir_all(data_dir).map_err(|error| path_error(data_dir, "created", &error))?;
             let private = std::fs::Permissions::from_mode(0o700);
@@ -43,7 +43,7 @@ impl Home {
     }
 
     /// In a `data_dir` that is there.
-    pub(super) fn existing(data_dir: &Path) -> Result<Self, EmbeddedError> {
+    pub(crate) fn existing(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let data_dir = data_dir
             .canonicalize()
             .map_err(|error| path_error(data_dir, "read", &error))?;
@@ -51,41 +51,41 @@ impl Home {
         Ok(Self { data_dir, root })
     }
 
-    pub(super) fn data_dir(&self) -> &Path {
+    pub(crate) fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")
     }
 
-    pub(super) fn run(&self) -> PathBuf {
+    pub(crate) fn run(&self) -> PathBuf {
         self.root.join("run")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.root.join("postgres.log")
     }
 
-    pub(super) fn password(&self) -> PathBuf {
+    pub(crate) fn password(&self) -> PathBuf {
         self.root.join("password")
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.run().join(SOCKET)
     }
 
     /// Whether the socket's path is short enough for the system; else the server listens on loopback.
-    pub(super) fn has_room_for_socket(&self) -> bool {
+    pub(crate) fn has_room_for_socket(&self) -> bool {
         self.socket().as_os_str().len() <= LONGEST_SOCKET_PATH
     }
 
     /// Creates what is missing, for `account` and closed to others.
-    pub(super) async fn prepare(&self, account: &Account) -> Result<(), EmbeddedError> {
+    pub(crate) async fn prepare(&self, account: &Account) -> Result<(), EmbeddedError> {
         if let Account::Other { uid, gid, .. } = account {
             self.hand_over(*uid, *gid, account).await?;
         }
@@ -148,7 +148,7 @@ impl Home {
 
     /// Takes the directory for this process until the returned lock is dropped; the system releases it when the
     /// process dies, however it dies.
-    pub(super) fn lock(&self) -> Result<Lock, EmbeddedError> {
+    pub(crate) fn lock(&self) -> Result<Lock, EmbeddedError> {
         let path = self.lock_file();
         let mut file = OpenOptions::new()
             .read(true)
@@ -186,11 +186,11 @@ impl Home {
 
 /// The exclusive hold on a data directory.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
-pub(super) fn path_error(path: &Path, doing: &'static str, error: &std::io::Error) -> EmbeddedError {
+pub(crate) fn path_error(path: &Path, doing: &'static str, error: &std::io::Error) -> EmbeddedError {
     EmbeddedError::Path {
         path: path.to_owned(),
         doing,

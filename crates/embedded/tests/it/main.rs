@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer};
 use rustix::process::{Pid, test_kill_process};
-use store::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer};
 use store::{PoolOptions, Store};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;

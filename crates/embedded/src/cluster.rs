@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::account::Account;
-use super::binaries::Binaries;
-use super::error::EmbeddedError;
-use super::home::{Home, path_error};
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::error::EmbeddedError;
+use crate::home::{Home, path_error};
 
 /// The role and the database of an embedded server.
-pub(super) const ROLE: &str = "toolhub";
+pub(crate) const ROLE: &str = "toolhub";
 
 /// Where the server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listen {
+pub(crate) enum Listen {
     /// On the Unix socket in the private directory.
     Socket,
     /// On this port of the loopback interface.
@@ -20,7 +20,7 @@ pub(super) enum Listen {
 }
 
 /// The major version of the data, `None` before `initdb`.
-pub(super) fn major_version(home: &Home) -> Result<Option<u32>, EmbeddedError> {
+pub(crate) fn major_version(home: &Home) -> Result<Option<u32>, EmbeddedError> {
     let path = home.data().join("PG_VERSION");
     match std::fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().map(Some).map_err(|_| EmbeddedError::Path {
@@ -35,7 +35,7 @@ pub(super) fn major_version(home: &Home) -> Result<Option<u32>, EmbeddedError> {
 
 /// Makes the data directory. It appears under its name only when it is complete, so that an interrupted first start
 /// is simply begun again.
-pub(super) async fn create(home: &Home, binaries: &Binaries, account: &Account) -> Result<(), EmbeddedError> {
+pub(crate) async fn create(home: &Home, binaries: &Binaries, account: &Account) -> Result<(), EmbeddedError> {
     tracing::info!(directory = %home.data().display(), major = binaries.major, "creating the embedded database");
     account
         .write_private_file(&home.password(), &new_password()?)
@@ -70,7 +70,7 @@ pub(super) async fn create(home: &Home, binaries: &Binaries, account: &Account) 
 }
 
 /// Writes `postgresql.conf`, every line with its reason.
-pub(super) async fn configure(
+pub(crate) async fn configure(
     home: &Home,
     binaries: &Binaries,
     account: &Account,
@@ -143,7 +143,7 @@ async fn supports_lz4(home: &Home, binaries: &Binaries, account: &Account) -> bo
 }
 
 /// The password made when the directory was.
-pub(super) fn password(home: &Home) -> Result<String, EmbeddedError> {
+pub(crate) fn password(home: &Home) -> Result<String, EmbeddedError> {
     let path = home.password();
     let text = std::fs::read_to_string(&path).map_err(|error| path_error(&path, "read", &error))?;
     Ok(text.trim().to_owned())

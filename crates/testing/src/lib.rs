@@ -2,8 +2,10 @@
 //!
 //! Where the server comes from, in this order: `TOOLHUB_TEST_DATABASE_URL`; a container, where a Docker engine
 //! answers and has or can get the image; PostgreSQL's programs on this machine, as the embedded server finds them.
-//! None of them: the test fails and says what to install. All processes of a test run share the server, which goes
+//! If there is none, the test fails and says what to install. All processes of a test run share the server, which goes
 //! away by itself a few seconds after the last of them; its settings are those of production, `fsync` included.
+
+#![warn(missing_docs)]
 
 mod container;
 mod shared_server;
@@ -16,9 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
 use tokio_postgres::SimpleQueryMessage;
 
-use crate::migrate;
-use crate::pool::{PoolOptions, Store};
-use crate::session::{Session, SessionLimits};
+use store::session::{Session, SessionLimits};
+use store::{PoolOptions, Store, StoreError, migrate};
 
 /// Begins the name of every database made here.
 const PREFIX: &str = "toolhub_test_";
@@ -103,7 +104,7 @@ impl Drop for TestDatabase {
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                let session = Session::to(server, "toolhub tests", &LIMITS).await?;
+                let session = Session::connect(server, "toolhub tests", &LIMITS).await?;
                 let statement = format!("drop database if exists {name} with (force)");
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(session.batch_execute(&statement).await?)
             })
@@ -115,7 +116,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A session beside whoever is under test: it looks at the database from behind, or stands in the way.
+/// A session on a test's database for the test itself: reads what a store wrote, or holds a lock.
 pub struct Beside(Session);
 
 impl Beside {
@@ -134,7 +135,7 @@ impl Beside {
     pub async fn ask(&self, statements: &str) -> Vec<Vec<String>> {
         let messages = match self.0.simple_query(statements).await {
             Ok(messages) => messages,
-            Err(error) => panic!("{statements}: {}", crate::error::chain(&error)),
+            Err(error) => panic!("{statements}: {}", StoreError::from(error)),
         };
         messages
             .iter()
@@ -288,14 +289,14 @@ async fn sweep(server: &str) {
 }
 
 async fn admin(server: &str) -> Session {
-    Session::to(server, "toolhub tests", &LIMITS)
+    Session::connect(server, "toolhub tests", &LIMITS)
         .await
         .unwrap_or_else(|error| panic!("the test server: {error}"))
 }
 
 async fn run(session: &Session, statement: &str) {
     if let Err(error) = session.batch_execute(statement).await {
-        panic!("{statement}: {}", crate::error::chain(&error));
+        panic!("{statement}: {}", StoreError::from(error));
     }
 }
 

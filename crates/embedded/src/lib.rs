@@ -1,8 +1,11 @@
-//! toolhub's own PostgreSQL, for whoever has none: found or fetched, initialised, started, stopped.
+//! An embedded PostgreSQL server: found on the machine or downloaded, initialised, started and stopped.
 //!
+//! Knows nothing of toolhub's schema or statements: its result is an address that any client can connect to.
 //! One server per data directory, reached through a Unix socket in a private directory, or over loopback with a
 //! generated password where the path is too long for a socket. `fsync` stays on. A killed toolhub takes its server
 //! along, and the next start copes if it did not.
+
+#![warn(missing_docs)]
 
 mod account;
 mod binaries;
@@ -12,22 +15,25 @@ mod error;
 mod home;
 mod postmaster;
 
+use std::error::Error;
+use std::io::PipeReader;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use etcetera::BaseStrategy;
-use tokio_postgres::NoTls;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio_postgres::{Config, NoTls};
 
-use crate::database_url::DatabaseUrl;
-use crate::error::{OLDEST_POSTGRES, chain};
 use account::Account;
 use binaries::{Binaries, Found};
 use cluster::{Listen, ROLE};
 pub use error::EmbeddedError;
 use home::{Home, Lock};
-pub(crate) use postmaster::Lifeline;
-use postmaster::{PidFile, Postmaster};
+use postmaster::{Lifeline, PidFile, Postmaster};
+
+/// The oldest PostgreSQL major version that is started.
+pub const MIN_POSTGRES_MAJOR: u32 = 15;
 
 /// What [`EmbeddedServer::start`] needs to know.
 #[derive(Clone, Debug)]
@@ -73,13 +79,22 @@ impl EmbeddedServer {
     /// # Errors
     /// Any [`EmbeddedError`]; each says what to do.
     pub async fn start(options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
-        Self::start_with(options, &Lifeline::Ours).await
+        Self::start_with(options, Lifeline::OwnPipe).await
     }
 
-    pub(crate) async fn start_with(
+    /// Starts the server as [`EmbeddedServer::start`] does, but lets it run for as long as the write end of `pipe` is
+    /// open in any process, whatever happens to this one. Call [`EmbeddedServer::detach`] before this value is dropped.
+    ///
+    /// # Errors
+    /// As [`EmbeddedServer::start`].
+    pub async fn start_until_closed(
         options: EmbeddedOptions,
-        lifeline: &Lifeline,
+        pipe: PipeReader,
     ) -> Result<Self, EmbeddedError> {
+        Self::start_with(options, Lifeline::Given(pipe)).await
+    }
+
+    async fn start_with(options: EmbeddedOptions, lifeline: Lifeline) -> Result<Self, EmbeddedError> {
         let home = Home::in_data_dir(&options.data_dir)?;
         let account = Account::choose(home.data_dir(), home.root(), options.user.as_deref()).await?;
         home.prepare(&account).await?;
@@ -99,7 +114,7 @@ impl EmbeddedServer {
         };
         cluster::configure(&home, &binaries, &account, listen).await?;
         let postmaster =
-            start_when_memory_is_free(&home, &binaries, &account, lifeline, &options.settings).await?;
+            start_when_memory_is_free(&home, &binaries, &account, &lifeline, &options.settings).await?;
         let url = url(&home, listen)?;
         let server = Self {
             postmaster,
@@ -152,10 +167,9 @@ impl EmbeddedServer {
         self.postmaster.stop().await
     }
 
-    /// Hands the running server over to whoever holds its lifeline.
-    #[cfg(feature = "testing")]
-    pub(crate) fn leave(self) {
-        self.postmaster.leave();
+    /// Releases the running server without stopping it; see [`EmbeddedServer::start_until_closed`].
+    pub fn detach(self) {
+        self.postmaster.detach();
     }
 
     /// Makes the database on the first start, and refuses a server that would lose what it acknowledged.
@@ -163,10 +177,7 @@ impl EmbeddedServer {
         let failed = |error: tokio_postgres::Error| EmbeddedError::NotConnected {
             reason: chain(&error),
         };
-        let bad_url = |error: crate::StoreError| EmbeddedError::NotConnected {
-            reason: error.to_string(),
-        };
-        let mut config = self.url.parse::<DatabaseUrl>().map_err(bad_url)?.config();
+        let mut config: Config = self.url.parse().map_err(failed)?;
         config.dbname("postgres").connect_timeout(Duration::from_secs(10));
         let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
         let connection = tokio::spawn(connection);
@@ -174,7 +185,7 @@ impl EmbeddedServer {
             .query_one("/* embedded::complete */ show fsync", &[])
             .await
             .map_err(failed)?;
-        let fsync: String = row.try_get(0).map_err(failed)?;
+        let fsync: String = row.try_get("fsync").map_err(failed)?;
         if fsync != "on" {
             return Err(EmbeddedError::NotDurable {
                 path: self.home.data_dir().to_owned(),
@@ -240,9 +251,35 @@ pub fn running_url(data_dir: &Path) -> Result<Option<String>, EmbeddedError> {
 
 fn url(home: &Home, listen: Listen) -> Result<String, EmbeddedError> {
     Ok(match listen {
-        Listen::Socket => DatabaseUrl::on_socket(&home.run(), ROLE, ROLE),
-        Listen::Loopback(port) => DatabaseUrl::on_loopback(port, ROLE, &cluster::password(home)?, ROLE),
+        Listen::Socket => socket_url(&home.run()),
+        Listen::Loopback(port) => loopback_url(port, &cluster::password(home)?),
     })
+}
+
+/// The address of a server that listens on a Unix socket in `directory`.
+fn socket_url(directory: &Path) -> String {
+    let host = utf8_percent_encode(&directory.to_string_lossy(), NON_ALPHANUMERIC).to_string();
+    format!("postgresql://{ROLE}@{host}/{ROLE}")
+}
+
+/// The address of a server that listens on this machine's loopback interface.
+fn loopback_url(port: u16, password: &str) -> String {
+    let password = utf8_percent_encode(password, NON_ALPHANUMERIC);
+    format!("postgresql://{ROLE}:{password}@127.0.0.1:{port}/{ROLE}?sslmode=disable")
+}
+
+/// The error and its causes on one line: the driver's own text is often only "db error".
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 async fn binaries_for(
@@ -255,7 +292,7 @@ async fn binaries_for(
         Found::Unfit(binaries) => Some(binaries),
         Found::None => None,
     };
-    let supported = major.is_none_or(|major| major >= OLDEST_POSTGRES);
+    let supported = major.is_none_or(|major| major >= MIN_POSTGRES_MAJOR);
     let download = match download::cache_directory() {
         Some(cache) if named.is_none() && supported => download::download(&cache, major).await,
         _ => Err("there is nowhere to keep it".to_owned()),
@@ -306,4 +343,25 @@ fn free_port(home: &Home) -> Result<u16, EmbeddedError> {
             path: home.data_dir().to_owned(),
             reason: format!("there is no free port on 127.0.0.1: {error}"),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_directory_with_special_characters_survives_the_address() {
+        let directory = Path::new("/tmp/a b%/é?&=/run");
+        let config: Config = socket_url(directory).parse().unwrap();
+        assert_eq!(config.get_hosts(), [Host::Unix(directory.to_owned())]);
+    }
+
+    #[test]
+    fn a_password_with_special_characters_survives_the_address() {
+        let config: Config = loopback_url(5433, "a/b@c:d?e%").parse().unwrap();
+        assert_eq!(config.get_password(), Some(&b"a/b@c:d?e%"[..]));
+        assert_eq!(config.get_ports(), [5433]);
+    }
 }

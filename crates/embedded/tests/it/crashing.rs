@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use embedded::running_url;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use store::embedded::running_url;
 
 use crate::{connect, initialised_place, is_alive, learn_program, start, until};
 

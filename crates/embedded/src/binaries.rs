@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::error::EmbeddedError;
-use crate::error::OLDEST_POSTGRES;
+use crate::MIN_POSTGRES_MAJOR;
+use crate::error::EmbeddedError;
 
 /// A directory that holds `postgres` and `initdb`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Binaries {
-    pub(super) directory: PathBuf,
-    pub(super) major: u32,
+pub(crate) struct Binaries {
+    pub(crate) directory: PathBuf,
+    pub(crate) major: u32,
 }
 
 impl Binaries {
@@ -18,7 +18,7 @@ impl Binaries {
     ///
     /// # Errors
     /// What is missing there, in words.
-    pub(super) fn at(directory: &Path) -> Result<Self, String> {
+    pub(crate) fn at(directory: &Path) -> Result<Self, String> {
         let directory = match directory.parent() {
             Some(parent) if directory.is_file() => parent,
             _ => directory,
@@ -43,7 +43,7 @@ impl Binaries {
         Ok(Self { directory, major })
     }
 
-    pub(super) fn program(&self, name: &str) -> PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 }
@@ -59,7 +59,7 @@ fn major_version(answer: &str) -> Option<u32> {
 
 /// What a look around the machine found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// Binaries that can serve the data.
     Fit(Binaries),
     /// Only binaries of another major version than the data's; the newest of them.
@@ -73,7 +73,7 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// [`EmbeddedError::BadBinaries`] if the named directory is not usable.
-pub(super) fn find(named: Option<&Path>, major: Option<u32>) -> Result<Found, EmbeddedError> {
+pub(crate) fn find(named: Option<&Path>, major: Option<u32>) -> Result<Found, EmbeddedError> {
     let Some(path) = named else {
         return Ok(choose(
             usual_directories()
@@ -89,8 +89,8 @@ pub(super) fn find(named: Option<&Path>, major: Option<u32>) -> Result<Found, Em
     let found = Binaries::at(path).map_err(bad)?;
     match major {
         Some(major) if major != found.major => Ok(Found::Unfit(found)),
-        _ if found.major < OLDEST_POSTGRES => Err(bad(format!(
-            "it is PostgreSQL {}, toolhub needs {OLDEST_POSTGRES} or newer",
+        _ if found.major < MIN_POSTGRES_MAJOR => Err(bad(format!(
+            "it is PostgreSQL {}, toolhub needs {MIN_POSTGRES_MAJOR} or newer",
             found.major
         ))),
         _ => Ok(Found::Fit(found)),
@@ -99,7 +99,7 @@ pub(super) fn find(named: Option<&Path>, major: Option<u32>) -> Result<Found, Em
 
 fn choose(candidates: impl Iterator<Item = Binaries>, major: Option<u32>) -> Found {
     let supported: Vec<Binaries> = candidates
-        .filter(|found| found.major >= OLDEST_POSTGRES)
+        .filter(|found| found.major >= MIN_POSTGRES_MAJOR)
         .collect();
     // The first of equals wins: what the operator put into PATH.
     let newest = |fits: &dyn Fn(&Binaries) -> bool| {

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, Lifeline, running_url};
-use crate::session::Session;
+use embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, running_url};
+use store::session::Session;
 
 /// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's
 /// lifeline. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
@@ -54,7 +54,7 @@ rm -rf "$1"
 const IDLE: &str = "10";
 
 /// The address of the maintenance database of the server under `place`, started if there is none.
-pub(super) async fn url(place: &Path) -> Result<String, EmbeddedError> {
+pub(crate) async fn url(place: &Path) -> Result<String, EmbeddedError> {
     let _turn = turn(place).await?;
     let current = place.join("current");
     if let Ok(name) = std::fs::read_to_string(&current)
@@ -63,7 +63,7 @@ pub(super) async fn url(place: &Path) -> Result<String, EmbeddedError> {
         return Ok(url);
     }
     remove_dead(place);
-    let name = format!("{}-{}", super::seconds_since_1970(), std::process::id());
+    let name = format!("{}-{}", crate::seconds_since_1970(), std::process::id());
     let url = start(&place.join(&name)).await?;
     std::fs::write(&current, &name).map_err(|error| path_error(&current, &error))?;
     Ok(url)
@@ -74,8 +74,10 @@ async fn join(server: &Path) -> Option<String> {
     let user = server.join("users").join(std::process::id().to_string());
     File::create(&user).ok()?;
     let url = running_url(&data_dir(server)).ok()??;
-    Session::to(&url, "toolhub tests", &super::LIMITS).await.ok()?;
-    Some(super::with_database(&url, "postgres"))
+    Session::connect(&url, "toolhub tests", &crate::LIMITS)
+        .await
+        .ok()?;
+    Some(crate::with_database(&url, "postgres"))
 }
 
 async fn start(server: &Path) -> Result<String, EmbeddedError> {
@@ -102,9 +104,9 @@ async fn start(server: &Path) -> Result<String, EmbeddedError> {
         settings: vec![("max_connections".to_owned(), "500".to_owned())],
         ..EmbeddedOptions::from_env(data_dir(server))
     };
-    let running = EmbeddedServer::start_with(options, &Lifeline::Of(reader)).await?;
-    let url = super::with_database(&running.url(), "postgres");
-    running.leave();
+    let running = EmbeddedServer::start_until_closed(options, reader).await?;
+    let url = crate::with_database(&running.url(), "postgres");
+    running.detach();
     Ok(url)
 }
 

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use embedded::running_url;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use store::embedded::running_url;
 use store::{PoolOptions, Store, StoreError};
 
 use crate::{DEADLINE, connect, initialised_place, is_alive, place, start};

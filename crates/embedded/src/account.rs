@@ -10,14 +10,14 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::error::EmbeddedError;
+use crate::error::EmbeddedError;
 
 /// Accounts that are tried when none is named, the most fitting first.
 const USUAL: [&str; 3] = ["toolhub", "postgres", "nobody"];
 
 /// The account that runs PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Account {
+pub(crate) enum Account {
     /// The one toolhub itself runs as.
     Own,
     /// Another one; only root can do this.
@@ -27,7 +27,7 @@ pub(super) enum Account {
 impl Account {
     /// Chooses: ourselves unless root; then the owner of the data if it has one, the account named by the operator,
     /// and the usual ones.
-    pub(super) async fn choose(
+    pub(crate) async fn choose(
         data_dir: &Path,
         home: &Path,
         named: Option<&str>,
@@ -88,14 +88,14 @@ impl Account {
         })
     }
 
-    pub(super) fn uid(&self) -> u32 {
+    pub(crate) fn uid(&self) -> u32 {
         match self {
             Self::Own => rustix::process::geteuid().as_raw(),
             Self::Other { uid, .. } => *uid,
         }
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Own => format!("uid {}", self.uid()),
             Self::Other { name, .. } => name.clone(),
@@ -104,7 +104,7 @@ impl Account {
 
     /// A command run as this account in `directory`, in English, without the environment's `PG…` settings, and out
     /// of reach of the terminal's Ctrl-C, which is for toolhub to answer.
-    pub(super) fn command(&self, program: impl AsRef<Path>, directory: &Path) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<Path>, directory: &Path) -> Command {
         let mut command = Command::new(program.as_ref());
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("PG")) {
             command.env_remove(key);
@@ -138,7 +138,7 @@ impl Account {
     }
 
     /// Creates a directory that only this account (and root) may enter; an existing one is left as it is.
-    pub(super) async fn make_private_directory(&self, path: &Path) -> Result<(), EmbeddedError> {
+    pub(crate) async fn make_private_directory(&self, path: &Path) -> Result<(), EmbeddedError> {
         let made = self
             .shell(Path::new("/"), r#"[ -d "$1" ] || mkdir -m 700 "$1""#, &[path])
             .await;
@@ -146,7 +146,7 @@ impl Account {
     }
 
     /// Writes a file that only this account (and root) may read, replacing what was there in one step.
-    pub(super) async fn write_private_file(&self, path: &Path, content: &str) -> Result<(), EmbeddedError> {
+    pub(crate) async fn write_private_file(&self, path: &Path, content: &str) -> Result<(), EmbeddedError> {
         let script = r#"umask 077 && cat >"$1.new" && mv -f "$1.new" "$1""#;
         let written = async {
             let mut child = self
@@ -167,7 +167,7 @@ impl Account {
     }
 
     /// Creates an empty file if there is none, and removes nothing.
-    pub(super) async fn touch(&self, path: &Path) -> Result<(), EmbeddedError> {
+    pub(crate) async fn touch(&self, path: &Path) -> Result<(), EmbeddedError> {
         done(
             self.shell(Path::new("/"), r#"umask 077 && : >>"$1""#, &[path])
                 .await,
@@ -177,7 +177,7 @@ impl Account {
     }
 
     /// Refuses a path this account cannot get to, naming the outermost directory that stops it.
-    pub(super) async fn check_can_enter(&self, path: &Path) -> Result<(), EmbeddedError> {
+    pub(crate) async fn check_can_enter(&self, path: &Path) -> Result<(), EmbeddedError> {
         let mut steps: Vec<&Path> = path.ancestors().collect();
         steps.reverse();
         let script = r#"for step; do [ -x "$step" ] || { printf %s "$step"; exit 1; }; done"#;
