@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use model::{Event, Receipt, Rejection, inventory::InventoryReceipt, limits};
 use serde::Serialize;
-use sources::{TokenTotals, Totals};
+use sources::{TokenTotals, Totals, UnpricedModel};
 
 /// Something that was skipped, or that could not be made sense of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +89,8 @@ pub struct Report {
     pub cost_usd: f64,
     /// Tokens of all API responses in the logs, each counted once.
     pub tokens: TokenTotals,
+    /// Models without a price, by name: a price that is set later fills their costs in with the next upload.
+    pub unpriced: Vec<UnpricedModel>,
     /// Results whose call is in none of the logs.
     pub orphan_results: u64,
     /// Records that no event comes from, by type.
@@ -128,6 +130,7 @@ impl Report {
         self.agents = totals.agents;
         self.cost_usd = totals.cost_usd;
         self.tokens = totals.tokens;
+        self.unpriced = totals.unpriced;
         self.orphan_results = totals.orphan_results;
         self.ignored = totals.ignored;
         for (code, count) in totals.problems {

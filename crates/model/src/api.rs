@@ -16,6 +16,7 @@ mod dead_weight;
 mod events;
 mod leaderboards;
 mod me;
+mod prices;
 mod refresh;
 mod scores;
 mod uploads;
@@ -24,6 +25,10 @@ pub use dead_weight::{DeadWeight, DeadWeightRow};
 pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;
+pub use prices::{
+    Hours, InvalidPrice, MAX_OVERRIDES, MAX_PRICE_ALIASES, MAX_PRICE_NAME_CHARS, MAX_PRICE_SOURCE_CHARS,
+    MAX_PRICE_USD, Price, PriceSource, Prices, PricesChange, Tier, UnpricedModel,
+};
 pub use refresh::{RefreshState, ViewRefresh};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Agent, Options,
     claude::record::{Message, OwnFigures, Record, ToolResult, ToolUse},
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Usage},
+    facts::{Answer, Call, Context, FileFacts, Load, Millis, Searches, Usage},
     json::{Cursor, Malformed, Str},
     redact,
     strings::Sym,
@@ -164,12 +164,10 @@ impl Reader {
         };
         if let (Some(group), Some(tokens), false) = (group, message.usage, synthetic) {
             facts.push_usage(Usage {
-                group,
                 model,
                 at,
                 tokens,
-                sums_session: false,
-                stated_cost: None,
+                ..Usage::of(group)
             });
         }
         for block in &message.uses {
@@ -211,6 +209,10 @@ impl Reader {
                 duration_ms: whole_ms(own.duration_ms),
                 goes_on: own.goes_on,
             });
+            if own.searches > 0 {
+                let count = u32::try_from(own.searches).unwrap_or(u32::MAX);
+                facts.searches.push(Searches { id, count });
+            }
         }
     }
 

@@ -140,12 +140,10 @@ impl Reader {
             call.group = Some(group);
         }
         facts.push_usage(Usage {
-            group,
             model: self.model,
             at: time::parse(record.timestamp),
             tokens: record.payload.tokens,
-            sums_session: false,
-            stated_cost: None,
+            ..Usage::of(group)
         });
     }
 }

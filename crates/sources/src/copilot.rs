@@ -184,12 +184,11 @@ impl Reader {
             let group = self.group(model, facts);
             let model = Some(model);
             facts.push_usage(Usage {
-                group,
                 model,
                 at,
                 tokens,
                 sums_session: true,
-                stated_cost: None,
+                ..Usage::of(group)
             });
         }
     }

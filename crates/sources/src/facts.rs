@@ -10,6 +10,7 @@ use model::{MicroUsd, Verdict, limits, text, wire::event::check_uuid};
 use crate::{
     Agent,
     json::Str,
+    prices::Tier,
     problem::{Problem, ProblemCode},
     strings::{Renaming, Strings, Sym},
     tool_name::ToolName,
@@ -100,10 +101,24 @@ pub(crate) struct Usage {
     pub(crate) model: Option<Sym>,
     pub(crate) at: Option<Millis>,
     pub(crate) tokens: Tokens,
+    /// The speed or class of service that was paid for.
+    pub(crate) tier: Tier,
+    /// Web searches that the response itself counts. Those that only a call's result counts are [`Searches`].
+    pub(crate) web_searches: u32,
+    /// The response on whose behalf this one was made (an advisor's): the calls of that one share its cost.
+    pub(crate) within: Option<Sym>,
     /// The sum of a whole session, not one request: how long a prompt was is not known.
     pub(crate) sums_session: bool,
-    /// What the log itself says that it cost, for models that we have no price of.
+    /// What the log itself says that it cost. It stands before the price table, but not before a price that was
+    /// given for this model by a file or by the org. Zero is no statement: agents write it where they do not know.
     pub(crate) stated_cost: Option<MicroUsd>,
+}
+
+/// Web searches of one call, as its result counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Searches {
+    pub(crate) id: Sym,
+    pub(crate) count: u32,
 }
 
 /// One tool that one record brought into a session's context.
@@ -136,6 +151,7 @@ pub struct FileFacts {
     pub(crate) answers: Vec<Answer>,
     pub(crate) notes: Vec<Note>,
     pub(crate) usage: Vec<Usage>,
+    pub(crate) searches: Vec<Searches>,
     pub(crate) loads: Vec<Load>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
@@ -157,6 +173,7 @@ impl FileFacts {
             answers: Vec::new(),
             notes: Vec::new(),
             usage: Vec::new(),
+            searches: Vec::new(),
             loads: Vec::new(),
             problems: Vec::new(),
             problem_counts: BTreeMap::new(),
@@ -294,6 +311,10 @@ impl FileFacts {
         for usage in &mut self.usage {
             names.rename(&mut usage.group);
             names.rename_option(&mut usage.model);
+            names.rename_option(&mut usage.within);
+        }
+        for searches in &mut self.searches {
+            names.rename(&mut searches.id);
         }
         for ((kind, part), _) in &mut self.ignored {
             names.rename_option(kind);
@@ -312,6 +333,7 @@ impl FileFacts {
         self.answers.shrink_to_fit();
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();
+        self.searches.shrink_to_fit();
         self.loads.shrink_to_fit();
         self.strings.shrink();
     }
@@ -341,17 +363,34 @@ impl Tokens {
 }
 
 impl Usage {
+    /// Nothing yet: for `Usage { tokens, ..Usage::of(group) }`.
+    pub(crate) fn of(group: Sym) -> Usage {
+        Usage {
+            group,
+            model: None,
+            at: None,
+            tokens: Tokens::default(),
+            tier: Tier::Standard,
+            web_searches: 0,
+            within: None,
+            sums_session: false,
+            stated_cost: None,
+        }
+    }
+
     /// Folds another record of the same response into this one: the greater output stands, because early records
     /// hold only part of it.
     pub(crate) fn absorb(&mut self, other: &Usage) {
         let key = |usage: &Usage| (usage.tokens.output, usage.tokens.prompt(), usage.tokens);
         if key(other) > key(self) {
-            *self = Usage {
-                at: self.at,
-                ..*other
-            };
+            self.tokens = other.tokens;
+            self.model = other.model.or(self.model);
         }
         self.at = earlier(self.at, other.at);
+        self.tier = self.tier.max(other.tier);
+        self.web_searches = self.web_searches.max(other.web_searches);
+        self.within = self.within.or(other.within);
+        self.stated_cost = self.stated_cost.max(other.stated_cost);
     }
 }
 

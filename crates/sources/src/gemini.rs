@@ -49,12 +49,10 @@ pub(crate) fn document(
         let at = time::parse(message.timestamp);
         if let (Some(group), Some(tokens)) = (group, message.tokens) {
             facts.push_usage(Usage {
-                group,
                 model,
                 at,
                 tokens,
-                sums_session: false,
-                stated_cost: None,
+                ..Usage::of(group)
             });
         }
         for call in &message.calls {

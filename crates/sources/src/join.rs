@@ -14,7 +14,7 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
 use crate::{
     Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Usage},
+    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Searches, Usage},
     problem::{Problem, ProblemCode},
     project,
     strings::{Strings, Sym},
@@ -90,7 +90,7 @@ pub fn join(
     let calls = pool.distinct_calls();
     let costs = pool.costs(prices);
     let mut calls = pool.answered(calls);
-    cost::split(&mut calls, &costs, &pool.strings);
+    pool.share(&mut calls, costs, prices);
 
     let mut projects = Projects {
         known: HashMap::new(),
@@ -128,6 +128,7 @@ struct Pool {
     answers: Vec<Answer>,
     notes: Vec<Note>,
     usage: Vec<Usage>,
+    searches: Vec<Searches>,
     loads: Vec<Load>,
     problems: Vec<Problem>,
     totals: Totals,
@@ -141,6 +142,7 @@ impl Pool {
         self.answers.append(&mut file.answers);
         self.notes.append(&mut file.notes);
         self.usage.append(&mut file.usage);
+        self.searches.append(&mut file.searches);
         self.loads.append(&mut file.loads);
         self.problems.append(&mut file.problems);
         let totals = &mut self.totals;

@@ -214,12 +214,11 @@ impl<'a> Info<'a> {
             .and_then(MicroUsd::from_usd);
         let model = facts.name(self.model);
         facts.push_usage(Usage {
-            group,
             model,
             at: self.created,
             tokens,
-            sums_session: false,
             stated_cost,
+            ..Usage::of(group)
         });
     }
 }

@@ -1,60 +1,52 @@
-//! What tokens cost: dated data, looked up by model and day.
+//! What tokens cost: dated data, looked up by model, time, tier and length of the prompt.
+//!
+//! The prices of the program (`prices/builtin.json`) are generated from the data set genai-prices; see
+//! `crates/sources/prices/README.md`. An org and a user can put prices of their own before them.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+mod name;
 
-use chrono::{DateTime, NaiveDate};
-use model::MicroUsd;
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod tests;
 
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use chrono::{DateTime, NaiveDate, Timelike};
+pub use model::api::{Price, PriceSource, Tier};
+use model::{MicroUsd, api::MAX_OVERRIDES};
+use serde::Deserialize;
+
+use self::name::Pattern;
 use crate::facts::{Millis, Tokens};
 
-/// Prices of one model from one day on, in USD per million tokens. List prices of the vendor's own API at standard
-/// speed: batch, priority and regional rates are not told apart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// The model: the beginning of its name, before a date, `-latest`, `-preview` or a tag (`@…`, `:…`, `[…`).
-    pub model: String,
-    /// The first day on which it holds.
-    pub from: NaiveDate,
-    /// It holds only for prompts of more than this many tokens.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub over: u64,
-    /// Input tokens that were neither read from nor written to a cache.
-    pub input: f64,
-    /// Output tokens, reasoning included.
-    pub output: f64,
-    /// Input tokens read from a cache.
-    pub cache_read: f64,
-    /// Input tokens written to a cache that lasts 5 minutes.
-    pub cache_write_5m: f64,
-    /// Input tokens written to a cache that lasts 1 hour.
-    pub cache_write_1h: f64,
-    /// The page that states it.
-    pub source: String,
-}
-
-/// The prices of all known models.
+/// The prices of all known models, in layers: where an earlier one knows a model and has a price for the day, the later
+/// ones are not asked.
 #[derive(Clone, Debug)]
 pub struct Prices {
-    /// By model, newest first.
-    by_model: BTreeMap<String, Vec<Price>>,
+    layers: Vec<Arc<Table>>,
+}
+
+/// The prices of one origin.
+#[derive(Debug, Default)]
+struct Table {
+    /// By model: newest first, and of one day the most special first.
+    models: Vec<Vec<Price>>,
+    names: HashMap<String, usize>,
+    patterns: Vec<(Pattern, usize)>,
 }
 
 /// Why a price file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPrices {
-    /// Not TOML, or not the keys of a [`Price`].
+    /// Not TOML, or not the keys and values of a [`Price`].
     #[error("the price file cannot be read: {0}; it holds [[price]] tables as `toolhub prices` lists them")]
     Toml(#[from] toml::de::Error),
-    /// A negative or infinite price.
-    #[error("the price of {model} from {from} is not a number of USD from 0 to 1,000,000")]
-    Amount {
-        /// The model.
-        model: String,
-        /// The day.
-        from: NaiveDate,
-    },
+    /// Too many prices.
+    #[error("the price file holds {0} prices; {MAX_OVERRIDES} are the most")]
+    TooMany(usize),
 }
 
 #[derive(Deserialize)]
@@ -64,120 +56,241 @@ struct PriceFile {
     price: Vec<Price>,
 }
 
+/// The file that comes with the program.
+#[derive(Deserialize)]
+struct Builtin {
+    #[serde(flatten)]
+    source: PriceSource,
+    prices: Vec<Price>,
+}
+
+fn builtin() -> &'static (PriceSource, Arc<Table>) {
+    static BUILTIN: OnceLock<(PriceSource, Arc<Table>)> = OnceLock::new();
+    BUILTIN.get_or_init(|| {
+        let mut file: Builtin =
+            serde_json::from_str(include_str!("prices/builtin.json")).expect("a test reads the file");
+        // The source stands at the first price of a model.
+        for at in 1..file.prices.len() {
+            let (before, price) = (&file.prices[at - 1], &file.prices[at]);
+            if price.source.is_empty() && price.model == before.model {
+                file.prices[at].source = before.source.clone();
+            }
+        }
+        (file.source, Arc::new(Table::new(file.prices)))
+    })
+}
+
 impl Prices {
     /// The prices that come with the program.
     pub fn builtin() -> Prices {
-        let none = Prices {
-            by_model: BTreeMap::new(),
-        };
-        none.with_overrides(include_str!("prices.toml"))
-            .expect("a test reads the file")
+        Prices {
+            layers: vec![Arc::clone(&builtin().1)],
+        }
     }
 
-    /// These prices with those of a file of the same form. A model that the file names has the file's prices only.
+    /// Where the prices that come with the program are from.
+    pub fn builtin_source() -> PriceSource {
+        builtin().0.clone()
+    }
+
+    /// These prices instead of those of the program.
+    pub fn of(prices: Vec<Price>) -> Prices {
+        Prices {
+            layers: vec![Arc::new(Table::new(prices))],
+        }
+    }
+
+    /// These prices with others before them: a model that they name has them, from the first of their days on.
+    #[must_use]
+    pub fn with(&self, overrides: Vec<Price>) -> Prices {
+        let mut layers = vec![Arc::new(Table::new(overrides))];
+        layers.extend(self.layers.iter().map(Arc::clone));
+        Prices { layers }
+    }
+
+    /// These prices with those of a TOML file before them.
+    ///
+    /// # Errors
+    /// When the file holds something else, or a price that is none.
     pub fn with_overrides(&self, toml: &str) -> Result<Prices, InvalidPrices> {
-        let file: PriceFile = toml::from_str(toml)?;
-        let mut named: BTreeMap<String, Vec<Price>> = BTreeMap::new();
-        for price in file.price {
-            let amounts = [
-                price.input,
-                price.output,
-                price.cache_read,
-                price.cache_write_5m,
-                price.cache_write_1h,
-            ];
-            if amounts.iter().any(|amount| !(0.0..=1e6).contains(amount)) {
-                return Err(InvalidPrices::Amount {
-                    model: price.model,
-                    from: price.from,
-                });
-            }
-            named.entry(price.model.clone()).or_default().push(price);
-        }
-        for prices in named.values_mut() {
-            prices.sort_by_key(|price| Reverse((price.from, price.over)));
-        }
-        let mut by_model = self.by_model.clone();
-        by_model.extend(named);
-        Ok(Prices { by_model })
+        Ok(self.with(read_file(toml)?))
     }
 
-    /// Every price, by model, newest first.
+    /// Every price: those that stand before others first.
     pub fn list(&self) -> impl Iterator<Item = &Price> {
-        self.by_model.values().flatten()
+        self.layers.iter().flat_map(|table| table.models.iter().flatten())
     }
 
-    /// The prices of a model: those under the longest name that the model's begins with.
-    pub(crate) fn of(&self, model: &str) -> Option<ModelPrices<'_>> {
-        let model = plain(model);
-        (1..=model.len())
-            .rev()
-            .filter(|&end| model.is_char_boundary(end) && is_decoration(&model[end..]))
-            .find_map(|end| self.by_model.get(&model[..end]))
-            .map(|prices| ModelPrices(prices))
+    /// True when a model of this name has a price.
+    pub fn knows(&self, model: &str) -> bool {
+        self.find(model).is_some()
+    }
+
+    /// The prices of a model.
+    pub(crate) fn find(&self, model: &str) -> Option<ModelPrices<'_>> {
+        let names = name::candidates(model);
+        let last = self.layers.len() - 1;
+        let layers: Vec<(&[Price], bool)> = self
+            .layers
+            .iter()
+            .enumerate()
+            .filter_map(|(at, table)| Some((table.find(&names)?, at < last)))
+            .collect();
+        (!layers.is_empty()).then_some(ModelPrices(layers))
     }
 }
 
-/// The prices of one model, newest first.
+/// The prices of a TOML file.
+///
+/// # Errors
+/// When the file holds something else, or a price that is none.
+pub fn read_file(toml: &str) -> Result<Vec<Price>, InvalidPrices> {
+    let PriceFile { price } = toml::from_str(toml)?;
+    if price.len() > MAX_OVERRIDES {
+        return Err(InvalidPrices::TooMany(price.len()));
+    }
+    Ok(price)
+}
+
+impl Table {
+    fn new(prices: Vec<Price>) -> Table {
+        let mut table = Table::default();
+        let mut by_model: HashMap<String, usize> = HashMap::new();
+        for price in prices {
+            let next = table.models.len();
+            let at = *by_model.entry(price.model.to_lowercase()).or_insert(next);
+            if at == next {
+                table.models.push(Vec::new());
+            }
+            for name in std::iter::once(&price.model).chain(&price.aliases) {
+                let name = name.to_lowercase();
+                match Pattern::parse(&name) {
+                    Some(pattern) => table.patterns.push((pattern, at)),
+                    None => {
+                        table.names.entry(name).or_insert(at);
+                    }
+                }
+            }
+            table.models[at].push(price);
+        }
+        for prices in &mut table.models {
+            prices.sort_by_key(|price| Reverse((price.from, price.hours.is_some(), price.over)));
+        }
+        // The longest says most; of equal ones the first stands.
+        table.patterns.sort_by_key(|(pattern, _)| Reverse(pattern.len()));
+        table
+    }
+
+    fn find(&self, names: &[String]) -> Option<&[Price]> {
+        let exact = |name: &str| self.names.get(name).copied();
+        let like = |name: &str| {
+            let (_, at) = self.patterns.iter().find(|(pattern, _)| pattern.matches(name))?;
+            Some(*at)
+        };
+        let at = names.iter().find_map(|name| {
+            exact(name)
+                .or_else(|| like(name))
+                .or_else(|| name::without_decoration(name).find_map(exact))
+        })?;
+        Some(&self.models[at])
+    }
+}
+
+/// The prices of one model: those of each layer that knows it, and whether it stands before another.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelPrices<'a>(Vec<(&'a [Price], bool)>);
+
+/// What a request is priced by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) at: Option<Millis>,
+    /// Tokens of the prompt: a long one can have a price of its own.
+    pub(crate) prompt: u64,
+    pub(crate) tier: Tier,
+}
+
+/// The price of a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ModelPrices<'a>(&'a [Price]);
+pub(crate) struct Applied<'a> {
+    pub(crate) price: &'a Price,
+    /// USD for 1,000 web searches.
+    pub(crate) web_search: f64,
+    /// It was given by a file or by the org.
+    pub(crate) given: bool,
+}
 
 impl<'a> ModelPrices<'a> {
-    /// The price for a request at a time, with a prompt of so many tokens. A usage before the first day has the first
-    /// price: nobody uses a model before it is there, so the day is at fault.
-    pub(crate) fn at(self, at: Option<Millis>, prompt: u64) -> Option<&'a Price> {
-        let day = at
-            .and_then(DateTime::from_timestamp_millis)
-            .map(|time| time.date_naive());
-        let holds = |price: &&Price| price.over == 0 || prompt > price.over;
-        let first = || self.0.iter().rev().find(holds);
-        self.0
+    /// The price of a request. Usage before the first day has the first price: nobody uses a model before it is
+    /// there, so the day is at fault.
+    pub(crate) fn at(&self, request: Request) -> Option<Applied<'a>> {
+        let on_its_day = self
+            .0
             .iter()
-            .filter(holds)
-            .find(|price| day.is_none_or(|day| price.from <= day))
-            .or_else(first)
+            .find_map(|&(prices, given)| Some((newest(prices, request)?, given)));
+        let first = || {
+            self.0
+                .iter()
+                .rev()
+                .find_map(|&(prices, given)| Some((oldest(prices, request)?, given)))
+        };
+        let (price, given) = on_its_day.or_else(first)?;
+        let listed = || self.0.last().and_then(|(prices, _)| newest(prices, request));
+        let web_search = price.web_search.or_else(|| listed()?.web_search).unwrap_or(0.0);
+        Some(Applied {
+            price,
+            web_search,
+            given,
+        })
     }
 }
 
-/// True for what may follow a model's name without making it another model: a date, `-latest`, `-preview`, a version
-/// of the hosting (`-v1:0`), a tag. A further number or word makes another model, whose price nobody knows.
-fn is_decoration(rest: &str) -> bool {
-    let Some(first) = rest.chars().next() else {
-        return true;
+/// The newest price that holds: of the tier, else of the standard.
+fn newest(prices: &[Price], request: Request) -> Option<&Price> {
+    let time = request.at.and_then(DateTime::from_timestamp_millis);
+    let day = time.map(|time| time.date_naive());
+    let minute = time.and_then(|time| u16::try_from(time.hour() * 60 + time.minute()).ok());
+    let begun = |from: Option<NaiveDate>| from.is_none_or(|from| day.is_none_or(|day| from <= day));
+    let holds = |price: &&Price| {
+        begun(price.from)
+            && fits(price, request.prompt)
+            && price
+                .hours
+                .is_none_or(|hours| minute.is_some_and(|minute| hours.contain(minute)))
     };
-    let after = &rest[first.len_utf8()..];
-    match first {
-        '@' | ':' | '[' => true,
-        '-' => {
-            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-            digits >= 4
-                || ["latest", "preview", "v1", "v2"]
-                    .iter()
-                    .any(|word| after.starts_with(word))
-        }
-        _ => false,
-    }
+    let of = |tier: Tier| prices.iter().filter(move |price| price.tier == tier).find(holds);
+    of(request.tier).or_else(|| of(Tier::Standard))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(over: &u64) -> bool {
-    *over == 0
+fn oldest(prices: &[Price], request: Request) -> Option<&Price> {
+    prices
+        .iter()
+        .rev()
+        .filter(|price| price.tier == Tier::Standard && price.hours.is_none() && fits(price, request.prompt))
+        // Of the first day, that for the longest prompts.
+        .reduce(|first, price| if price.from == first.from { price } else { first })
 }
 
-impl Price {
-    /// What these tokens cost, rounded to the nearest micro-USD.
-    pub(crate) fn cost(&self, tokens: &Tokens) -> MicroUsd {
+fn fits(price: &Price, prompt: u64) -> bool {
+    price.over == 0 || prompt > price.over
+}
+
+impl Applied<'_> {
+    /// What these tokens and web searches cost, rounded to the nearest micro-USD.
+    pub(crate) fn cost(&self, tokens: &Tokens, web_searches: u32) -> MicroUsd {
+        let price = self.price;
         let parts = [
-            (tokens.input, self.input),
-            (tokens.output, self.output),
-            (tokens.cache_read, self.cache_read),
-            (tokens.cache_write_5m, self.cache_write_5m),
-            (tokens.cache_write_1h, self.cache_write_1h),
+            (tokens.input, price.input),
+            (tokens.output, price.output),
+            (tokens.cache_read, price.cache_read),
+            (tokens.cache_write_5m, price.cache_write_5m),
+            (tokens.cache_write_1h, price.cache_write_1h),
+            // 1,000 of them, and not a million.
+            (u64::from(web_searches) * 1_000, self.web_search),
         ];
         // A price in micro-USD per million tokens is a whole number, so the sum is exact before it is rounded once.
         let pico: u128 = parts
             .into_iter()
-            .map(|(tokens, price)| u128::from(tokens) * micro(price))
+            .map(|(count, price)| u128::from(count) * micro(price))
             .sum();
         let micro = (pico + 500_000) / 1_000_000;
         MicroUsd(
@@ -192,126 +305,8 @@ fn micro(usd: f64) -> u128 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "checked when the file was read"
+        reason = "checked when the price was read"
     )]
     let micro = (usd * 1e6).round() as u128;
     micro
-}
-
-/// A model's name as its vendor writes it: without the provider before it (`us.anthropic.…`, `openai/…`), and with
-/// the version of a Claude model in dashes (`claude-sonnet-4.6`).
-fn plain(model: &str) -> String {
-    let model = model.rsplit('/').next().unwrap_or(model);
-    let model = model.find("claude-").map_or(model, |at| &model[at..]);
-    if model.starts_with("claude-") {
-        model.replace('.', "-")
-    } else {
-        model.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn price_of(model: &str) -> Option<f64> {
-        Prices::builtin().of(model)?.at(None, 0).map(|price| price.input)
-    }
-
-    #[test]
-    fn every_builtin_price_names_its_page_and_is_positive() {
-        let prices = Prices::builtin();
-        assert!(prices.list().count() > 20);
-        for price in prices.list() {
-            assert!(price.source.starts_with("https://"), "{price:?}");
-            assert!(price.input > 0.0 && price.output > price.input, "{price:?}");
-            assert!(
-                price.cache_read < price.input && price.cache_write_5m >= price.input,
-                "{price:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_longest_name_wins_and_a_version_is_not_a_beginning() {
-        assert_eq!(price_of("claude-opus-4-5-20251101"), Some(5.0));
-        assert_eq!(price_of("claude-opus-4-1-20250805"), Some(15.0));
-        assert_eq!(price_of("claude-opus-4-20250514"), Some(15.0));
-        assert_eq!(price_of("claude-sonnet-4.6"), Some(3.0));
-        assert_eq!(
-            price_of("us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-            Some(3.0)
-        );
-        assert_eq!(price_of("anthropic/claude-haiku-4.5"), Some(1.0));
-        assert_eq!(price_of("claude-haiku-4-5@20251001"), Some(1.0));
-        assert_eq!(price_of("claude-opus-4-99"), None);
-        assert_eq!(price_of("gpt-5.99"), None);
-        assert_eq!(price_of("gpt-5.3-codex-spark"), None);
-        assert_eq!(price_of(""), None);
-    }
-
-    #[test]
-    fn a_price_holds_from_its_day_on() {
-        let price = |from: &str, input: &str| {
-            format!(
-                "[[price]]\nmodel = \"m\"\nfrom = \"{from}\"\ninput = {input}\noutput = 9.0\ncache_read = 0.1\ncache_write_5m = 2.0\ncache_write_1h = 3.0\nsource = \"https://example.com\"\n"
-            )
-        };
-        let file = price("2026-01-01", "1.0") + &price("2026-03-01", "2.0");
-        let prices = Prices::builtin().with_overrides(&file).unwrap();
-        let on = |day: &str| {
-            let at = DateTime::parse_from_rfc3339(&format!("{day}T12:00:00Z"))
-                .unwrap()
-                .timestamp_millis();
-            prices.of("m-latest").unwrap().at(Some(at), 0).unwrap().input
-        };
-        assert_eq!(
-            (on("2026-02-28"), on("2026-03-01"), on("2025-01-01")),
-            (1.0, 2.0, 1.0)
-        );
-        assert_eq!(price_of("m"), None);
-    }
-
-    #[test]
-    fn long_prompts_have_their_own_price() {
-        let prices = Prices::builtin();
-        let of = |prompt| {
-            prices
-                .of("claude-sonnet-4-5-20250929")
-                .unwrap()
-                .at(None, prompt)
-                .unwrap()
-                .output
-        };
-        assert_eq!((of(200_000), of(200_001)), (15.0, 22.5));
-    }
-
-    #[test]
-    fn a_price_file_with_a_mistake_is_refused() {
-        let prices = Prices::builtin();
-        assert!(matches!(
-            prices.with_overrides("[[price]]\nmodel = 1"),
-            Err(InvalidPrices::Toml(_))
-        ));
-        let negative = "[[price]]\nmodel = \"m\"\nfrom = \"2026-01-01\"\ninput = -1.0\noutput = 9.0\ncache_read = 0.1\ncache_write_5m = 2.0\ncache_write_1h = 3.0\nsource = \"x\"\n";
-        assert!(matches!(
-            prices.with_overrides(negative),
-            Err(InvalidPrices::Amount { .. })
-        ));
-    }
-
-    #[test]
-    fn reads_and_writes_of_the_cache_have_their_own_prices() {
-        let tokens = Tokens {
-            input: 3,
-            output: 393,
-            cache_read: 24_983,
-            cache_write_5m: 1_000,
-            cache_write_1h: 19_233,
-        };
-        let prices = Prices::builtin();
-        let price = prices.of("claude-opus-4-6").unwrap().at(None, 0).unwrap();
-        // 3*5 + 393*25 + 24983*0.5 + 1000*6.25 + 19233*10 = 220,911.5
-        assert_eq!(price.cost(&tokens), MicroUsd(220_912));
-    }
 }

@@ -34,6 +34,9 @@ pub struct Totals {
     /// What all API responses cost, in USD. Greater than the sum over the events, because many responses call no
     /// tool. Responses of models without a price are not part of it.
     pub cost_usd: f64,
+    /// Models without a price, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpriced: Vec<UnpricedModel>,
     /// Results whose call is in no file.
     pub orphan_results: u64,
     /// Records in which sessions list what they had loaded.
@@ -42,6 +45,17 @@ pub struct Totals {
     pub ignored: BTreeMap<String, u64>,
     /// Problems by code.
     pub problems: BTreeMap<ProblemCode, u64>,
+}
+
+/// A model without a price: what it was used for has no cost until one is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnpricedModel {
+    /// The name that the agents use.
+    pub model: String,
+    /// Its calls that have no cost.
+    pub calls: u64,
+    /// Its responses that have no cost, those without calls among them.
+    pub responses: u64,
 }
 
 /// Tokens, each API response counted once however many records repeat it.

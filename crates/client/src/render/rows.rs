@@ -87,18 +87,22 @@ pub fn me(answer: &Me, now: DateTime<Utc>) -> Listing {
 }
 
 /// What models cost.
-pub fn prices(prices: &sources::Prices) -> Listing {
+pub fn prices<'a>(prices: impl Iterator<Item = &'a sources::Price>) -> Listing {
     let columns = vec![
         name("model", "model"),
         name("from", "from"),
+        name("tier", "tier"),
+        figure("over", "over"),
         figure("input", "input"),
         figure("output", "output"),
         figure("cache_read", "cache read"),
         figure("cache_write_5m", "write 5 min"),
         figure("cache_write_1h", "write 1 h"),
+        detail("hours"),
+        detail("web_search"),
         detail("source"),
     ];
-    let rows = prices.list().map(|price| {
+    let rows = prices.map(|price| {
         let amounts = [
             price.input,
             price.output,
@@ -106,14 +110,26 @@ pub fn prices(prices: &sources::Prices) -> Listing {
             price.cache_write_5m,
             price.cache_write_1h,
         ];
-        let mut row = vec![Cell::text(&price.model), Cell::text(&price.from.to_string())];
+        let optional = |text: Option<String>| Cell::text(&text.unwrap_or_default());
+        let over = (price.over > 0).then(|| price.over.to_string());
+        let tier = (price.tier != sources::Tier::Standard).then(|| price.tier.as_str().to_owned());
+        let mut row = vec![
+            Cell::text(&price.model),
+            optional(price.from.map(|day| day.to_string())),
+            optional(tier),
+            optional(over),
+        ];
         row.extend(amounts.map(|amount| Cell::usd(Some(amount))));
-        row.push(Cell::text(&price.source));
+        row.extend([
+            optional(price.hours.map(|hours| hours.to_string())),
+            Cell::usd(price.web_search),
+            Cell::text(&price.source),
+        ]);
         row
     });
     Listing {
         columns,
         rows: rows.collect(),
-        notes: vec!["USD per million tokens".into()],
+        notes: vec!["USD per million tokens; web searches per thousand; hours in UTC".into()],
     }
 }

@@ -66,6 +66,8 @@ pub(crate) struct OwnFigures {
     pub(crate) duration_ms: Option<f64>,
     /// The agent was only launched: it answers at once and works on.
     pub(crate) goes_on: bool,
+    /// Web searches, which the counter of the response does not know of.
+    pub(crate) searches: u64,
 }
 
 /// `data` of a progress record.
@@ -198,6 +200,7 @@ impl OwnFigures {
                 b"interrupted" => own.flags.interrupted = cursor.boolean()? == Some(true),
                 b"durationMs" | b"totalDurationMs" => own.duration_ms = cursor.number()?,
                 b"status" => own.goes_on = cursor.string()? == Some(Str(b"async_launched")),
+                b"searchCount" => own.searches = cursor.count()?.unwrap_or(0),
                 b"durationSeconds" => own.duration_ms = cursor.number()?.map(|seconds| seconds * 1e3),
                 _ => cursor.skip()?,
             }

@@ -6,15 +6,49 @@ use model::MicroUsd;
 
 use super::{Joined, Pool};
 use crate::{
-    Prices, TokenTotals,
-    facts::Usage,
-    prices::ModelPrices,
+    Prices, TokenTotals, UnpricedModel,
+    facts::{Searches, Tokens, Usage},
+    prices::{Applied, ModelPrices, Request},
     problem::ProblemCode,
     strings::{Strings, Sym},
 };
 
-/// What each response cost, by its group.
-pub(super) type Costs = HashMap<Sym, MicroUsd, foldhash::fast::RandomState>;
+/// What the responses cost.
+#[derive(Default)]
+pub(super) struct Costs {
+    /// By group.
+    by_group: HashMap<Sym, Spent, foldhash::fast::RandomState>,
+    /// Responses without a price, by model.
+    unpriced: HashMap<Sym, u64>,
+    sum: i64,
+}
+
+/// What one response cost.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    /// `None` where the response itself has no price.
+    own: Option<MicroUsd>,
+    /// What was spent on its behalf.
+    within: i64,
+    web_searches: u32,
+}
+
+/// The prices of each model, looked up once.
+struct ByModel<'a> {
+    prices: &'a Prices,
+    known: HashMap<Sym, Option<ModelPrices<'a>>>,
+}
+
+impl ByModel<'_> {
+    fn at(&mut self, model: Sym, strings: &Strings, request: Request) -> Option<Applied<'_>> {
+        let prices = self.prices;
+        self.known
+            .entry(model)
+            .or_insert_with(|| prices.find(strings.get(model)))
+            .as_ref()?
+            .at(request)
+    }
+}
 
 impl Pool {
     /// Counts the tokens of every response and prices them, each response once however many records repeat it.
@@ -32,47 +66,115 @@ impl Pool {
         });
 
         let mut costs = Costs::default();
-        let mut unpriced: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut by_model: HashMap<Sym, Option<ModelPrices<'_>>> = HashMap::new();
-        let mut sum = 0_i64;
+        let mut by_model = ByModel {
+            prices,
+            known: HashMap::new(),
+        };
         for usage in &usage {
             self.totals.tokens.add(usage);
-            let Some(model) = usage.model else { continue };
-            let prices = *by_model
-                .entry(model)
-                .or_insert_with(|| prices.of(strings.get(model)));
-            let prompt = if usage.sums_session {
-                0
-            } else {
-                usage.tokens.prompt()
-            };
-            let price = prices.and_then(|prices| prices.at(usage.at, prompt));
-            match price.map(|price| price.cost(&usage.tokens)).or(usage.stated_cost) {
-                Some(cost) => {
-                    sum = sum.saturating_add(cost.0);
-                    costs.insert(usage.group, cost);
-                }
-                None => *unpriced.entry(strings.get(model)).or_default() += 1,
-            }
-        }
-        self.totals.cost_usd = MicroUsd(sum).as_usd();
-        let details: Vec<String> = unpriced
-            .into_iter()
-            .map(|(model, count)| {
-                format!("{model} has no price: {count} responses have no cost; a price file can add it")
-            })
-            .collect();
-        for detail in details {
-            self.problem(ProblemCode::UnpricedModel, detail);
+            let applied = usage
+                .model
+                .and_then(|model| by_model.at(model, strings, Request::of(usage)));
+            costs.add(usage, cost(usage, applied));
         }
         costs
+    }
+
+    /// Splits what responses cost over their calls, and tells what has no price.
+    pub(super) fn share(&mut self, calls: &mut [Joined], mut costs: Costs, prices: &Prices) {
+        split(calls, &costs, &self.strings);
+        let searches = std::mem::take(&mut self.searches);
+        costs.sum = costs
+            .sum
+            .saturating_add(add_searches(calls, searches, &costs, prices, &self.strings));
+        self.totals.cost_usd = MicroUsd(costs.sum).as_usd();
+
+        let mut unpriced: BTreeMap<&str, UnpricedModel> = BTreeMap::new();
+        for (model, responses) in &costs.unpriced {
+            let model = self.strings.get(*model);
+            let entry = UnpricedModel {
+                model: model.to_owned(),
+                calls: 0,
+                responses: *responses,
+            };
+            unpriced.insert(model, entry);
+        }
+        for joined in calls.iter().filter(|joined| joined.cost.is_none()) {
+            if let Some(model) = joined.call.model
+                && let Some(entry) = unpriced.get_mut(self.strings.get(model))
+            {
+                entry.calls += 1;
+            }
+        }
+        self.totals.unpriced = unpriced.into_values().collect();
+        for at in 0..self.totals.unpriced.len() {
+            let UnpricedModel { model, responses, .. } = &self.totals.unpriced[at];
+            let detail = format!(
+                "{model} has no price: {responses} responses have no cost; a price file can add it, or the org's prices"
+            );
+            self.problem(ProblemCode::UnpricedModel, detail);
+        }
+    }
+}
+
+impl Costs {
+    fn add(&mut self, usage: &Usage, cost: Option<MicroUsd>) {
+        let MicroUsd(spent) = cost.unwrap_or_default();
+        self.sum = self.sum.saturating_add(spent);
+        if cost.is_none()
+            && usage.counts_something()
+            && let Some(model) = usage.model
+        {
+            *self.unpriced.entry(model).or_default() += 1;
+        }
+        let group = self.by_group.entry(usage.group).or_default();
+        group.own = cost;
+        group.web_searches = usage.web_searches;
+        if let (Some(_), Some(within)) = (cost, usage.within) {
+            let parent = self.by_group.entry(within).or_default();
+            parent.within = parent.within.saturating_add(spent);
+        }
+    }
+}
+
+/// What a response cost: by a price that was given for its model, else as the log states it, else by the list. One
+/// without a single token says nothing about its cost.
+fn cost(usage: &Usage, applied: Option<Applied<'_>>) -> Option<MicroUsd> {
+    let stated = usage.stated_cost.filter(|cost| cost.0 > 0);
+    let by = |applied: Applied<'_>| applied.cost(&usage.tokens, usage.web_searches);
+    let applied = applied.filter(|_| usage.counts_something());
+    match applied {
+        Some(applied) if applied.given => Some(by(applied)),
+        _ => stated.or_else(|| applied.map(by)),
+    }
+}
+
+impl Usage {
+    fn counts_something(&self) -> bool {
+        self.tokens != Tokens::default() || self.web_searches > 0
+    }
+}
+
+impl Request {
+    fn of(usage: &Usage) -> Request {
+        let prompt = if usage.sums_session {
+            0
+        } else {
+            usage.tokens.prompt()
+        };
+        Request {
+            at: usage.at,
+            prompt,
+            tier: usage.tier,
+        }
     }
 }
 
 impl TokenTotals {
     fn add(&mut self, usage: &Usage) {
         let tokens = &usage.tokens;
-        self.groups += 1;
+        // What an advisor used is part of the response that asked it.
+        self.groups += u64::from(usage.within.is_none());
         for (sum, tokens) in [
             (&mut self.input, tokens.input),
             (&mut self.output, tokens.output),
@@ -85,7 +187,7 @@ impl TokenTotals {
 }
 
 /// Splits what a response cost over its calls. The micro-USD that do not divide go to the first by id, one each.
-pub(super) fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
+fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     let mut by_group: Vec<(Sym, &mut Joined)> = calls
         .iter_mut()
         .filter_map(|joined| Some((joined.call.group?, joined)))
@@ -96,12 +198,63 @@ pub(super) fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
             .then_with(|| strings.get(a.call.id).cmp(strings.get(b.call.id)))
     });
     for group in by_group.chunk_by_mut(|(a, _), (b, _)| a == b) {
-        let Some(MicroUsd(cost)) = costs.get(&group[0].0) else {
+        let Some(Spent {
+            own: Some(MicroUsd(own)),
+            within,
+            ..
+        }) = costs.by_group.get(&group[0].0)
+        else {
             continue;
         };
+        let cost = own.saturating_add(*within).min(MicroUsd::MAX_PER_EVENT.0);
         let calls = i64::try_from(group.len()).expect("fewer calls than i64::MAX");
         for (nth, (_, joined)) in (0..).zip(group) {
             joined.cost = Some(MicroUsd(cost / calls + i64::from(nth < cost % calls)));
         }
     }
+}
+
+/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum. A
+/// response that counts its searches itself has paid for them.
+fn add_searches(
+    calls: &mut [Joined],
+    mut searches: Vec<Searches>,
+    costs: &Costs,
+    prices: &Prices,
+    strings: &Strings,
+) -> i64 {
+    if searches.is_empty() {
+        return 0;
+    }
+    searches.sort_unstable_by_key(|searches| (searches.id, std::cmp::Reverse(searches.count)));
+    searches.dedup_by_key(|searches| searches.id);
+    let counts: HashMap<Sym, u32> = searches
+        .into_iter()
+        .map(|searches| (searches.id, searches.count))
+        .collect();
+    let mut by_model = ByModel {
+        prices,
+        known: HashMap::new(),
+    };
+    let mut sum = 0_i64;
+    for joined in calls {
+        let (Some(&count), Some(model)) = (counts.get(&joined.call.id), joined.call.model) else {
+            continue;
+        };
+        let group = joined.call.group.and_then(|group| costs.by_group.get(&group));
+        let counted = group.is_some_and(|group| group.web_searches > 0);
+        let request = Request {
+            at: joined.call.at,
+            ..Request::default()
+        };
+        let Some(applied) = by_model.at(model, strings, request).filter(|_| !counted) else {
+            continue;
+        };
+        let MicroUsd(cost) = applied.cost(&Tokens::default(), count);
+        sum = sum.saturating_add(cost);
+        joined.cost = joined
+            .cost
+            .map(|MicroUsd(own)| MicroUsd((own + cost).min(MicroUsd::MAX_PER_EVENT.0)));
+    }
+    sum
 }

@@ -28,7 +28,7 @@ impl Prices {
             let json = serde_json::to_string(&serde_json::json!({ "prices": list }));
             talk::answer_json(&json.map_err(|error| Error::Output(error.into()))?)?;
         } else {
-            talk::answer(&rows::prices(&prices).render(format))?;
+            talk::answer(&rows::prices(prices.list()).render(format))?;
         }
         Ok(Exit::Done)
     }

@@ -14,7 +14,7 @@ use client::{
     upload::{self, Encoding, Finished, Progress, Request},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use sources::Agent;
+use sources::{Agent, UnpricedModel};
 
 use crate::{
     args::{duration, since},
@@ -208,6 +208,9 @@ fn summary(report: &Report) -> Vec<String> {
             model::text::clean(&event.detail)
         ));
     }
+    if !report.unpriced.is_empty() {
+        text.push(unpriced(&report.unpriced));
+    }
     if !report.problems_by_code.is_empty() {
         text.push(format!(
             "problems in the logs: {} (--json lists them)",
@@ -215,6 +218,23 @@ fn summary(report: &Report) -> Vec<String> {
         ));
     }
     text
+}
+
+/// The models without a price, by name and calls.
+fn unpriced(models: &[UnpricedModel]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = models
+        .iter()
+        .take(SHOWN)
+        .map(|model| format!("{} ({} calls)", model.model, model.calls))
+        .collect();
+    if let Some(more) = models.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        names.push(format!("{more} more"));
+    }
+    format!(
+        "no price, so no cost: {}. Set a price (`toolhub prices set FILE`) and upload again",
+        names.join(", ")
+    )
 }
 
 fn counts(by_code: &BTreeMap<String, u64>) -> String {
