@@ -1,0 +1,347 @@
+//! What the leaderboards promise, against a real PostgreSQL.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use model::{
+    Event, MemberId, OrgId, Reason, ToolId, Verdict,
+    api::LeaderboardRow,
+    event::Source,
+    team::{MemberKind, Role},
+};
+use store::{
+    Store, StoreError,
+    ingest::Batch,
+    leaderboards::{Board, BoardFilter, Window},
+    refresh::View,
+};
+use testing::TestDatabase;
+use uuid::Uuid;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-01T12:00:00Z".parse().unwrap()
+}
+
+async fn add(store: &Store, org: OrgId, handle: &str) -> MemberId {
+    store
+        .member_add(org, handle, MemberKind::Person, Role::Member, now())
+        .await
+        .unwrap()
+}
+
+fn event(tool: &str, verdict: Verdict, days_ago: i64, duration_ms: i64, project: Option<&str>) -> Event {
+    Event {
+        uuid: Some(Uuid::new_v4().to_string()),
+        duration_ms: Some(duration_ms),
+        project: project.map(str::to_owned),
+        ..Event::new(
+            ToolId::parse(tool).unwrap(),
+            verdict,
+            now() - TimeDelta::days(days_ago),
+        )
+    }
+}
+
+async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
+    let batch = Batch {
+        member,
+        upload_id: Uuid::now_v7(),
+        source: Source::Api,
+        client: None,
+        ci: None,
+        hash: String::new(),
+        rejected: 0,
+        events,
+    };
+    store.ingest(org, &[batch], now()).await.unwrap();
+}
+
+async fn refresh(store: &Store) {
+    for view in [View::Scores, View::Boards] {
+        store.refresh_view(view, now().date_naive()).await.unwrap();
+    }
+}
+
+async fn board(
+    store: &Store,
+    org: OrgId,
+    board: Board,
+    window: Window,
+    filter: BoardFilter,
+) -> Vec<LeaderboardRow> {
+    let ranking = store
+        .leaderboard(org, board, window, &filter, None, 50)
+        .await
+        .unwrap();
+    ranking.page.rows
+}
+
+fn all_kinds() -> BoardFilter {
+    BoardFilter {
+        kind: Some("all".to_owned()),
+        ..BoardFilter::default()
+    }
+}
+
+/// Ann and Bob in two projects over half a year, with built-ins and failures.
+async fn team(store: &Store) -> OrgId {
+    let org = store.org_create("acme", now()).await.unwrap();
+    for (handle, shift) in [("ann", 0_i64), ("bob", 3)] {
+        let member = add(store, org, handle).await;
+        let events = (0..180_i64)
+            .map(|n| {
+                let tool =
+                    ["mcp:a", "skill:b", "builtin:Bash", "mcp:c"][usize::try_from((n + shift) % 4).unwrap()];
+                let verdict = if n % 5 == 0 {
+                    Verdict::because(Reason::Error)
+                } else {
+                    Verdict::SUCCESS
+                };
+                let project = [Some("web"), Some("api"), None][usize::try_from(n % 3).unwrap()];
+                event(tool, verdict, n, (n * 37) % 101, project)
+            })
+            .collect();
+        send(store, org, member, events).await;
+    }
+    refresh(store).await;
+    org
+}
+
+#[tokio::test]
+async fn boards_look_at_their_window_and_leave_builtins_out_unless_asked() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = add(&store, org, "ann").await;
+    let events = vec![
+        event("skill:new", Verdict::SUCCESS, 1, 5, None),
+        event("skill:old", Verdict::SUCCESS, 50, 5, None),
+        event("builtin:Bash", Verdict::SUCCESS, 1, 5, None),
+    ];
+    send(&store, org, ann, events).await;
+    refresh(&store).await;
+    let tools = async |window, kind: Option<&str>| -> Vec<String> {
+        let filter = BoardFilter {
+            kind: kind.map(str::to_owned),
+            ..BoardFilter::default()
+        };
+        let rows = board(&store, org, Board::Tools, window, filter).await;
+        rows.into_iter().filter_map(|row| row.tool_id).collect()
+    };
+    assert_eq!(tools(Window::Month, None).await, ["skill:new"]);
+    assert_eq!(tools(Window::All, None).await, ["skill:new", "skill:old"]);
+    assert_eq!(
+        tools(Window::Month, Some("all")).await,
+        ["builtin:Bash", "skill:new"]
+    );
+    assert_eq!(tools(Window::Month, Some("builtin")).await, ["builtin:Bash"]);
+}
+
+#[tokio::test]
+async fn the_first_day_of_a_window_begins_at_midnight_utc() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = add(&store, org, "ann").await;
+    let at = |tool: &str, time: &str| {
+        Event::new(
+            ToolId::parse(tool).unwrap(),
+            Verdict::SUCCESS,
+            time.parse().unwrap(),
+        )
+    };
+    let events = vec![
+        at("skill:inside", "2026-10-26T00:00:00Z"),
+        at("skill:outside", "2026-10-25T23:59:59.999999Z"),
+        at("skill:elsewhere", "2026-10-26T01:30:00+02:00"),
+    ];
+    send(&store, org, ann, events).await;
+    refresh(&store).await;
+    let rows = board(&store, org, Board::Tools, Window::Week, BoardFilter::default()).await;
+    let tools: Vec<_> = rows.into_iter().filter_map(|row| row.tool_id).collect();
+    assert_eq!(tools, ["skill:inside"]);
+}
+
+/// A filter that lets everything through is counted live: it must give what the view holds, medians included.
+#[tokio::test]
+async fn a_board_counted_when_asked_for_equals_the_one_that_is_kept() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = add(&store, org, "ann").await;
+    let events = (0..200_i64)
+        .map(|n| {
+            let tool = ["mcp:a", "skill:b", "builtin:Bash"][usize::try_from(n % 3).unwrap()];
+            let verdict = if n % 5 == 0 {
+                Verdict::because(Reason::Error)
+            } else {
+                Verdict::SUCCESS
+            };
+            event(tool, verdict, n, (n * 37) % 101, Some("web"))
+        })
+        .collect();
+    send(&store, org, ann, events).await;
+    refresh(&store).await;
+    for window in Window::ALL {
+        for subject in [Board::Tools, Board::Members, Board::Projects] {
+            for kind in [None, Some("all".to_owned())] {
+                let kept = BoardFilter {
+                    kind,
+                    ..BoardFilter::default()
+                };
+                let live = BoardFilter {
+                    project: Some("web".to_owned()),
+                    ..kept.clone()
+                };
+                let kept = board(&store, org, subject, window, kept).await;
+                assert!(!kept.is_empty());
+                assert_eq!(
+                    board(&store, org, subject, window, live).await,
+                    kept,
+                    "{subject:?} {window:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_tells_how_the_window_before_went() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = add(&store, org, "ann").await;
+    let failed = Verdict::because(Reason::Error);
+    let events = vec![
+        event("mcp:a", Verdict::SUCCESS, 0, 5, None),
+        event("mcp:a", Verdict::SUCCESS, 6, 5, None),
+        event("mcp:a", Verdict::SUCCESS, 7, 5, None),
+        event("mcp:a", failed, 13, 5, None),
+        event("mcp:a", failed, 14, 5, None),
+    ];
+    send(&store, org, ann, events).await;
+    refresh(&store).await;
+    let week = board(&store, org, Board::Tools, Window::Week, BoardFilter::default()).await;
+    let previous = week[0].previous.clone().unwrap();
+    assert_eq!((week[0].tally.events, week[0].tally.decided_rate), (2, Some(1.0)));
+    assert_eq!((previous.events, previous.decided_rate), (2, Some(0.5)));
+    let always = board(&store, org, Board::Tools, Window::All, BoardFilter::default()).await;
+    assert_eq!((always[0].tally.events, &always[0].previous), (5, &None));
+}
+
+#[tokio::test]
+async fn members_rank_by_how_many_tools_they_use_and_not_by_volume() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let (loud, broad) = (add(&store, org, "loud").await, add(&store, org, "broad").await);
+    let many = (0..50)
+        .map(|_| event("mcp:a", Verdict::SUCCESS, 1, 5, None))
+        .collect();
+    send(&store, org, loud, many).await;
+    let few = ["mcp:a", "mcp:b"]
+        .map(|tool| event(tool, Verdict::SUCCESS, 1, 5, None))
+        .to_vec();
+    send(&store, org, broad, few).await;
+    refresh(&store).await;
+    let rows = board(&store, org, Board::Members, Window::Month, BoardFilter::default()).await;
+    let ranked: Vec<_> = rows
+        .iter()
+        .map(|row| (row.rank, row.member.as_deref().unwrap(), row.tools.unwrap()))
+        .collect();
+    assert_eq!(ranked, [(1, "broad", 2), (2, "loud", 1)]);
+}
+
+#[tokio::test]
+async fn ties_and_pages_are_stable() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = add(&store, org, "ann").await;
+    let events = (0..30)
+        .rev()
+        .map(|n| event(&format!("mcp:s{n:02}"), Verdict::SUCCESS, 1, 5, None))
+        .collect();
+    send(&store, org, ann, events).await;
+    refresh(&store).await;
+    let (mut tools, mut ranks, mut cursor) = (Vec::new(), Vec::new(), None);
+    loop {
+        let ranking = store
+            .leaderboard(
+                org,
+                Board::Tools,
+                Window::Week,
+                &BoardFilter::default(),
+                cursor.as_deref(),
+                7,
+            )
+            .await
+            .unwrap();
+        ranks.extend(ranking.page.rows.iter().map(|row| row.rank));
+        tools.extend(ranking.page.rows.into_iter().filter_map(|row| row.tool_id));
+        cursor = ranking.page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<String> = (0..30).map(|n| format!("mcp:s{n:02}")).collect();
+    assert_eq!(tools, expected);
+    assert_eq!(ranks, (1..=30).collect::<Vec<i64>>());
+}
+
+#[tokio::test]
+async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = team(&store).await;
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+        .batch_execute("update orgs set show_names = false")
+        .await
+        .unwrap();
+    let names = async |filter: BoardFilter| -> Vec<String> {
+        let rows = board(&store, org, Board::Members, Window::Month, filter).await;
+        rows.into_iter().filter_map(|row| row.member).collect()
+    };
+    let hidden = names(all_kinds()).await;
+    assert_eq!(hidden.len(), 2);
+    assert!(
+        hidden
+            .iter()
+            .all(|name| name.starts_with("member-") && name.len() == 17),
+        "{hidden:?}"
+    );
+    assert_ne!(hidden[0], hidden[1]);
+    assert_eq!(names(all_kinds()).await, hidden);
+    let of_project = BoardFilter {
+        project: Some("web".to_owned()),
+        ..all_kinds()
+    };
+    let mut elsewhere = names(of_project).await;
+    elsewhere.sort();
+    let mut sorted = hidden.clone();
+    sorted.sort();
+    assert_eq!(
+        elsewhere, sorted,
+        "the same pseudonyms on a board that is counted when asked for"
+    );
+    let asking = BoardFilter {
+        member: Some("ann".to_owned()),
+        ..all_kinds()
+    };
+    let refused = store
+        .leaderboard(org, Board::Members, Window::Month, &asking, None, 5)
+        .await;
+    assert!(
+        matches!(refused, Err(StoreError::Invalid(_))),
+        "a pseudonym cannot be looked up"
+    );
+    client
+        .batch_execute(
+            "update orgs set show_names = true; update members set board_opt_out = true where handle = 'ann'",
+        )
+        .await
+        .unwrap();
+    assert_eq!(names(all_kinds()).await, ["bob"]);
+}

@@ -1,0 +1,18 @@
+//! What the store promises, against a real PostgreSQL.
+//!
+//! One program for all of it, because each test program links the driver and TLS.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy does not see that these are tests"
+)]
+
+mod boards;
+mod ingest;
+mod migrate;
+mod readers;
+mod rollup;
+mod schema;
+mod scores;
+mod statements;
+mod tls;

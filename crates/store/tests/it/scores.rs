@@ -1,0 +1,348 @@
+//! What the scores promise, against a real PostgreSQL.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use model::{
+    Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    event::Source,
+    team::{MemberKind, Role},
+};
+use store::{
+    Store,
+    dead_weight::{Audit, Show},
+    ingest::Batch,
+    refresh::{Refresh, View},
+};
+use testing::TestDatabase;
+use uuid::Uuid;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-01T12:00:00Z".parse().unwrap()
+}
+
+async fn acme(store: &Store) -> (OrgId, MemberId) {
+    let org = store.org_create("acme", now()).await.unwrap();
+    let ann = store
+        .member_add(org, "ann", MemberKind::Person, Role::Member, now())
+        .await
+        .unwrap();
+    (org, ann)
+}
+
+fn event(tool: &str, verdict: Verdict, duration_ms: Option<i64>, days_ago: i64) -> Event {
+    Event {
+        uuid: Some(Uuid::new_v4().to_string()),
+        duration_ms,
+        ..Event::new(
+            ToolId::parse(tool).unwrap(),
+            verdict,
+            now() - TimeDelta::days(days_ago),
+        )
+    }
+}
+
+async fn scores(store: &Store) -> Refresh {
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap()
+}
+
+async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
+    let batch = Batch {
+        member,
+        upload_id: Uuid::now_v7(),
+        source: Source::Api,
+        client: None,
+        ci: None,
+        hash: String::new(),
+        rejected: 0,
+        events,
+    };
+    store.ingest(org, &[batch], now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_median_is_the_middle_of_odd_counts_and_between_the_two_of_even_counts() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    let timed = |tool: &'static str, durations: &[Option<i64>]| -> Vec<Event> {
+        durations
+            .iter()
+            .map(|ms| event(tool, Verdict::SUCCESS, *ms, 0))
+            .collect()
+    };
+    send(
+        &store,
+        org,
+        ann,
+        timed("mcp:odd", &[Some(90), Some(10), Some(20), None]),
+    )
+    .await;
+    send(
+        &store,
+        org,
+        ann,
+        timed("mcp:even", &[Some(10), Some(40), Some(15), Some(2)]),
+    )
+    .await;
+    send(&store, org, ann, timed("mcp:none", &[None])).await;
+    store.refresh().await.unwrap();
+    for (tool, median) in [
+        ("mcp:odd", Some(20.0)),
+        ("mcp:even", Some(12.5)),
+        ("mcp:none", None),
+    ] {
+        let score = store.score_get(org, tool).await.unwrap().unwrap();
+        assert_eq!(score.tally.median_duration_ms, median, "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn rates_count_what_the_tool_decided_and_cost_only_what_has_one() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    let mut events = vec![
+        event("skill:x", Verdict::SUCCESS, None, 0),
+        event("skill:x", Verdict::SUCCESS, None, 1),
+        event("skill:x", Verdict::SUCCESS, None, 2),
+        event("skill:x", Verdict::because(Reason::Error), None, 3),
+        event("skill:x", Verdict::because(Reason::Rejected), None, 4),
+        event("skill:x", Verdict::UNKNOWN, None, 5),
+    ];
+    events[0].cost = Some(MicroUsd(10_000));
+    events[1].cost = Some(MicroUsd(30_000));
+    send(&store, org, ann, events).await;
+    store.refresh().await.unwrap();
+    let tally = store.score_get(org, "skill:x").await.unwrap().unwrap().tally;
+    assert_eq!(
+        (
+            tally.events,
+            tally.successes,
+            tally.failures,
+            tally.abandoned,
+            tally.unknown
+        ),
+        (6, 3, 1, 1, 1)
+    );
+    assert_eq!(tally.success_rate, Some(0.5));
+    assert_eq!(tally.decided_rate, Some(0.75));
+    assert_eq!(tally.avg_cost_usd, Some(0.02));
+    assert_eq!(tally.members, 1);
+    assert_eq!(tally.first_used_at, Some(now() - TimeDelta::days(5)));
+    assert_eq!(tally.last_used_at, Some(now()));
+    // 3 of 4, by the formula in the paper.
+    let low = tally.wilson_low.unwrap();
+    assert!((low - 0.300_641_842_582_402_5).abs() < 1e-12, "{low}");
+}
+
+#[tokio::test]
+async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    assert!(!store.refresh_needed(now().date_naive()).await.unwrap().scores);
+    send(
+        &store,
+        org,
+        ann,
+        vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+    )
+    .await;
+    assert!(store.freshness(org).await.unwrap().state.pending);
+    let before = store.clock().await.unwrap();
+    let Refresh::Done {
+        rows_changed,
+        started_at,
+        ..
+    } = scores(&store).await
+    else {
+        panic!("nobody else refreshes")
+    };
+    assert_eq!(rows_changed, 1);
+    assert!(started_at >= before);
+    let state = store.freshness(org).await.unwrap().state;
+    assert_eq!(
+        (state.pending, state.as_of, state.last_error),
+        (false, Some(started_at), None)
+    );
+    let Refresh::Done { rows_changed, .. } = scores(&store).await else {
+        panic!("nobody else refreshes")
+    };
+    assert_eq!(
+        rows_changed, 0,
+        "a refresh without news writes no row of the view"
+    );
+}
+
+#[tokio::test]
+async fn dead_weight_is_what_nobody_used_in_the_window() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    send(
+        &store,
+        org,
+        ann,
+        vec![
+            event("skill:used", Verdict::SUCCESS, None, 3),
+            event("skill:stale", Verdict::SUCCESS, None, 40),
+            event("skill:stale", Verdict::SUCCESS, None, 60),
+        ],
+    )
+    .await;
+    scores(&store).await;
+    store
+        .refresh_view(View::Boards, now().date_naive())
+        .await
+        .unwrap();
+    let dead = async |days: i64| -> Vec<String> {
+        let audit = Audit {
+            days,
+            kind: None,
+            project: None,
+            member: None,
+            show: Show::WithoutEvents,
+        };
+        let page = store.dead_weight(org, &audit, None, 50).await.unwrap();
+        page.rows.into_iter().map(|row| row.tool_id).collect()
+    };
+    assert_eq!(dead(30).await, ["skill:stale"]);
+    assert_eq!(dead(45).await, Vec::<String>::new());
+    assert_eq!(dead(2).await, ["skill:stale", "skill:used"]);
+}
+
+/// Every row of a query, as text.
+async fn rows(client: &tokio_postgres::Client, sql: &str) -> Vec<String> {
+    let rows = client
+        .query(&format!("select (r.*)::text from ({sql}) r order by 1"), &[])
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The scores as design has them: one plain query over the events, without rollup, index or view. Floating point
+/// numbers are compared by their bits.
+const PLAIN: &str = "select org_id, tool_id, count(*) as events, \
+    count(*) filter (where outcome = 'success') as successes, count(*) filter (where outcome = 'failure') as failures, \
+    count(*) filter (where outcome = 'abandoned') as abandoned, count(*) filter (where outcome = 'unknown') as unknown, \
+    float8send(count(*) filter (where outcome = 'success')::float8 / count(*)) as success_rate, \
+    float8send(sum(cost_micro_usd)::float8 / nullif(count(cost_micro_usd), 0) / 1e6) as avg_cost_usd, \
+    float8send(percentile_cont(0.5) within group (order by duration_ms)) as median, \
+    count(distinct member_id) as members, min(occurred_at) as first_used_at, max(occurred_at) as last_used_at \
+    from usage_events group by org_id, tool_id";
+
+const SCORED: &str = "select org_id, tool_id, events, successes, failures, abandoned, unknown, \
+    float8send(success_rate) as success_rate, float8send(avg_cost_usd) as avg_cost_usd, \
+    float8send(median_duration_ms) as median, members, first_used_at, last_used_at from tool_scores";
+
+#[tokio::test]
+async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_last_bit() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    let bob = store
+        .member_add(org, "bob", MemberKind::Person, Role::Member, now())
+        .await
+        .unwrap();
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // A small generator of our own: the same events in every run, so that a failure can be looked at.
+    let mut state = 0x9e37_79b9_u64;
+    let mut random = move |below: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let verdicts = [
+        Verdict::SUCCESS,
+        Verdict::UNANSWERED,
+        Verdict::UNKNOWN,
+        Verdict::because(Reason::Error),
+        Verdict::because(Reason::UnknownTool),
+        Verdict::because(Reason::Rejected),
+    ];
+    for round in 0..12 {
+        for member in [ann, bob] {
+            let events = (0..40)
+                .map(|_| {
+                    let key = random(160);
+                    let number = |n: u64| i64::try_from(n).unwrap();
+                    Event {
+                        uuid: Some(format!("toolu_{key}")),
+                        duration_ms: (random(4) > 0).then(|| number(random(5_000))),
+                        cost: (random(3) == 0).then(|| MicroUsd(number(random(90_000)))),
+                        project: (random(2) == 0).then(|| "web".to_owned()),
+                        ..event(
+                            ["mcp:a", "mcp:b", "skill:c", "builtin:Bash"][usize::try_from(key % 4).unwrap()],
+                            verdicts[usize::try_from(random(6)).unwrap()],
+                            None,
+                            number(key % 40),
+                        )
+                    }
+                })
+                .collect();
+            send(&store, org, member, events).await;
+        }
+        if round % 4 == 3 {
+            // As a deletion does it: events first, then the member's days.
+            client
+                .batch_execute("delete from usage_events where substr(uuid, 7)::int % 7 = 3")
+                .await
+                .unwrap();
+            assert!(
+                store.rebuild().await.unwrap().differences > 0,
+                "a deletion by hand is seen"
+            );
+        }
+        scores(&store).await;
+        assert_eq!(
+            rows(&client, SCORED).await,
+            rows(&client, PLAIN).await,
+            "after round {round}"
+        );
+        assert_eq!(
+            store.rebuild().await.unwrap().differences,
+            0,
+            "after round {round}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_first_refresh_gives_the_planner_statistics_of_what_is_stored() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // Autovacuum would do it a minute later.
+    client
+        .batch_execute("alter table usage_events set (autovacuum_enabled = off)")
+        .await
+        .unwrap();
+    let known = async || -> f32 {
+        let sql = "select reltuples from pg_class where oid = 'usage_events'::regclass";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap();
+    assert!(known().await < 0.0, "nothing is known of an empty table");
+    let (org, ann) = acme(&store).await;
+    let events = (0..30)
+        .map(|n| event("mcp:a", Verdict::SUCCESS, None, n))
+        .collect();
+    send(&store, org, ann, events).await;
+    store
+        .refresh_view(View::Scores, now().date_naive())
+        .await
+        .unwrap();
+    assert!((known().await - 30.0).abs() < 0.5, "{}", known().await);
+}

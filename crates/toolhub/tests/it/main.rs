@@ -1,0 +1,25 @@
+//! The real binary: alone, and as a newcomer has it, with a home, a shell and nothing set up.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod cli;
+mod machine;
+
+// What needs a server to talk to.
+#[cfg(feature = "server")]
+mod decisions;
+#[cfg(feature = "server")]
+mod erase;
+#[cfg(feature = "server")]
+mod export;
+#[cfg(feature = "server")]
+mod login;
+#[cfg(feature = "server")]
+mod members;
+#[cfg(feature = "server")]
+mod operator;
+#[cfg(feature = "server")]
+mod serve;
+#[cfg(feature = "server")]
+mod tokens;

@@ -1,0 +1,17 @@
+//! The HTTP API against a real server and a real PostgreSQL: one file per route.
+
+mod access;
+mod dead_weight;
+mod events;
+mod health;
+mod inventory;
+mod isolation;
+mod leaderboards;
+mod members;
+mod oidc;
+mod privacy;
+mod rates;
+mod receipts;
+mod scores;
+mod tokens;
+mod uploads;

@@ -1,0 +1,106 @@
+//! `/v1/uploads`: who sent what, and what became of it.
+
+use crate::harness::{Hub, sample::event};
+use model::api::{CI_HEADER, SOURCE_HEADER, Uploads};
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn every_upload_is_listed_with_its_receipt_newest_first() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let (ann, bob) = (hub.member(&acme, "ann").await, hub.member(&acme, "bob").await);
+    let first = ann
+        .upload(&[event("call_1", "cli:make"), json!({ "tool_id": 3 })])
+        .await;
+    let second = ann.upload(&[event("call_1", "cli:make")]).await;
+    bob.upload(&[]).await;
+    let all: Uploads = ann.get("/v1/uploads").await.ok();
+    let members: Vec<&str> = all.uploads.iter().map(|upload| upload.member.as_str()).collect();
+    assert_eq!(members, ["bob", "ann", "ann"]);
+    let of_ann: Uploads = ann.get("/v1/uploads?member=ann").await.ok();
+    for (upload, receipt) in of_ann.uploads.iter().zip([second, first]) {
+        assert_eq!(upload.batch, receipt.batch);
+        assert_eq!(
+            [
+                upload.received,
+                upload.inserted,
+                upload.upgraded,
+                upload.duplicate,
+                upload.conflict,
+                upload.rejected
+            ]
+            .map(i64::unsigned_abs),
+            [
+                receipt.received,
+                receipt.inserted,
+                receipt.upgraded,
+                receipt.duplicate,
+                receipt.conflict,
+                receipt.rejected
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upload_says_where_it_came_from() {
+    let hub = Hub::start().await;
+    let ci = hub.member(&hub.org("acme").await, "ci").await;
+    let facts =
+        json!({ "provider": "github", "repository": "acme/api", "run_id": "17", "pull_request": "42" });
+    let body = json!({ "events": [event("call_1", "cli:make")] }).to_string();
+    let post = || {
+        ci.request(Method::POST, "/v1/events")
+            .header("content-type", "application/json")
+            .body(body.clone())
+    };
+    let request = post()
+        .header("user-agent", "toolhub/0.1")
+        .header(SOURCE_HEADER, "jsonl");
+    ci.send(request.header(CI_HEADER, facts.to_string()))
+        .await
+        .receipt();
+    let all: Uploads = ci.get("/v1/uploads").await.ok();
+    let upload = &all.uploads[0];
+    assert_eq!(
+        (upload.source.as_str(), upload.client.as_deref()),
+        ("jsonl", Some("toolhub/0.1"))
+    );
+    let stated = upload
+        .ci
+        .as_ref()
+        .map(|ci| (ci.repository.as_deref(), ci.pull_request.as_deref()));
+    assert_eq!(stated, Some((Some("acme/api"), Some("42"))));
+    assert_eq!(
+        ci.send(post().header(SOURCE_HEADER, "rumour"))
+            .await
+            .problem(400)
+            .code,
+        "invalid_parameter"
+    );
+    assert_eq!(
+        ci.send(post().header(CI_HEADER, "{")).await.problem(400).code,
+        "invalid_parameter"
+    );
+}
+
+#[tokio::test]
+async fn receipts_are_read_page_by_page() {
+    let hub = Hub::start().await;
+    let ann = hub.member(&hub.org("acme").await, "ann").await;
+    for n in 0..7 {
+        ann.upload(&[event(&format!("call_{n}"), "cli:make")]).await;
+    }
+    let (mut seen, mut path) = (Vec::new(), "/v1/uploads?limit=3".to_owned());
+    loop {
+        let page: Uploads = ann.get(&path).await.ok();
+        seen.extend(page.uploads.into_iter().map(|upload| upload.upload_id));
+        let Some(cursor) = page.next_cursor else { break };
+        path = format!("/v1/uploads?limit=3&cursor={cursor}");
+    }
+    let mut distinct = seen.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!((seen.len(), distinct.len()), (7, 7));
+}
