@@ -19,6 +19,6 @@ pub(crate) use answer::Answer;
 pub(crate) use deployment::Deployment;
 pub(crate) use hub::{Caller, Hub, Org};
 pub(crate) use laptop::{Laptop, Uploader};
-pub(crate) use ledger::{Balance, Ledger};
+pub(crate) use ledger::Ledger;
 pub(crate) use postgres::OwnPostgres;
-pub(crate) use proxy::{Proxy, Upstream, Weather};
+pub(crate) use proxy::NetworkFault;

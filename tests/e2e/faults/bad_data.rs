@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::harness::{
-    Caller, Deployment, Hub, Laptop, Ledger, Weather,
+    Caller, Deployment, Hub, Laptop, Ledger, NetworkFault,
     process::until,
     sample::{event, now, text},
 };
@@ -337,12 +337,12 @@ async fn b2_an_uploader_whose_body_was_cut_off_sends_it_again() {
     let laptop = Laptop::with_calls("cut", 0..2_000);
     let ledger = Ledger::default();
     ledger.sent(laptop.keys(&member));
-    deployment.front.set(Weather::CutAfter(20_000));
+    deployment.front.set(NetworkFault::CutAfter(20_000));
     let arguments = ["--encoding", "identity", "--in-flight", "1"];
     let uploader = laptop.upload(&deployment.front.url(), &member, &arguments);
     until("a body is cut off", async || deployment.front.cuts() > 0).await;
     assert_eq!(deployment.rows().await, 0);
-    deployment.front.set(Weather::Clear);
+    deployment.front.set(NetworkFault::None);
     let (code, report) = uploader.end().await;
     assert_eq!(code, 0, "{report}");
     ledger.acked(laptop.keys(&member));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::{
-    Deployment, Ledger, Weather,
+    Deployment, Ledger, NetworkFault,
     process::{Server, http, until},
 };
 use reqwest::StatusCode;
@@ -36,7 +36,7 @@ async fn get(deployment: &Deployment, path: &str) -> (StatusCode, Duration) {
 async fn database_cut_off(cut: Duration) {
     let (deployment, cable) = Deployment::behind_proxy().await;
     under_load("D1", &deployment, async |load| {
-        cable.set(Weather::Broken);
+        cable.set(NetworkFault::Broken);
         let (started, mut readyz) = (Instant::now(), Vec::new());
         while started.elapsed() < cut {
             assert_eq!(get(&deployment, "/livez").await.0, StatusCode::OK);
@@ -46,7 +46,7 @@ async fn database_cut_off(cut: Duration) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         load.hears(503).await;
-        cable.set(Weather::Clear);
+        cable.set(NetworkFault::None);
         let back = deployment.server.ready().await;
         load.ledger.note("cut", format_args!("{cut:?}"));
         let slow = load.ledger.times("readyz", readyz);
@@ -84,7 +84,7 @@ async fn d2_a_database_that_falls_silent_holds_no_request_for_longer_than_ten_se
             warming.spawn(async move { request.send().await.unwrap() });
         }
         warming.join_all().await;
-        cable.set(Weather::BlackHole);
+        cable.set(NetworkFault::BlackHole);
         let mut asking = JoinSet::new();
         for n in 0..40 {
             let (http, url, token) = (http.clone(), deployment.server.url(), member.token.clone());
@@ -113,8 +113,8 @@ async fn d2_a_database_that_falls_silent_holds_no_request_for_longer_than_ten_se
         assert!(slowest < Duration::from_secs(12), "{slowest:?}");
         assert_eq!(get(&deployment, "/livez").await.0, StatusCode::OK);
         // What hung in the silence stays lost, as it does on a network.
-        cable.set(Weather::Broken);
-        cable.set(Weather::Clear);
+        cable.set(NetworkFault::Broken);
+        cable.set(NetworkFault::None);
         deployment.server.ready().await;
     })
     .await;

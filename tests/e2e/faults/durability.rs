@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::harness::{
-    Deployment, Hub, Laptop, Ledger, Uploader, Weather,
+    Deployment, Hub, Laptop, Ledger, NetworkFault, Uploader,
     process::until,
     sample::{event, with},
 };
@@ -92,7 +92,7 @@ async fn uploader_killed(kills: u64, events: usize) {
     let start = || -> Uploader { laptop.upload(&deployment.front.url(), &member, &arguments) };
     let front = &deployment.front;
     for kill in 0..kills {
-        front.set(Weather::Clear);
+        front.set(NetworkFault::None);
         let before = front.uploads();
         let mut uploader = start();
         let progress = before + 1 + kill % 3;
@@ -105,11 +105,11 @@ async fn uploader_killed(kills: u64, events: usize) {
             "kill {kill} comes too late: more events are needed"
         );
         if kill % 2 == 0 {
-            let lost = front.swallowed();
-            front.set(Weather::LoseUploads);
-            until("a request is lost", async || front.swallowed() > lost).await;
+            let lost = front.dropped();
+            front.set(NetworkFault::DropUploads);
+            until("a request is lost", async || front.dropped() > lost).await;
         } else {
-            front.set(Weather::LoseAnswers);
+            front.set(NetworkFault::DropAnswers);
             let before = front.uploads();
             // The next request's answer is lost, or the one that it is waiting for.
             let _ = tokio::time::timeout(Duration::from_millis(200), async {
@@ -119,7 +119,7 @@ async fn uploader_killed(kills: u64, events: usize) {
         }
         uploader.kill().await;
     }
-    front.set(Weather::Clear);
+    front.set(NetworkFault::None);
     let (code, report) = start().end().await;
     assert_eq!(code, 0, "{report}");
     ledger.acked(laptop.keys(&member));
@@ -157,7 +157,7 @@ async fn answers_lost(events: usize, patience: &str) {
     let laptop = Laptop::with_calls("a5", 0..events);
     let ledger = Ledger::default();
     ledger.sent(laptop.keys(&member));
-    deployment.front.set(Weather::SwallowEvery(10));
+    deployment.front.set(NetworkFault::DropEveryNthAnswer(10));
     let arguments = ["--batch-events", "500", "--retry-for", patience];
     let (code, report) = laptop
         .upload(&deployment.front.url(), &member, &arguments)
@@ -165,7 +165,7 @@ async fn answers_lost(events: usize, patience: &str) {
         .await;
     assert_eq!(code, 0, "{report}\n{}", deployment.server.log());
     ledger.acked(laptop.keys(&member));
-    let swallowed = deployment.front.swallowed();
+    let swallowed = deployment.front.dropped();
     ledger.note("answers_lost", swallowed);
     ledger.settle("A5", &deployment.stored().await);
     let duplicate = deployment

@@ -3,7 +3,7 @@
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
 use crate::harness::{
-    Deployment, Laptop, Ledger, Weather,
+    Deployment, Laptop, Ledger, NetworkFault,
     process::{Server, until},
 };
 use rustix::process::Signal;
@@ -157,11 +157,11 @@ async fn e4_an_interrupted_uploader_goes_on_where_it_was() {
     let uploader = laptop.upload(&deployment.front.url(), &member, &arguments);
     until("some of it is sent", async || deployment.front.uploads() > 5).await;
     // So that it cannot come to its end first.
-    deployment.front.set(Weather::BlackHole);
+    deployment.front.set(NetworkFault::BlackHole);
     uploader.signal(Signal::INT);
     let (code, _) = uploader.end().await;
     assert_eq!(code, 130);
-    deployment.front.set(Weather::Clear);
+    deployment.front.set(NetworkFault::None);
     let (code, report) = laptop
         .upload(&deployment.front.url(), &member, &arguments)
         .end()

@@ -32,8 +32,6 @@ pub(crate) struct Hub {
 pub(crate) struct Org {
     /// Its id in the database.
     pub(crate) id: OrgId,
-    /// Its slug.
-    pub(crate) slug: String,
 }
 
 /// Somebody with a token.
@@ -123,10 +121,7 @@ impl Hub {
     /// When it exists.
     pub(crate) async fn org(&self, slug: &str) -> Org {
         let id = self.store.org_create(slug, now()).await.expect("the org is new");
-        Org {
-            id,
-            slug: slug.to_owned(),
-        }
+        Org { id }
     }
 
     /// Makes a member who may upload and read.

@@ -8,7 +8,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
 };
 
 use tokio::{
@@ -18,28 +17,26 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What the proxy does to what passes.
+/// What the proxy does to the bytes that pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weather {
-    /// Everything passes.
-    Clear,
-    /// Open connections end at once, new ones as soon as they are made.
+pub(crate) enum NetworkFault {
+    /// All bytes pass.
+    None,
+    /// Open connections are closed immediately, new ones as soon as they are accepted.
     Broken,
-    /// Connections stay open, and nothing arrives any more, in either direction.
+    /// Connections stay open, but nothing arrives, in either direction.
     BlackHole,
     /// Requests arrive, answers do not. Connections stay open.
-    LoseAnswers,
-    /// Everything passes but uploads, which never arrive. Connections stay open.
-    LoseUploads,
-    /// Each piece is held back for so long.
-    Delay(Duration),
-    /// A connection ends after so many bytes from the client.
+    DropAnswers,
+    /// Everything but uploads arrives. Connections stay open.
+    DropUploads,
+    /// A connection is closed after this many bytes from the client.
     CutAfter(u64),
-    /// The answer to every so manieth upload is thrown away, and its connection ends.
-    SwallowEvery(u64),
+    /// The answer to every nth upload is dropped, and its connection closed.
+    DropEveryNthAnswer(u64),
 }
 
-/// Where a proxy sends what it gets.
+/// Where a proxy forwards to.
 #[derive(Clone, Debug)]
 pub(crate) enum Upstream {
     /// A port.
@@ -48,7 +45,7 @@ pub(crate) enum Upstream {
     Unix(PathBuf),
 }
 
-/// A proxy on a port of loopback, which it keeps for its life. It ends when dropped.
+/// A proxy on one loopback port for its whole life. It stops when dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -56,17 +53,17 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    weather: watch::Sender<Weather>,
+    fault: watch::Sender<NetworkFault>,
     upstream: Mutex<Upstream>,
     uploads: AtomicU64,
     ended: AtomicU64,
     answered: AtomicU64,
-    swallowed: AtomicU64,
+    dropped: AtomicU64,
     cuts: AtomicU64,
 }
 
 impl Proxy {
-    /// Starts a proxy in clear weather.
+    /// Starts a proxy without a fault.
     ///
     /// # Panics
     /// When loopback has no free port.
@@ -76,12 +73,12 @@ impl Proxy {
             .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
-            weather: watch::Sender::new(Weather::Clear),
+            fault: watch::Sender::new(NetworkFault::None),
             upstream: Mutex::new(upstream),
             uploads: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            swallowed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
         });
         let accepting = tokio::spawn({
@@ -99,7 +96,7 @@ impl Proxy {
         }
     }
 
-    /// Starts a proxy in front of a database; answers the address of the database through it, too.
+    /// Starts a proxy in front of a database; also answers the address of the database through it.
     ///
     /// # Panics
     /// When the address is not one that [`testing::TestDatabase`] gives.
@@ -127,19 +124,14 @@ impl Proxy {
         (proxy, url)
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Where it listens, as the address of a server.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Changes the weather, for open connections, too.
-    pub(crate) fn set(&self, weather: Weather) {
-        self.shared.weather.send_replace(weather);
+    /// Changes the fault, for open connections as well.
+    pub(crate) fn set(&self, fault: NetworkFault) {
+        self.shared.fault.send_replace(fault);
     }
 
     /// Sends new connections somewhere else.
@@ -156,17 +148,17 @@ impl Proxy {
         self.shared.uploads.load(SeqCst)
     }
 
-    /// How many uploads have begun, and neither have an answer nor lost their connection.
+    /// How many uploads have begun and have neither an answer nor a closed connection.
     pub(crate) fn in_flight(&self) -> u64 {
         self.uploads().saturating_sub(self.shared.ended.load(SeqCst))
     }
 
-    /// How many uploads were thrown away by [`Weather::LoseUploads`], or answers to them by [`Weather::SwallowEvery`].
-    pub(crate) fn swallowed(&self) -> u64 {
-        self.shared.swallowed.load(SeqCst)
+    /// How many uploads were dropped by [`NetworkFault::DropUploads`], or answers to them by [`NetworkFault::DropEveryNthAnswer`].
+    pub(crate) fn dropped(&self) -> u64 {
+        self.shared.dropped.load(SeqCst)
     }
 
-    /// How many connections were cut by [`Weather::CutAfter`].
+    /// How many connections were closed by [`NetworkFault::CutAfter`].
     pub(crate) fn cuts(&self) -> u64 {
         self.shared.cuts.load(SeqCst)
     }
@@ -174,15 +166,15 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.set(Weather::Broken);
+        self.set(NetworkFault::Broken);
         self.accepting.abort();
     }
 }
 
 async fn relay(client: TcpStream, shared: Arc<Shared>) {
-    let mut weather = shared.weather.subscribe();
-    if *weather.borrow() == Weather::BlackHole {
-        let _ = weather.wait_for(|weather| *weather != Weather::BlackHole).await;
+    let mut fault = shared.fault.subscribe();
+    if *fault.borrow() == NetworkFault::BlackHole {
+        let _ = fault.wait_for(|fault| *fault != NetworkFault::BlackHole).await;
         return;
     }
     let upstream = shared
@@ -205,17 +197,17 @@ async fn relay(client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Carries bytes until one side ends, or the weather does it.
+/// Copies bytes until one side closes, or the fault closes the connection.
 async fn between(client: TcpStream, server: impl AsyncRead + AsyncWrite, shared: &Shared) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = tokio::io::split(server);
     // An upload has come through this connection, and no answer to it yet.
     let waiting = AtomicBool::new(false);
-    let mut weather = shared.weather.subscribe();
+    let mut fault = shared.fault.subscribe();
     tokio::select! {
         _ = requests(from_client, to_server, shared, &waiting) => {}
         _ = answers(from_server, to_client, shared, &waiting) => {}
-        _ = weather.wait_for(|weather| *weather == Weather::Broken) => {}
+        _ = fault.wait_for(|fault| *fault == NetworkFault::Broken) => {}
     }
     if waiting.load(SeqCst) {
         shared.ended.fetch_add(1, SeqCst);
@@ -236,7 +228,7 @@ async fn requests(
         if length == 0 {
             return Ok(());
         }
-        // The rest of a request whose head is lost is no request.
+        // Without its head the rest of a request is useless.
         if lost {
             continue;
         }
@@ -246,16 +238,15 @@ async fn requests(
             shared.uploads.fetch_add(1, SeqCst);
             waiting.store(true, SeqCst);
         }
-        let weather = *shared.weather.borrow();
-        match weather {
-            Weather::LoseUploads if upload => {
-                shared.swallowed.fetch_add(1, SeqCst);
+        let fault = *shared.fault.borrow();
+        match fault {
+            NetworkFault::DropUploads if upload => {
+                shared.dropped.fetch_add(1, SeqCst);
                 lost = true;
                 continue;
             }
-            Weather::Delay(pause) => tokio::time::sleep(pause).await,
-            Weather::BlackHole => continue,
-            Weather::CutAfter(most) if passed + piece.len() as u64 > most => {
+            NetworkFault::BlackHole => continue,
+            NetworkFault::CutAfter(most) if passed + piece.len() as u64 > most => {
                 let left = usize::try_from(most.saturating_sub(passed)).unwrap_or(usize::MAX);
                 piece = &piece[..left.min(piece.len())];
                 to.write_all(piece).await?;
@@ -283,15 +274,14 @@ async fn answers(
             return Ok(());
         }
         let piece = &piece[..length];
-        let weather = *shared.weather.borrow();
+        let fault = *shared.fault.borrow();
         let of_upload = waiting.load(SeqCst) && piece.starts_with(b"HTTP/1.1 2");
-        match weather {
-            Weather::Delay(pause) => tokio::time::sleep(pause).await,
-            Weather::BlackHole | Weather::LoseAnswers => continue,
-            Weather::SwallowEvery(nth)
+        match fault {
+            NetworkFault::BlackHole | NetworkFault::DropAnswers => continue,
+            NetworkFault::DropEveryNthAnswer(nth)
                 if of_upload && shared.answered.fetch_add(1, SeqCst) % nth == nth - 1 =>
             {
-                shared.swallowed.fetch_add(1, SeqCst);
+                shared.dropped.fetch_add(1, SeqCst);
                 return Ok(());
             }
             _ => {}
@@ -303,7 +293,7 @@ async fn answers(
     }
 }
 
-/// Undoes percent-encoding, as far as file names need it.
+/// Decodes percent-encoding, as far as file names need it.
 fn decoded(text: &str) -> String {
     let mut parts = text.split('%');
     let mut out = parts.next().unwrap_or_default().to_owned();
