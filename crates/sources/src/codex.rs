@@ -1,36 +1,69 @@
-//! Codex CLI: rollouts below `~/.codex/sessions`, one `{timestamp, type, payload}` a line. Who, where and which model
-//! is said once (`session_meta`, `turn_context`) and holds for the lines below.
+//! Codex CLI: rollouts below `~/.codex/sessions` (see [`record`] for their shapes). Who, where and which model is
+//! said once (`session_meta`, `turn_context`) and holds for the lines below.
 //!
-//! A result says how a command ended only in its text. MCP calls and patches end with an event of their own, apart
-//! from the result, and tokens are counted after the results of a response's calls.
+//! A result says how a command ended only in its text. Most calls also end with an event of their own, apart from
+//! the result, and those that a script of code mode makes are in no other record. Tokens are counted apart from the
+//! calls, too. A fork repeats its parent's records under new times, but with the same ids of calls and turns.
 
+mod ended;
+mod output;
 mod record;
+mod search;
+mod usage;
+mod verdict;
 
-use model::{Reason, Verdict};
+use std::collections::HashMap;
 
 use crate::{
     Agent, Options,
     claude::whole_ms,
-    codex::record::{Output, Payload, Record},
-    facts::{Answer, Call, Context, FileFacts, Note, Usage},
-    json::{Cursor, Malformed, Str},
+    codex::{
+        output::Output,
+        record::{Payload, Record},
+        search::Searches,
+        usage::Counter,
+        verdict::Speaker,
+    },
+    facts::{Answer, Call, Context, FileFacts, Millis, Usage},
+    json::{Cursor, Index, Malformed, Raw, Str},
+    problem::ProblemCode,
     redact,
     strings::Sym,
     time,
     tool_name::{self, ToolName},
 };
 
-/// Reads the lines of one rollout.
+/// Reads the records of one rollout.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     task_text: bool,
     task: Option<Sym>,
     context: Context,
     model: Option<Sym>,
+    /// The turn that the records belong to, and the session that a chain of forks began with.
+    turn: Option<Sym>,
+    origin: Option<Sym>,
+    /// When the session began, for records without a time.
+    began: Option<Millis>,
+    /// The session goes on from one in another file.
+    continued: bool,
+    /// Nobody could be asked: the session, or the turn, runs without a person.
+    unattended: bool,
+    never_asks: bool,
     /// Where the calls of the response begin whose tokens have not been counted yet.
     uncounted: usize,
-    /// Tokens of the session so far, to tell a repeated count.
-    session_tokens: Option<u64>,
+    counter: Counter,
+    calls: HashMap<Sym, Asked>,
+    searches: Searches,
+}
+
+/// What is remembered of a call until it ends.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    tool: Sym,
+    speaker: Speaker,
+    /// It was answered, but goes on.
+    runs_on: bool,
 }
 
 impl Reader {
@@ -49,154 +82,264 @@ impl Reader {
     /// Reads one line into `facts`; a line that is not one object leaves them as they were.
     pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
         let record = Record::read(line)?;
-        let payload = &record.payload;
-        let kind = record.kind.map(Str::text).unwrap_or_default();
-        let part = payload.kind.map(Str::text).unwrap_or_default();
-        match (&*kind, &*part) {
-            ("session_meta", _) => self.session(payload, facts),
-            ("turn_context", _) => {
+        let Some(payload) = &record.payload else {
+            let payload = Payload::read(&mut { line })?;
+            match (payload.kind, payload.id) {
+                (Some(_), _) => self.item(&payload, payload.timestamp, facts),
+                (None, Some(_)) => self.session(&payload, payload.timestamp, facts),
+                (None, None) => self.document(line, facts)?,
+            }
+            return Ok(());
+        };
+        match record.kind.map_or(&b""[..], |kind| kind.0) {
+            b"session_meta" => self.session(payload, record.timestamp, facts),
+            b"turn_context" => {
                 self.model = facts.name(payload.model).or(self.model);
                 self.context.cwd = facts.path(payload.cwd).or(self.context.cwd);
+                self.turn = facts.name(payload.turn).or(self.turn);
+                self.never_asks = payload.approval_policy.is_some_and(|policy| policy.0 == b"never");
             }
-            ("response_item", "function_call" | "custom_tool_call" | "local_shell_call") => {
-                self.call(&record, facts);
-            }
-            ("response_item", "function_call_output" | "custom_tool_call_output") => result(&record, facts),
-            ("event_msg", "mcp_tool_call_end" | "patch_apply_end" | "exec_command_end") => {
-                note(payload, facts)
-            }
-            ("event_msg", "token_count") => self.tokens(&record, facts),
-            ("event_msg", "user_message") if self.task_text => {
-                let task = payload.message.and_then(redact::prompt);
-                self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
-            }
+            b"response_item" => self.item(payload, record.timestamp, facts),
+            b"event_msg" => self.event(&record, payload, facts),
+            b"token_usage_record" => self.tokens(payload, record.timestamp, true, facts),
             _ => facts.ignore(record.kind, payload.kind),
         }
         Ok(())
     }
 
-    /// A fork begins with its own record and repeats its parent's: the first one is the file's.
-    fn session(&mut self, payload: &Payload<'_>, facts: &mut FileFacts) {
-        if self.context.session.is_none() {
-            self.context.session = facts.name(payload.id);
-            self.context.cwd = facts.path(payload.cwd);
-            self.context.version = facts.name(payload.version);
-            self.context.branch = facts.name(payload.branch);
+    fn event(&mut self, record: &Record<'_>, payload: &Payload<'_>, facts: &mut FileFacts) {
+        match payload.kind.map_or(&b""[..], |kind| kind.0) {
+            b"token_count" => self.tokens(payload, record.timestamp, false, facts),
+            b"task_started" | b"turn_started" => self.turn = facts.name(payload.turn).or(self.turn),
+            b"user_message" => {
+                if self.task_text {
+                    let task = payload.message.and_then(redact::prompt);
+                    self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
+                } else {
+                    facts.ignore(record.kind, payload.kind);
+                }
+            }
+            _ => {
+                if !self.ended(payload, record.timestamp, facts) {
+                    facts.ignore(record.kind, payload.kind);
+                }
+            }
         }
     }
 
-    fn call(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
-        let payload = &record.payload;
-        let Some(id) = facts.call_id(payload.call_id) else {
-            return;
+    /// What the model asked for, and what it was answered.
+    fn item(&mut self, item: &Payload<'_>, timestamp: Option<Str<'_>>, facts: &mut FileFacts) {
+        match item.kind.map_or(&b""[..], |kind| kind.0) {
+            b"function_call" | b"custom_tool_call" => {
+                let name = item.name.map(Str::text).unwrap_or_default();
+                self.call(item, item.call_id, &name, timestamp, facts);
+            }
+            b"local_shell_call" => {
+                self.call(item, item.call_id.or(item.id), "shell", timestamp, facts);
+            }
+            b"tool_search_call" => {
+                self.call(item, item.call_id.or(item.id), "tool_search", timestamp, facts);
+                if item.call_id.is_none() {
+                    self.done(item, item.id, timestamp, facts);
+                }
+            }
+            b"tool_search_output" => self.done(item, item.call_id, timestamp, facts),
+            b"image_generation_call" => self.hosted(item, item.id, "image_generation", timestamp, facts),
+            b"web_search_call" => self.web_search(item, item.id, timestamp, facts),
+            b"function_call_output" | b"custom_tool_call_output" | b"local_shell_call_output" => {
+                self.result(item, timestamp, facts);
+            }
+            _ => facts.ignore(Some(Str(b"response_item")), item.kind),
+        }
+    }
+
+    /// Reads a whole session `{session, items}`; any other object is counted as ignored.
+    pub(crate) fn document(&mut self, document: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
+        let mut known = false;
+        { document }.object(|cursor, key| {
+            if key != b"session" {
+                return cursor.skip();
+            }
+            known = true;
+            let header = Payload::read(cursor)?;
+            self.session(&header, header.timestamp, facts);
+            Ok(())
+        })?;
+        { document }.object(|cursor, key| {
+            if key != b"items" {
+                return cursor.skip();
+            }
+            cursor.array(|cursor| {
+                let item = Payload::read(cursor)?;
+                self.item(&item, item.timestamp, facts);
+                Ok(())
+            })
+        })?;
+        if !known {
+            facts.ignore(None, None);
+        }
+        Ok(())
+    }
+
+    /// A fork begins with its own record and repeats its parent's: the first one is the file's.
+    fn session(&mut self, payload: &Payload<'_>, timestamp: Option<Str<'_>>, facts: &mut FileFacts) {
+        let id = facts.name(payload.id);
+        self.origin = id.or(self.origin);
+        self.continued |= payload.forked;
+        if self.context.session.is_none() {
+            self.context.session = id;
+            self.context.cwd = facts.path(payload.cwd);
+            self.context.version = facts.name(payload.version);
+            self.context.branch = facts.name(payload.branch);
+            self.model = facts.name(payload.model).or(self.model);
+            self.unattended = payload.source.is_some_and(|source| source.0 == b"exec");
+            self.began = time::parse(timestamp);
+        }
+    }
+
+    fn attended(&self) -> bool {
+        !self.unattended && !self.never_asks
+    }
+
+    /// The time of a record. A session of the first versions has one for all.
+    fn time(&self, timestamp: Option<Str<'_>>) -> Option<Millis> {
+        time::parse(timestamp).or(self.began)
+    }
+
+    fn call(
+        &mut self,
+        item: &Payload<'_>,
+        id: Option<Str<'_>>,
+        name: &str,
+        timestamp: Option<Str<'_>>,
+        facts: &mut FileFacts,
+    ) {
+        let Some(id) = facts.call_id(id) else { return };
+        let namespace = item.namespace.map(Str::text);
+        let server = namespace.as_deref().and_then(|text| text.strip_prefix("mcp__"));
+        let named = match server {
+            // What is below a server's name in a namespace is a part of the server.
+            Some(server) => {
+                let server = server.split_once("__").map_or(server, |(server, _)| server);
+                Some(ToolName::mcp(server, Some(name)))
+            }
+            None if name == "spawn_agent" => Some(ToolName::agent(&agent_type(item.arguments))),
+            None => ToolName::mcp_prefixed(name),
         };
-        let name = payload.name.map_or("shell".into(), |name| name.text());
-        let namespace = payload.namespace.map(|namespace| namespace.text());
-        let in_namespace = namespace.and_then(|namespace| {
-            let server = namespace.strip_prefix("mcp__")?;
-            Some(ToolName::mcp(
-                server.split_once("__").map_or(server, |(server, _)| server),
-                Some(&name),
-            ))
-        });
-        let named = in_namespace.or_else(|| ToolName::mcp_prefixed(&name));
-        let (tool, operation) = facts.tool(&named.unwrap_or_else(|| ToolName::builtin(&name)));
-        facts.calls.push(Call {
+        let speaker = match &named {
+            Some(tool) if tool.id.kind() == model::Kind::Mcp => Speaker::Server,
+            _ => Speaker::of(name),
+        };
+        let named = named.unwrap_or_else(|| ToolName::builtin(name));
+        let call = self.new_call(id, self.time(timestamp), &named, facts);
+        let call = Call {
+            waits_for_person: tool_name::waits_for_person(name),
+            ..call
+        };
+        facts.calls.push(call);
+        self.remember(&call, speaker);
+    }
+
+    fn new_call(&self, id: Sym, at: Option<Millis>, name: &ToolName, facts: &mut FileFacts) -> Call {
+        let (tool, operation) = facts.tool(name);
+        Call {
             id,
-            at: time::parse(record.timestamp),
+            at,
             tool,
             operation,
             context: self.context,
             model: self.model,
             group: None,
             task: self.task,
-            waits_for_person: tool_name::waits_for_person(&name),
+            waits_for_person: false,
             unreported: false,
+        }
+    }
+
+    fn remember(&mut self, call: &Call, speaker: Speaker) {
+        let asked = Asked {
+            tool: call.tool,
+            speaker,
+            runs_on: false,
+        };
+        self.calls.entry(call.id).or_insert(asked);
+    }
+
+    fn result(&mut self, item: &Payload<'_>, timestamp: Option<Str<'_>>, facts: &mut FileFacts) {
+        let Some(id) = facts.call_id(item.call_id.or(item.id)) else {
+            return;
+        };
+        let output = Output::of(item.output);
+        let attended = self.attended();
+        let asked = self.calls.get_mut(&id);
+        let speaker = asked.as_ref().map_or(Speaker::Other, |asked| asked.speaker);
+        let judged = verdict::classify(&output, speaker, attended);
+        if let Some(asked) = asked {
+            asked.runs_on = output.runs_on;
+            if !judged.known {
+                let tool = facts.strings.get(asked.tool);
+                let detail = format!(
+                    "a result of {tool} reads like an error in words that are not known; it counts as one"
+                );
+                facts.problem(ProblemCode::UnclassifiedError, detail);
+            }
+        }
+        // A wall time of zero is that of an answer at once, not the command's.
+        let seconds = output.seconds.filter(|seconds| *seconds > 0.0);
+        facts.answers.push(Answer {
+            id,
+            at: time::parse(timestamp),
+            verdict: judged.verdict,
+            duration_ms: whole_ms(seconds.map(|seconds| seconds * 1e3)).filter(|_| !output.runs_on),
+            goes_on: output.runs_on,
         });
     }
 
     /// The tokens of the response that made the calls since the last count. A replay in a fork repeats its calls, so
-    /// the first of them names the response; a response without calls is named by the session's tokens so far.
-    fn tokens(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
-        let Some(total) = record.payload.session_tokens else {
-            return;
-        };
-        if self.session_tokens.replace(total) == Some(total) {
-            return;
-        }
-        let counted = std::mem::replace(&mut self.uncounted, facts.calls.len());
-        let group = match facts.calls.get(counted) {
+    /// the first of them names the response; one without calls is named by its turn and by the session's sums so
+    /// far, or by the session that the forks began with.
+    fn tokens(
+        &mut self,
+        payload: &Payload<'_>,
+        timestamp: Option<Str<'_>>,
+        record: bool,
+        facts: &mut FileFacts,
+    ) {
+        let counted = self
+            .counter
+            .count(payload.total, payload.last, record, self.continued);
+        let Some((total, response)) = counted else { return };
+        let first = std::mem::replace(&mut self.uncounted, facts.calls.len());
+        let group = match facts.calls.get(first) {
             Some(call) => format!("codex:{}", facts.strings.get(call.id)),
             None => {
-                let session = self
-                    .context
-                    .session
-                    .map_or("", |session| facts.strings.get(session));
-                format!("codex:{session}:{total}")
+                let place = self.turn.or(self.origin);
+                let place = place.map_or("", |place| facts.strings.get(place));
+                format!("codex:{place}:{}", total.key())
             }
         };
         let group = facts.strings.intern(&group);
-        for call in &mut facts.calls[counted..] {
+        for call in &mut facts.calls[first..] {
             call.group = Some(group);
         }
         facts.push_usage(Usage {
             model: self.model,
-            at: time::parse(record.timestamp),
-            tokens: record.payload.tokens,
+            at: self.time(timestamp),
+            tokens: response.tokens(),
             ..Usage::of(group)
         });
     }
 }
 
-fn result(record: &Record<'_>, facts: &mut FileFacts) {
-    let Some(id) = facts.call_id(record.payload.call_id) else {
-        return;
+/// The role of a subagent, from arguments that are JSON in a string.
+fn agent_type(arguments: Option<Raw<'_>>) -> String {
+    let named = || {
+        let text = arguments?.as_str()?.text();
+        let mut index = Index::default();
+        let object = index.of(text.as_bytes()).raw().ok();
+        tool_name::field(object, b"agent_type").map(|role| role.trim().to_owned())
     };
-    let output = Output::of(record.payload.output);
-    facts.answers.push(Answer {
-        id,
-        at: time::parse(record.timestamp),
-        verdict: verdict(&output),
-        duration_ms: whole_ms(output.wall_seconds().map(|seconds| seconds * 1e3))
-            .filter(|_| !output.runs_on()),
-        goes_on: output.runs_on(),
-    });
-}
-
-fn verdict(output: &Output) -> Verdict {
-    let head = output.head.trim_start();
-    if output.exit_code().is_some_and(|code| code != 0) {
-        return Verdict::because(Reason::Error);
-    }
-    if head.starts_with("exec command rejected by user") {
-        return Verdict::because(Reason::Rejected);
-    }
-    if head.starts_with("aborted by user") {
-        return Verdict::because(Reason::Interrupted);
-    }
-    // How Codex begins the report of a tool that could not run: `<tool> failed…`, `<tool> verification failed…`.
-    let after_tool = head.split_once(' ').map_or("", |(_, rest)| rest);
-    if ["failed", "verification failed"]
-        .iter()
-        .any(|words| after_tool.starts_with(words))
-    {
-        return Verdict::because(Reason::Error);
-    }
-    Verdict::SUCCESS
-}
-
-fn note(payload: &Payload<'_>, facts: &mut FileFacts) {
-    let Some(id) = facts.call_id(payload.call_id) else {
-        return;
-    };
-    let tool = payload.server.map(|server| {
-        let operation = payload.tool.map(|tool| tool.text());
-        facts.tool(&ToolName::mcp(&server.text(), operation.as_deref()))
-    });
-    facts.notes.push(Note {
-        id,
-        verdict: payload.failed.then_some(Verdict::because(Reason::Error)),
-        duration_ms: whole_ms(payload.duration_ms),
-        tool,
-    });
+    named()
+        .filter(|role| !role.is_empty())
+        .unwrap_or_else(|| "default".to_owned())
 }

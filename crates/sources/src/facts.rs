@@ -148,6 +148,8 @@ pub struct FileFacts {
     pub(crate) unfinished_lines: u64,
     pub(crate) strings: Strings,
     pub(crate) calls: Vec<Call>,
+    /// Calls that only the report of their end states. They count where no record states the call itself.
+    pub(crate) implied: Vec<Call>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) notes: Vec<Note>,
     pub(crate) usage: Vec<Usage>,
@@ -170,6 +172,7 @@ impl FileFacts {
             unfinished_lines: 0,
             strings: Strings::default(),
             calls: Vec::new(),
+            implied: Vec::new(),
             answers: Vec::new(),
             notes: Vec::new(),
             usage: Vec::new(),
@@ -289,7 +292,7 @@ impl FileFacts {
 
     /// Gives all symbols the names that they have in another set.
     pub(crate) fn rename(&mut self, names: &Renaming) {
-        for call in &mut self.calls {
+        for call in self.calls.iter_mut().chain(&mut self.implied) {
             names.rename(&mut call.id);
             names.rename(&mut call.tool);
             names.rename_option(&mut call.operation);
@@ -330,6 +333,7 @@ impl FileFacts {
     /// Gives back the room that growing left over: the facts wait for those of all other files.
     pub(crate) fn shrink(&mut self) {
         self.calls.shrink_to_fit();
+        self.implied.shrink_to_fit();
         self.answers.shrink_to_fit();
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();

@@ -6,12 +6,14 @@
 
 mod cost;
 mod inventory;
+mod servers;
 
 use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
+use self::servers::ServerNames;
 use crate::{
     Prices, Totals,
     facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Searches, Usage},
@@ -87,7 +89,9 @@ pub fn join(
     for file in files {
         pool.add(file);
     }
-    let calls = pool.distinct_calls();
+    let stated = std::mem::take(&mut pool.calls);
+    let mut calls = pool.distinct(stated);
+    pool.add_implied(&mut calls);
     let costs = pool.costs(prices);
     let mut calls = pool.answered(calls);
     pool.share(&mut calls, costs, prices);
@@ -125,6 +129,7 @@ pub fn join(
 struct Pool {
     strings: Strings,
     calls: Vec<Call>,
+    implied: Vec<Call>,
     answers: Vec<Answer>,
     notes: Vec<Note>,
     usage: Vec<Usage>,
@@ -139,6 +144,7 @@ impl Pool {
         let names = self.strings.absorb(&std::mem::take(&mut file.strings));
         file.rename(&names);
         self.calls.append(&mut file.calls);
+        self.implied.append(&mut file.implied);
         self.answers.append(&mut file.answers);
         self.notes.append(&mut file.notes);
         self.usage.append(&mut file.usage);
@@ -182,8 +188,7 @@ impl Pool {
 
     /// One call for each id, by id: of its copies (forks, resumes, snapshots) the earliest, its gaps filled from the
     /// others.
-    fn distinct_calls(&mut self) -> Vec<Call> {
-        let mut calls = std::mem::take(&mut self.calls);
+    fn distinct(&mut self, mut calls: Vec<Call>) -> Vec<Call> {
         let strings = &self.strings;
         let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
         let contents = |call: &Call| {
@@ -238,6 +243,18 @@ impl Pool {
         calls
     }
 
+    /// Adds to the calls, which are sorted by id, those that only a report of their end states.
+    fn add_implied(&mut self, calls: &mut Vec<Call>) {
+        let mut implied = std::mem::take(&mut self.implied);
+        if implied.is_empty() {
+            return;
+        }
+        implied.retain(|call| calls.binary_search_by_key(&call.id, |known| known.id).is_err());
+        let mut implied = self.distinct(implied);
+        calls.append(&mut implied);
+        calls.sort_unstable_by_key(|call| call.id);
+    }
+
     /// Joins the calls, which are sorted by id, with their results: of several the earliest.
     fn answered(&mut self, calls: Vec<Call>) -> Vec<Joined> {
         let mut answers = std::mem::take(&mut self.answers);
@@ -269,6 +286,7 @@ impl Pool {
         let mut answers = answers.into_iter().peekable();
         let mut notes = notes.into_iter().peekable();
         let mut joined = Vec::with_capacity(calls.len());
+        let mut servers = ServerNames::default();
         for mut call in calls {
             while answers.next_if(|answer| answer.id < call.id).is_some() {
                 self.totals.orphan_results += 1;
@@ -287,6 +305,7 @@ impl Pool {
                 }
                 stated = note.duration_ms.or(stated);
                 if let Some((tool, operation)) = note.tool {
+                    servers.learn(call.tool, tool, &self.strings);
                     (call.tool, call.operation) = (tool, operation.or(call.operation));
                 }
             }
@@ -315,6 +334,7 @@ impl Pool {
             });
         }
         self.totals.orphan_results += answers.count() as u64;
+        servers.apply(&mut joined);
         joined
     }
 }

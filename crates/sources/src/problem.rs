@@ -38,6 +38,9 @@ pub enum ProblemCode {
     ConflictingTool,
     /// A model without a price: its calls have no cost.
     UnpricedModel,
+    /// A result in words that look like an error and that no rule knows: it counts as one. The wording of an agent may
+    /// have changed.
+    UnclassifiedError,
 }
 
 impl ProblemCode {
@@ -53,6 +56,7 @@ impl ProblemCode {
             ProblemCode::NameCleaned => "name_cleaned",
             ProblemCode::ConflictingTool => "conflicting_tool",
             ProblemCode::UnpricedModel => "unpriced_model",
+            ProblemCode::UnclassifiedError => "unclassified_error",
         }
     }
 }

@@ -194,6 +194,7 @@ impl LogReader {
             match agent {
                 Some(Agent::OpenCode) => opencode::document(cursor, &self.options, &mut self.facts),
                 Some(Agent::GeminiCli) => gemini::document(cursor, &self.options, &mut self.facts),
+                Some(Agent::Codex) => codex::Reader::new(&self.options).document(cursor, &mut self.facts),
                 _ => Ok(()),
             }
         });

@@ -7,12 +7,23 @@ use crate::{
 };
 
 /// Types of the records in a Codex rollout.
-const CODEX: [&[u8]; 5] = [
+const CODEX: [&[u8]; 7] = [
     b"session_meta",
+    b"token_usage_record",
+    b"world_state",
     b"response_item",
     b"event_msg",
     b"turn_context",
     b"compacted",
+];
+
+/// Types of the records of the first rollouts, which have no payload.
+const CODEX_ITEMS: [&[u8]; 5] = [
+    b"function_call",
+    b"function_call_output",
+    b"custom_tool_call",
+    b"custom_tool_call_output",
+    b"local_shell_call",
 ];
 
 /// The agent that writes objects like this one; `None` when no agent is known to. Fails when it is not one object.
@@ -33,6 +44,12 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
             b"messages" => keys.messages = true,
             b"sessionID" => keys.session_upper = true,
             b"sessionId" | b"projectHash" => keys.gemini = true,
+            b"id" => keys.id = true,
+            b"timestamp" => keys.timestamp = true,
+            b"instructions" => keys.instructions = true,
+            b"call_id" => keys.call_id = true,
+            b"session" => keys.session = true,
+            b"items" => keys.items = true,
             _ => {}
         }
         cursor.skip()
@@ -54,6 +71,18 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
             ..
         } => Some(Agent::GeminiCli),
         Keys { payload: true, .. } if CODEX.contains(&kind) => Some(Agent::Codex),
+        Keys { call_id: true, .. } if CODEX_ITEMS.contains(&kind) => Some(Agent::Codex),
+        Keys {
+            session: true,
+            items: true,
+            ..
+        }
+        | Keys {
+            id: true,
+            timestamp: true,
+            instructions: true,
+            ..
+        } if kind.is_empty() => Some(Agent::Codex),
         Keys { data: true, .. } if keys.parent_id || kind.contains(&b'.') => Some(Agent::CopilotCli),
         _ if claude::Reader::knows(kind) => Some(Agent::ClaudeCode),
         _ => None,
@@ -70,6 +99,12 @@ struct Keys {
     messages: bool,
     session_upper: bool,
     gemini: bool,
+    id: bool,
+    timestamp: bool,
+    instructions: bool,
+    call_id: bool,
+    session: bool,
+    items: bool,
 }
 
 #[cfg(test)]
@@ -92,6 +127,15 @@ mod tests {
                 r#"{"timestamp":"t","type":"response_item","payload":{}}"#,
                 Some(Agent::Codex),
             ),
+            (
+                r#"{"id":"x","timestamp":"t","instructions":null,"git":{}}"#,
+                Some(Agent::Codex),
+            ),
+            (
+                r#"{"type":"function_call","name":"shell","call_id":"c","arguments":"{}"}"#,
+                Some(Agent::Codex),
+            ),
+            (r#"{"session":{"id":"x"},"items":[]}"#, Some(Agent::Codex)),
             (
                 r#"{"type":"session.start","data":{},"id":"x"}"#,
                 Some(Agent::CopilotCli),

@@ -1,8 +1,12 @@
 //! One line of a rollout, as far as facts come from it.
+//!
+//! Three shapes occur: `{timestamp, type, payload}` since September 2025; before that the payload itself on the
+//! line, below a header `{id, timestamp, instructions, git}`; and before that one document `{session, items}`.
+//! The names are those of `codex-rs/protocol` (`RolloutItem`, `ResponseItem`, `EventMsg`, `TurnItem`).
 
 use crate::{
-    facts::Tokens,
-    json::{Cursor, Index, Malformed, Raw, Str},
+    codex::usage::Counts,
+    json::{Cursor, Malformed, Raw, Str},
 };
 
 /// A line.
@@ -10,33 +14,51 @@ use crate::{
 pub(crate) struct Record<'a> {
     pub(crate) kind: Option<Str<'a>>,
     pub(crate) timestamp: Option<Str<'a>>,
-    pub(crate) payload: Payload<'a>,
+    /// `None` on a line of the older shape, which is a payload itself.
+    pub(crate) payload: Option<Payload<'a>>,
 }
 
-/// The payloads of all types of records in one: their keys mean the same wherever they stand.
+/// The payloads of all types of records in one, and the items within them: their keys mean the same everywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Payload<'a> {
     pub(crate) kind: Option<Str<'a>>,
     pub(crate) id: Option<Str<'a>>,
+    pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) cwd: Option<Str<'a>>,
     pub(crate) version: Option<Str<'a>>,
     pub(crate) branch: Option<Str<'a>>,
     pub(crate) model: Option<Str<'a>>,
+    pub(crate) turn: Option<Str<'a>>,
+    pub(crate) forked: bool,
+    pub(crate) approval_policy: Option<Str<'a>>,
+    /// Who started a session, or a command.
+    pub(crate) source: Option<Str<'a>>,
     pub(crate) call_id: Option<Str<'a>>,
     pub(crate) name: Option<Str<'a>>,
     pub(crate) namespace: Option<Str<'a>>,
+    /// JSON in a string, or JSON.
+    pub(crate) arguments: Option<Raw<'a>>,
     pub(crate) output: Option<Raw<'a>>,
     pub(crate) message: Option<Str<'a>>,
     /// The MCP server and tool of an invocation.
     pub(crate) server: Option<Str<'a>>,
     pub(crate) tool: Option<Str<'a>>,
+    pub(crate) status: Option<Str<'a>>,
+    pub(crate) exit_code: Option<i64>,
+    /// What the end of a call was reported with: `stderr` of a patch, the output of a command, the error of a tool.
+    pub(crate) error: Option<Str<'a>>,
     pub(crate) duration_ms: Option<f64>,
-    /// An MCP call that ended in an error, or a patch without success.
+    pub(crate) started_ms: Option<u64>,
+    pub(crate) completed_ms: Option<u64>,
+    /// An MCP call that ended in an error, or a patch or tool without success.
     pub(crate) failed: bool,
-    /// Tokens of the session so far.
-    pub(crate) session_tokens: Option<u64>,
-    /// Tokens of the last response.
-    pub(crate) tokens: Tokens,
+    /// What a search was for.
+    pub(crate) query: Option<Str<'a>>,
+    /// Tokens of the session so far, and of the last response.
+    pub(crate) total: Option<Counts>,
+    pub(crate) last: Option<Counts>,
+    /// The item that was completed.
+    pub(crate) item: Option<Box<Payload<'a>>>,
 }
 
 impl<'a> Record<'a> {
@@ -48,7 +70,7 @@ impl<'a> Record<'a> {
             match key {
                 b"type" => record.kind = cursor.string()?,
                 b"timestamp" => record.timestamp = cursor.string()?,
-                b"payload" => record.payload = Payload::read(cursor)?,
+                b"payload" => record.payload = Some(Payload::read(cursor)?),
                 _ => cursor.skip()?,
             }
             Ok(())
@@ -59,52 +81,131 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Payload<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Payload<'a>, Malformed> {
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Payload<'a>, Malformed> {
         let mut payload = Payload::default();
+        cursor.object(|cursor, key| payload.field(cursor, key))?;
+        Ok(payload)
+    }
+
+    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"type" => self.kind = cursor.string()?,
+            b"id" => self.id = cursor.string()?,
+            b"timestamp" => self.timestamp = cursor.string()?,
+            b"cwd" => self.cwd = cursor.string()?,
+            b"cli_version" => self.version = cursor.string()?,
+            b"model" => self.model = cursor.string()?,
+            b"turn_id" => self.turn = cursor.string()?,
+            b"forked_from_id" => self.forked |= cursor.string()?.is_some(),
+            b"approval_policy" => self.approval_policy = cursor.string()?,
+            b"source" => self.source = cursor.string()?,
+            b"call_id" => self.call_id = cursor.string()?,
+            b"name" => self.name = cursor.string()?,
+            b"namespace" => self.namespace = cursor.string()?,
+            b"arguments" => self.arguments = Some(cursor.raw()?),
+            b"output" => self.output = Some(cursor.raw()?),
+            b"message" => self.message = cursor.string()?,
+            b"server" => self.server = cursor.string()?,
+            b"tool" => self.tool = cursor.string()?,
+            b"status" => self.status = cursor.string()?,
+            b"exit_code" => self.exit_code = whole(cursor.number()?),
+            b"stderr" | b"aggregated_output" => self.error = cursor.string()?.or(self.error),
+            b"success" => self.failed |= cursor.boolean()? == Some(false),
+            b"duration" => self.duration_ms = duration_ms(cursor)?,
+            b"started_at_ms" => self.started_ms = cursor.count()?,
+            b"completed_at_ms" => self.completed_ms = cursor.count()?,
+            b"result" => self.result(cursor)?,
+            b"error" => self.error(cursor)?,
+            b"query" => self.query = cursor.string()?.or(self.query),
+            b"action" => self.action(cursor)?,
+            b"usage" => self.last = Counts::read(cursor)?,
+            b"thread_token_usage" => self.total = Counts::read(cursor)?,
+            b"item" => self.item = Some(Box::new(Payload::read(cursor)?)),
+            b"git" => cursor.object(|cursor, key| {
+                match key {
+                    b"branch" => self.branch = cursor.string()?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?,
+            b"invocation" => cursor.object(|cursor, key| {
+                match key {
+                    b"server" => self.server = cursor.string()?,
+                    b"tool" => self.tool = cursor.string()?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?,
+            b"info" => cursor.object(|cursor, key| {
+                match key {
+                    b"total_token_usage" => self.total = Counts::read(cursor)?,
+                    b"last_token_usage" => self.last = Counts::read(cursor)?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    /// `{Err: …}`, `{Ok: {isError: true}}`, or `{isError: true}`.
+    fn result(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        cursor.object(|cursor, key| match key {
+            b"Err" => {
+                self.failed = true;
+                self.error = cursor.string()?.or(self.error);
+                Ok(())
+            }
+            b"Ok" => self.result(cursor),
+            b"isError" | b"is_error" => {
+                self.failed |= cursor.boolean()? == Some(true);
+                Ok(())
+            }
+            _ => cursor.skip(),
+        })
+    }
+
+    /// A text, or `{message}`. No error is `null`.
+    fn error(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        match cursor.peek()? {
+            b'"' => {
+                self.failed = true;
+                self.error = cursor.string()?;
+                Ok(())
+            }
+            b'{' => {
+                self.failed = true;
+                cursor.object(|cursor, key| {
+                    match key {
+                        b"message" => self.error = cursor.string()?.or(self.error),
+                        _ => cursor.skip()?,
+                    }
+                    Ok(())
+                })
+            }
+            _ => cursor.skip(),
+        }
+    }
+
+    /// What a search did: it searched for a query, or opened a page.
+    fn action(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         cursor.object(|cursor, key| {
             match key {
-                b"type" => payload.kind = cursor.string()?,
-                b"id" => payload.id = cursor.string()?,
-                b"cwd" => payload.cwd = cursor.string()?,
-                b"cli_version" => payload.version = cursor.string()?,
-                b"model" => payload.model = cursor.string()?,
-                b"call_id" => payload.call_id = cursor.string()?,
-                b"name" => payload.name = cursor.string()?,
-                b"namespace" => payload.namespace = cursor.string()?,
-                b"output" => payload.output = Some(cursor.raw()?),
-                b"message" => payload.message = cursor.string()?,
-                b"success" => payload.failed |= cursor.boolean()? == Some(false),
-                b"git" => cursor.object(|cursor, key| {
-                    match key {
-                        b"branch" => payload.branch = cursor.string()?,
-                        _ => cursor.skip()?,
-                    }
-                    Ok(())
-                })?,
-                b"invocation" => cursor.object(|cursor, key| {
-                    match key {
-                        b"server" => payload.server = cursor.string()?,
-                        b"tool" => payload.tool = cursor.string()?,
-                        _ => cursor.skip()?,
-                    }
-                    Ok(())
-                })?,
-                b"duration" => payload.duration_ms = duration_ms(cursor)?,
-                b"result" => payload.failed |= is_error(cursor)?,
-                b"info" => cursor.object(|cursor, key| {
-                    match key {
-                        b"total_token_usage" => payload.session_tokens = total_tokens(cursor)?,
-                        b"last_token_usage" => payload.tokens = tokens(cursor)?,
-                        _ => cursor.skip()?,
-                    }
-                    Ok(())
-                })?,
+                b"query" | b"url" => self.query = self.query.or(cursor.string()?),
                 _ => cursor.skip()?,
             }
             Ok(())
-        })?;
-        Ok(payload)
+        })
     }
+}
+
+fn whole(number: Option<f64>) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an exit code; a cast of a greater one saturates"
+    )]
+    number.map(|number| number as i64)
 }
 
 /// `{secs, nanos}`.
@@ -119,161 +220,4 @@ fn duration_ms(cursor: &mut Cursor<'_>) -> Result<Option<f64>, Malformed> {
         Ok(())
     })?;
     Ok(secs.map(|secs| secs * 1e3 + nanos / 1e6))
-}
-
-/// `{Err: …}`, or `{Ok: {isError: true}}`.
-fn is_error(cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
-    let mut error = false;
-    cursor.object(|cursor, key| match key {
-        b"Err" => {
-            error = true;
-            cursor.skip()
-        }
-        b"Ok" => cursor.object(|cursor, key| {
-            match key {
-                b"isError" | b"is_error" => error |= cursor.boolean()? == Some(true),
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        }),
-        _ => cursor.skip(),
-    })?;
-    Ok(error)
-}
-
-fn total_tokens(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
-    let mut total = None;
-    cursor.object(|cursor, key| {
-        match key {
-            b"total_tokens" => total = cursor.count()?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(total)
-}
-
-/// Input counts what was read from the cache, output the reasoning.
-fn tokens(cursor: &mut Cursor<'_>) -> Result<Tokens, Malformed> {
-    let (mut input, mut cached, mut output) = (0, 0, 0);
-    cursor.object(|cursor, key| {
-        match key {
-            b"input_tokens" => input = cursor.count()?.unwrap_or(0),
-            b"cached_input_tokens" => cached = cursor.count()?.unwrap_or(0),
-            b"output_tokens" => output = cursor.count()?.unwrap_or(0),
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    })?;
-    let cache_read = u64::min(cached, input);
-    Ok(Tokens {
-        input: input - cache_read,
-        output,
-        cache_read,
-        ..Tokens::default()
-    })
-}
-
-/// The beginning of a result's text, in which Codex reports how the call went. Older versions wrap it in JSON.
-#[derive(Debug, Default)]
-pub(crate) struct Output {
-    pub(crate) head: String,
-    exit_code: Option<f64>,
-    seconds: Option<f64>,
-}
-
-impl Output {
-    pub(crate) fn of(output: Option<Raw<'_>>) -> Output {
-        // The report comes first; a kibibyte leaves room for a long command in it.
-        const ENOUGH: usize = 1_024;
-        let Some(output) = output else {
-            return Output::default();
-        };
-        let Some(text) = output.as_str() else {
-            return Output {
-                head: first_text(output, ENOUGH),
-                ..Output::default()
-            };
-        };
-        if text.0.starts_with(b"{") {
-            let text = text.text();
-            let mut wrapped = Output::default();
-            let mut inner = None;
-            let walked = Index::default().of(text.as_bytes()).object(|cursor, key| {
-                match key {
-                    b"output" => inner = cursor.string()?.map(|text| text.head(ENOUGH).into_owned()),
-                    b"metadata" => cursor.object(|cursor, key| {
-                        match key {
-                            b"exit_code" => wrapped.exit_code = cursor.number()?,
-                            b"duration_seconds" => wrapped.seconds = cursor.number()?,
-                            _ => cursor.skip()?,
-                        }
-                        Ok(())
-                    })?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            });
-            if walked.is_ok()
-                && let Some(head) = inner
-            {
-                return Output { head, ..wrapped };
-            }
-        }
-        Output {
-            head: text.head(ENOUGH).into_owned(),
-            ..Output::default()
-        }
-    }
-
-    /// What stands above the output of the command itself.
-    fn report(&self) -> &str {
-        self.head
-            .split_once("\nOutput:\n")
-            .map_or(&self.head, |(report, _)| report)
-    }
-
-    pub(crate) fn exit_code(&self) -> Option<i64> {
-        if let Some(code) = self.exit_code {
-            return Some(i64::from(code != 0.0));
-        }
-        ["Process exited with code ", "Exit code: "]
-            .iter()
-            .find_map(|label| {
-                let (_, after) = self.report().split_once(label)?;
-                let digits = after.split(|c: char| !c.is_ascii_digit() && c != '-').next()?;
-                digits.parse().ok()
-            })
-    }
-
-    pub(crate) fn wall_seconds(&self) -> Option<f64> {
-        let stated = || {
-            let (_, after) = self.report().split_once("Wall time: ")?;
-            after.split(' ').next()?.parse().ok()
-        };
-        self.seconds.or_else(stated)
-    }
-
-    /// The command goes on in a session of its own.
-    pub(crate) fn runs_on(&self) -> bool {
-        self.report().contains("Process running with session")
-    }
-}
-
-/// The first text of a list of parts.
-fn first_text(parts: Raw<'_>, bytes: usize) -> String {
-    let mut first = None;
-    // The line has been walked before, so the value is whole.
-    let _ = parts.cursor().array(|cursor| {
-        cursor.object(|cursor, key| {
-            match key {
-                b"text" if first.is_none() => {
-                    first = cursor.string()?.map(|text| text.head(bytes).into_owned())
-                }
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })
-    });
-    first.unwrap_or_default()
 }

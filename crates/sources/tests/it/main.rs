@@ -1,5 +1,6 @@
 //! Reading fixtures and texts the way the client does, without files.
 
+mod codex;
 mod determinism;
 mod hostile;
 mod records;

@@ -1,0 +1,215 @@
+//! Records that report the end of a call: `item_completed`, and before it an event for each kind of call. They
+//! say more than the result: the server's own name, whether it answered with an error, the duration. Where no
+//! record states the call itself (a script of code mode made it), they are the call.
+
+use model::{Reason, Verdict};
+
+use super::{Reader, Speaker, record::Payload, verdict};
+use crate::{
+    claude::whole_ms,
+    facts::{Answer, FileFacts, Millis, Note},
+    json::Str,
+    time,
+    tool_name::ToolName,
+};
+
+/// What kind of call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Mcp,
+    Command,
+    Patch,
+    Dynamic,
+    /// A tool of Codex, by its name.
+    Own(&'static str),
+}
+
+/// The server under which Codex reports its own tools that read resources of servers.
+const OWN_SERVER: &[u8] = b"codex";
+
+const RESOURCE_TOOLS: [&[u8]; 3] = [
+    b"list_mcp_resources",
+    b"list_mcp_resource_templates",
+    b"read_mcp_resource",
+];
+
+impl Reader {
+    /// Reads an event that reports the end of a call; false for any other.
+    pub(super) fn ended(
+        &mut self,
+        event: &Payload<'_>,
+        timestamp: Option<Str<'_>>,
+        facts: &mut FileFacts,
+    ) -> bool {
+        let kind = event.kind.map_or(&b""[..], |kind| kind.0);
+        if kind == b"item_completed" {
+            return match event.item.as_deref() {
+                Some(item) => self.completed(event, item, timestamp, facts),
+                None => false,
+            };
+        }
+        let kind = match kind {
+            b"mcp_tool_call_end" => Kind::Mcp,
+            b"exec_command_end" => Kind::Command,
+            b"patch_apply_end" => Kind::Patch,
+            b"dynamic_tool_call_response" => Kind::Dynamic,
+            b"web_search_end" => {
+                self.web_search(event, event.call_id, timestamp, facts);
+                return true;
+            }
+            b"image_generation_end" => {
+                self.hosted(event, event.call_id, "image_generation", timestamp, facts);
+                return true;
+            }
+            _ => return false,
+        };
+        let at = time::parse(timestamp);
+        self.end(kind, event, event.call_id, (None, at), facts);
+        true
+    }
+
+    fn completed(
+        &mut self,
+        event: &Payload<'_>,
+        item: &Payload<'_>,
+        timestamp: Option<Str<'_>>,
+        facts: &mut FileFacts,
+    ) -> bool {
+        let kind = match item.kind.map_or(&b""[..], |kind| kind.0) {
+            b"McpToolCall" => Kind::Mcp,
+            b"CommandExecution" => Kind::Command,
+            b"FileChange" => Kind::Patch,
+            b"DynamicToolCall" => Kind::Dynamic,
+            b"ImageView" => Kind::Own("view_image"),
+            b"CollabAgentToolCall" => match item.tool.map_or(&b""[..], |tool| tool.0) {
+                b"spawnAgent" | b"spawn_agent" => Kind::Own("spawn_agent"),
+                b"sendInput" | b"send_input" => Kind::Own("send_input"),
+                b"resumeAgent" | b"resume_agent" => Kind::Own("resume_agent"),
+                b"closeAgent" | b"close_agent" => Kind::Own("close_agent"),
+                b"wait" => Kind::Own("wait_agent"),
+                _ => return false,
+            },
+            b"WebSearch" => {
+                self.web_search(item, item.id, timestamp, facts);
+                return true;
+            }
+            b"ImageGeneration" => {
+                self.hosted(item, item.id, "image_generation", timestamp, facts);
+                return true;
+            }
+            _ => return false,
+        };
+        let millis = |ms: Option<u64>| ms.and_then(|ms| Millis::try_from(ms).ok());
+        let end = millis(event.completed_ms).or(time::parse(timestamp));
+        self.end(kind, item, item.id, (millis(event.started_ms), end), facts);
+        true
+    }
+
+    fn end(
+        &mut self,
+        kind: Kind,
+        ended: &Payload<'_>,
+        id: Option<Str<'_>>,
+        (started, at): (Option<Millis>, Option<Millis>),
+        facts: &mut FileFacts,
+    ) {
+        let Some(id) = facts.call_id(id) else { return };
+        let stated = whole_ms(ended.duration_ms);
+        let measured = started.zip(at).and_then(|(started, at)| at.checked_sub(started));
+        let duration_ms = match kind {
+            Kind::Mcp => stated.or(measured),
+            // Codex starts the clock of a command after its process; the times of the item hold all of it.
+            Kind::Command => stated.max(measured).filter(|ms| *ms > 0),
+            _ => stated.or(measured).filter(|ms| *ms > 0),
+        };
+        let tool = ended_tool(kind, ended);
+        let asked = self.calls.get(&id).copied();
+        // A command that still ran when the session ended was ended with it: what it was answered stands.
+        let killed = ended.exit_code.is_some_and(|code| code < 0);
+        if killed && asked.is_some_and(|asked| asked.runs_on) {
+            return;
+        }
+        let verdict = self.end_verdict(kind, ended, asked.is_some());
+        let renamed = match (kind, &tool) {
+            (Kind::Mcp, Some(tool)) if tool.id.kind() == model::Kind::Mcp => Some(facts.tool(tool)),
+            _ => None,
+        };
+        facts.notes.push(Note {
+            id,
+            // Below zero is no exit code: the words of the result say what happened.
+            verdict: verdict.filter(|_| !killed || asked.is_none()),
+            duration_ms,
+            tool: renamed,
+        });
+        // A person's own command is no call.
+        let by_person = ended
+            .source
+            .is_some_and(|source| matches!(source.0, b"user_shell" | b"userShell"));
+        let further = ended.source.is_some_and(|source| {
+            matches!(source.0, b"unified_exec_interaction" | b"unifiedExecInteraction")
+        });
+        let Some(tool) = tool.filter(|_| asked.is_none() && !by_person && !further) else {
+            return;
+        };
+        let began = started.or_else(|| at?.checked_sub(duration_ms.unwrap_or(0)));
+        let call = self.new_call(id, began.or(self.began), &tool, facts);
+        facts.implied.push(call);
+        self.remember(&call, Speaker::Other);
+        facts.answers.push(Answer {
+            id,
+            at,
+            verdict: verdict.unwrap_or(Verdict::SUCCESS),
+            duration_ms,
+            goes_on: duration_ms.is_none(),
+        });
+    }
+
+    /// What the end says by itself; `None` where only the words of the result do.
+    fn end_verdict(&self, kind: Kind, ended: &Payload<'_>, answered: bool) -> Option<Verdict> {
+        let words = || ended.error.map(Str::text).unwrap_or_default();
+        match ended.status.map(|status| status.0) {
+            Some(b"declined") => {
+                let by_whom = || match self.attended() {
+                    true => Reason::Rejected,
+                    false => Reason::Denied,
+                };
+                let said = verdict::refusal(words().trim_start(), self.attended());
+                let reason = said.or_else(|| (!answered).then(by_whom));
+                return reason.map(Verdict::because);
+            }
+            Some(b"in_progress" | b"inProgress") => return None,
+            _ => {}
+        }
+        let failed = ended.failed
+            || ended.status.is_some_and(|status| status.0 == b"failed")
+            || ended.exit_code.is_some_and(|code| code != 0);
+        Some(match (failed, kind) {
+            (true, Kind::Mcp) => Verdict::because(verdict::server_error(&words(), self.attended())),
+            (true, _) => Verdict::because(Reason::Error),
+            (false, Kind::Mcp | Kind::Dynamic) => Verdict::SUCCESS,
+            (false, _) if ended.exit_code == Some(0) || ended.status.is_some() => Verdict::SUCCESS,
+            (false, _) => return None,
+        })
+    }
+}
+
+/// The tool of a call that only its end states.
+fn ended_tool(kind: Kind, ended: &Payload<'_>) -> Option<ToolName> {
+    let name = ended.tool.map(Str::text);
+    Some(match kind {
+        Kind::Mcp => {
+            let server = ended.server?;
+            let own =
+                server.0 == OWN_SERVER && ended.tool.is_some_and(|tool| RESOURCE_TOOLS.contains(&tool.0));
+            if own {
+                ToolName::builtin(&name?)
+            } else {
+                ToolName::mcp(&server.text(), name.as_deref())
+            }
+        }
+        Kind::Command => ToolName::builtin("exec_command"),
+        Kind::Patch => ToolName::builtin("apply_patch"),
+        Kind::Dynamic => ToolName::builtin(&name?),
+        Kind::Own(name) => ToolName::builtin(name),
+    })
+}

@@ -1,0 +1,45 @@
+//! The names of MCP servers. A call's own record may hold only a form of the name that fits into a tool's name
+//! (`my_echo`); the report of its end holds the name itself (`my-echo`). What one call teaches holds for the others.
+
+use std::collections::HashMap;
+
+use super::Joined;
+use crate::strings::{Strings, Sym};
+
+/// Which server each plain name stands for; `None` when two have the same.
+#[derive(Debug, Default)]
+pub(super) struct ServerNames(HashMap<Sym, Option<Sym>>);
+
+impl ServerNames {
+    /// A call that was recorded as one of `recorded` went to `named`.
+    pub(super) fn learn(&mut self, recorded: Sym, named: Sym, strings: &Strings) {
+        if !is_plain_form(strings.get(recorded), strings.get(named)) {
+            return;
+        }
+        self.0
+            .entry(recorded)
+            .and_modify(|known| *known = known.filter(|known| *known == named))
+            .or_insert(Some(named));
+    }
+
+    /// Gives the calls whose end was not reported the names that others taught.
+    pub(super) fn apply(&self, calls: &mut [Joined]) {
+        if self.0.is_empty() {
+            return;
+        }
+        for joined in calls {
+            if let Some(Some(named)) = self.0.get(&joined.call.tool) {
+                joined.call.tool = *named;
+            }
+        }
+    }
+}
+
+/// True when a tool's id is that of an MCP server with the characters replaced that a tool's name cannot hold.
+fn is_plain_form(plain: &str, name: &str) -> bool {
+    let (Some(plain), Some(name)) = (plain.strip_prefix("mcp:"), name.strip_prefix("mcp:")) else {
+        return false;
+    };
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    name.chars().map(fits).eq(plain.chars().map(fits))
+}
