@@ -188,7 +188,7 @@ impl FileFacts {
     pub(crate) fn problem(&mut self, code: ProblemCode, detail: impl Into<String>) {
         let line = (self.line > 0).then_some(self.line);
         *self.problem_counts.entry(code).or_default() += 1;
-        if self.problems.len() < LISTED_PROBLEMS || code == ProblemCode::NotUnderstood {
+        if self.problems.len() < LISTED_PROBLEMS || code == ProblemCode::UnknownFormat {
             self.problems.push(Problem {
                 file: self.file.clone(),
                 line,

@@ -72,6 +72,11 @@ impl<'a> Cursor<'a> {
         Err(Malformed::Incomplete)
     }
 
+    /// How many bytes lie before the cursor.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     /// Nothing but blanks may follow.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {

@@ -23,6 +23,7 @@
 #![warn(missing_docs)]
 
 mod agent;
+mod call_id;
 mod reader;
 mod shape;
 

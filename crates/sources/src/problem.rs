@@ -20,14 +20,14 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemCode {
-    /// A line that is not exactly one JSON value.
+    /// A line that is not exactly one JSON value. Every complete record on it is read all the same.
     InvalidJson,
     /// A line that is JSON but not an object.
     NotAnObject,
     /// A line, or a file that is one value, of more than [`crate::LINE_BYTES`].
     TooLarge,
-    /// A file of which not one line was recognised.
-    NotUnderstood,
+    /// A file of which not one line is a record of an agent that is known.
+    UnknownFormat,
     /// A call or result whose id cannot tell calls apart (a redactor's placeholder, an empty text).
     InvalidId,
     /// A call of which neither the record nor its result states a time.
@@ -36,6 +36,8 @@ pub enum ProblemCode {
     NameCleaned,
     /// One id under which two tools were called: the earlier call stands.
     ConflictingTool,
+    /// A call that ended in a way, or with words, that no reader knows.
+    UnclassifiedError,
     /// A model without a price: its calls have no cost.
     UnpricedModel,
     /// A result in words that look like an error and that no rule knows: it counts as one. The wording of an agent may
@@ -50,11 +52,12 @@ impl ProblemCode {
             ProblemCode::InvalidJson => "invalid_json",
             ProblemCode::NotAnObject => "not_an_object",
             ProblemCode::TooLarge => "too_large",
-            ProblemCode::NotUnderstood => "not_understood",
+            ProblemCode::UnknownFormat => "unknown_format",
             ProblemCode::InvalidId => "invalid_id",
             ProblemCode::NoTimestamp => "no_timestamp",
             ProblemCode::NameCleaned => "name_cleaned",
             ProblemCode::ConflictingTool => "conflicting_tool",
+            ProblemCode::UnclassifiedError => "unclassified_error",
             ProblemCode::UnpricedModel => "unpriced_model",
             ProblemCode::UnclassifiedError => "unclassified_error",
         }

@@ -13,6 +13,9 @@ use crate::{
 /// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.
 pub const LINE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Least number of bytes that may be looked at for the records of one damaged line.
+const SALVAGE_BYTES: usize = 64 * 1024 * 1024;
+
 /// Reads one file, in chunks of any size. Keeps at most one line (or one whole-file value) beside the facts.
 #[derive(Debug)]
 pub struct LogReader {
@@ -26,6 +29,8 @@ pub struct LogReader {
     pending: Vec<u8>,
     /// The line being read is too long; its rest is dropped.
     dropping: bool,
+    /// The file is one that an agent keeps beside its transcripts: it holds no call, and that is no problem.
+    no_transcript: bool,
 }
 
 /// How the lines of the file are read.
@@ -52,6 +57,7 @@ impl LogReader {
             index: Index::default(),
             pending: Vec::new(),
             dropping: false,
+            no_transcript: false,
         }
     }
 
@@ -96,16 +102,19 @@ impl LogReader {
             self.document(&rest);
         } else if !trim(&rest, self.facts.line).is_empty() {
             self.facts.line += 1;
-            if let Err(_half) = self.record(&rest) {
+            let line = trim(&rest, self.facts.line - 1);
+            self.facts.lines += 1;
+            // What was written whole before the part that is still missing is read now.
+            if self.record(line).is_err() && self.salvage(line) == 0 {
                 self.facts.lines -= 1;
                 self.facts.unfinished_lines = 1;
             }
         }
         self.facts.line = 0;
-        if self.facts.agent.is_none() && self.facts.lines > 0 {
+        if self.facts.agent.is_none() && self.facts.lines > 0 && !self.no_transcript {
             let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));
-            let detail = format!("no line is a record{wanted} that is known; the file was not understood");
-            self.facts.problem(ProblemCode::NotUnderstood, detail);
+            let detail = format!("no line is a record{wanted} that is known; nothing was read from the file");
+            self.facts.problem(ProblemCode::UnknownFormat, detail);
         }
         self.facts.shrink();
         self.facts
@@ -142,15 +151,53 @@ impl LogReader {
         if text.is_empty() {
             return;
         }
-        if let Err(malformed) = self.record(line) {
-            self.facts.problem(ProblemCode::InvalidJson, explain(malformed));
+        self.facts.lines += 1;
+        if let Err(malformed) = self.record(text) {
+            let detail = match self.salvage(text) {
+                0 => explain(malformed),
+                1 => "the line is damaged; the one complete record on it was read".to_owned(),
+                read => format!("the line is damaged; the {read} complete records on it were read"),
+            };
+            self.facts.problem(ProblemCode::InvalidJson, detail);
         }
     }
 
-    /// Reads the one record of a line.
+    /// Reads every complete record of a line that is not exactly one, and returns how many there were: two programs
+    /// wrote at once, one was stopped in the middle of a line, or a crash left NUL bytes.
+    ///
+    /// A record is an object that neither `,` nor a closing bracket follows: those follow the values inside of a
+    /// record that was cut.
+    fn salvage(&mut self, line: &[u8]) -> u64 {
+        let (mut read, mut at) = (0, 0);
+        // Each place where an object may begin is a look at the rest of the line: a hostile line has many.
+        let mut work = SALVAGE_BYTES.max(8 * line.len());
+        while let Some(next) = memchr::memmem::find(&line[at..], b"{\"") {
+            at += next;
+            let rest = &line[at..];
+            let Some(left) = work.checked_sub(rest.len()) else {
+                break;
+            };
+            work = left;
+            let mut cursor = self.index.of(rest);
+            if cursor.skip().is_err() {
+                at += 1;
+                continue;
+            }
+            let length = cursor.position();
+            let follows = rest[length..].iter().find(|byte| !byte.is_ascii_whitespace());
+            let whole = !matches!(follows, Some(b',' | b']' | b'}'));
+            if whole && self.record(&rest[..length]).is_ok() {
+                read += 1;
+                at += length;
+            } else {
+                at += 1;
+            }
+        }
+        read
+    }
+
+    /// Reads the one record of a line, blanks around it left out.
     fn record(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        let line = trim(line, self.facts.line - 1);
-        self.facts.lines += 1;
         let mut cursor = self.index.of(line);
         if !line.starts_with(b"{") {
             cursor.skip()?;
@@ -164,6 +211,7 @@ impl LogReader {
         if matches!(self.format, Format::Unknown) {
             let agent = shape::recognise(cursor)?.filter(|agent| self.only.is_none_or(|only| only == *agent));
             let Some(agent) = agent else {
+                self.no_transcript |= shape::is_journal(cursor);
                 self.facts.ignore(None, None);
                 return Ok(());
             };

@@ -50,6 +50,8 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
             b"call_id" => keys.call_id = true,
             b"session" => keys.session = true,
             b"items" => keys.items = true,
+            b"uuid" | b"parentUuid" | b"leafUuid" | b"messageId" | b"session_id" => keys.claude = true,
+            b"message" => return keys.message(cursor),
             _ => {}
         }
         cursor.skip()
@@ -84,9 +86,36 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
             ..
         } if kind.is_empty() => Some(Agent::Codex),
         Keys { data: true, .. } if keys.parent_id || kind.contains(&b'.') => Some(Agent::CopilotCli),
-        _ if claude::Reader::knows(kind) => Some(Agent::ClaudeCode),
+        _ if keys.foreign_message => None,
+        Keys { claude, gemini, .. } if (claude || gemini) && claude::Reader::knows(kind) => {
+            Some(Agent::ClaudeCode)
+        }
         _ => None,
     })
+}
+
+/// True for a record of the journal that a workflow of Claude Code keeps beside its agents' transcripts: it holds no
+/// call, and nothing is wrong with it.
+pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {
+    let (mut kind, mut of_agent, mut message) = (None, false, false);
+    let walked = object.object(|cursor, key| {
+        match key {
+            b"type" => {
+                kind = cursor.string()?;
+                return Ok(());
+            }
+            b"agentId" => of_agent = true,
+            b"message" => message = true,
+            _ => {}
+        }
+        cursor.skip()
+    });
+    walked.is_ok()
+        && !message
+        && kind.is_some_and(|Str(kind)| {
+            kind.starts_with(b"workflow_")
+                || of_agent && [&b"started"[..], b"result", b"agent_started"].contains(&kind)
+        })
 }
 
 /// The keys that tell the formats apart.
@@ -105,6 +134,23 @@ struct Keys {
     call_id: bool,
     session: bool,
     items: bool,
+    /// What every record of Claude Code has, or its `sessionId`.
+    claude: bool,
+    /// `message` holds its text as other agents do that write the same envelope (Qwen Code: `parts`).
+    foreign_message: bool,
+}
+
+impl Keys {
+    fn message(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        let (mut content, mut parts) = (false, false);
+        cursor.object(|cursor, key| {
+            content |= key == b"content";
+            parts |= key == b"parts";
+            cursor.skip()
+        })?;
+        self.foreign_message = parts && !content;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +199,11 @@ mod tests {
                 r#"{"sessionId":"s","projectHash":"h","messages":[]}"#,
                 Some(Agent::GeminiCli),
             ),
+            (
+                r#"{"type":"assistant","sessionId":"s","uuid":"u","message":{"role":"model","parts":[]}}"#,
+                None,
+            ),
+            (r#"{"type":"user","text":"of nobody that is known"}"#, None),
             (r#"{"type":"journal","step":1}"#, None),
             ("{}", None),
         ] {
