@@ -151,7 +151,10 @@ mod tests {
     #[test]
     fn a_positional_id_is_a_key_together_with_its_message() {
         assert_eq!(uuid("Bash_0", "Bash", Some("m1")), "m1/Bash_0");
-        assert_ne!(uuid("Bash_0", "Bash", Some("m1")), uuid("Bash_0", "Bash", Some("m2")));
+        assert_ne!(
+            uuid("Bash_0", "Bash", Some("m1")),
+            uuid("Bash_0", "Bash", Some("m2"))
+        );
         assert_eq!(uuid("toolu_01Aaf", "Bash", Some("m1")), "toolu_01Aaf");
         assert_eq!(uuid("Bash_0", "Bash", None), "Bash_0");
         let long = "m".repeat(200);

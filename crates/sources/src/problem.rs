@@ -36,8 +36,6 @@ pub enum ProblemCode {
     NameCleaned,
     /// One id under which two tools were called: the earlier call stands.
     ConflictingTool,
-    /// A call that ended in a way, or with words, that no reader knows.
-    UnclassifiedError,
     /// A model without a price: its calls have no cost.
     UnpricedModel,
     /// A result in words that look like an error and that no rule knows: it counts as one. The wording of an agent may
@@ -57,7 +55,6 @@ impl ProblemCode {
             ProblemCode::NoTimestamp => "no_timestamp",
             ProblemCode::NameCleaned => "name_cleaned",
             ProblemCode::ConflictingTool => "conflicting_tool",
-            ProblemCode::UnclassifiedError => "unclassified_error",
             ProblemCode::UnpricedModel => "unpriced_model",
             ProblemCode::UnclassifiedError => "unclassified_error",
         }

@@ -228,9 +228,7 @@ fn the_project_is_asked_for_and_else_the_last_part_of_the_path() {
 
 #[test]
 fn one_bad_line_costs_one_line() {
-    let glued = call("toolu_9", "Bash", 1).trim().repeat(2) + "\n";
     for (bad, code) in [
-        (glued.as_str(), ProblemCode::InvalidJson),
         ("{\"type\":\"user\",\n", ProblemCode::InvalidJson),
         ("not json\n", ProblemCode::InvalidJson),
         ("\0\0\0\n", ProblemCode::InvalidJson),
@@ -250,6 +248,38 @@ fn one_bad_line_costs_one_line() {
         assert_eq!(codes(&text), [(code, Some(3))], "{bad}");
         assert_eq!(collected.totals.lines, 3, "{bad}");
     }
+}
+
+#[test]
+fn every_complete_record_of_a_damaged_line_is_read_and_the_damage_is_counted() {
+    let (use_line, result) = (call("toolu_1", "Bash", 1), answer("toolu_1", 3, false, "ok"));
+    let (first, second) = (use_line.trim(), result.trim());
+    let expected = lines(&one(&(use_line.clone() + &result)));
+    let torn_in_a_text = r#"{"parentUuid":"x","uuid":"y","s"#;
+    let torn_in_a_call =
+        r#"{"type":"assistant","message":{"content":[{"type":"tool_use","id":"toolu_0","input":{}}],"#;
+    for damaged in [
+        format!("{first}{second}\n"),
+        format!("{first} {second}{second}\n"),
+        format!("{torn_in_a_text}{first}\n{second}\n"),
+        format!("{torn_in_a_call}{first}{second}\n"),
+        format!("{first}{torn_in_a_text}\n{second}\n"),
+        format!("{torn_in_a_text}{first}{torn_in_a_call}{second}\n"),
+        format!("\0\0\0{first}\n{second}\n"),
+        format!("{first}\0\0\0\n{second}\n"),
+        format!("{first}\0\0{second}\n"),
+    ] {
+        let collected = one(&damaged);
+        assert_eq!(lines(&collected), expected, "{damaged}");
+        assert_eq!(
+            codes(&damaged),
+            [(ProblemCode::InvalidJson, Some(1))],
+            "{damaged}"
+        );
+    }
+    // A last line that is being written is no damage, and what stands whole before it counts.
+    let growing = one(&format!("{first}{second}{torn_in_a_call}"));
+    assert_eq!((lines(&growing), growing.problems.len()), (expected, 0));
 }
 
 #[test]
@@ -371,7 +401,7 @@ fn a_file_that_nobody_understands_says_so() {
     assert_eq!(collected.problems.len(), 1);
     assert_eq!(
         (collected.problems[0].code, collected.problems[0].line),
-        (ProblemCode::NotUnderstood, None)
+        (ProblemCode::UnknownFormat, None)
     );
     assert_eq!(one("").problems, []);
 }
