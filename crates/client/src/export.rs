@@ -1,17 +1,21 @@
-//! Every event that a filter finds, page after page, into one Parquet file.
+//! Every event that a query finds, page after page, into one Parquet file.
 
 mod file;
 
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use model::{MicroUsd, api::Events, limits};
+use model::{
+    MicroUsd,
+    api::{Events, query::EventsQuery},
+    limits,
+};
 use reqwest::{Method, header::HeaderMap};
 
 use self::file::{File, Group};
 use crate::{
     Error, Server,
-    read::{Filter, Question},
+    read::Endpoint,
     retry::{Patience, Retry},
     server::{Ask, Trouble},
 };
@@ -20,18 +24,18 @@ use crate::{
 /// how many each page brought. A row group is in memory at a time.
 ///
 /// # Errors
-/// Those of any question; [`Error::Export`] when `out` cannot be written. What was written by then is no whole file.
+/// Those of any request; [`Error::Export`] when `out` cannot be written. What was written by then is no whole file.
 pub async fn events<W: Write + Send + 'static>(
     server: &Server,
-    filter: &Filter,
+    query: &EventsQuery,
     limit: Option<u64>,
     out: W,
     read: impl Fn(u64),
 ) -> Result<u64, Error> {
-    let mut filter = filter.clone();
-    filter.limit = page_rows(limit, 0);
+    let mut query = query.clone();
+    query.limit = page_rows(limit, 0);
     // The first page comes before the first byte: who is not allowed to ask has no file.
-    let mut page = understand(server, &Question::Events.ask(server, &filter).await?)?;
+    let mut page = understand(server, &Endpoint::Events(query.clone()).get(server).await?)?;
     let mut file = File::new(out).map_err(Error::Export)?;
     let (mut group, mut events) = (Group::default(), 0);
     loop {
@@ -42,12 +46,12 @@ pub async fn events<W: Write + Send + 'static>(
         if group.is_full() {
             file = write(file, std::mem::take(&mut group)).await?;
         }
-        filter.limit = page_rows(limit, events);
-        if page.next_cursor.is_none() || filter.limit.is_none() {
+        query.limit = page_rows(limit, events);
+        if page.next_cursor.is_none() || query.limit.is_none() {
             break;
         }
-        filter.cursor = page.next_cursor;
-        page = next_page(server, &filter).await?;
+        query.cursor = page.next_cursor;
+        page = next_page(server, &query).await?;
     }
     if !group.is_empty() {
         file = write(file, group).await?;
@@ -64,14 +68,14 @@ fn page_rows(limit: Option<u64>, events: u64) -> Option<u32> {
 }
 
 /// Asks for a page, and again while the server is busy: it slows down who asks for many pages.
-async fn next_page(server: &Server, filter: &Filter) -> Result<Events, Error> {
-    let (path, query) = (Question::Events.path(), Question::Events.query(filter));
+async fn next_page(server: &Server, query: &EventsQuery) -> Result<Events, Error> {
+    let path = Endpoint::Events(query.clone()).path_and_query();
     let mut retry = Retry::new(Patience::default());
     loop {
         let ask = Ask {
             method: Method::GET,
             path: &path,
-            query: &query,
+            query: &[],
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };

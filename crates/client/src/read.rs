@@ -1,246 +1,152 @@
-//! The read commands: which route answers a question, and with which filters.
+//! The read commands: the endpoints they ask, each with its parameters.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use model::api::{DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads};
+use model::api::{
+    Board, DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads,
+    query::{
+        AuditQuery, DeadWeightQuery, EventsQuery, LeaderboardQuery, MembersQuery, PublishersQuery,
+        ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
+    },
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 
 use crate::{
     Error, Server,
     render::{Listing, rows, team},
 };
 
-/// What can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+/// An endpoint of the read API, with the parameters of a request to it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Endpoint {
     /// The score of every tool.
-    Scores,
+    Scores(ScoresQuery),
     /// The score of one tool.
-    Score(String),
+    Score(String, ScoreQuery),
     /// The leaderboard of tools, members or projects.
-    Leaderboard(Board),
-    /// The tools that nobody uses.
-    DeadWeight,
+    Leaderboard(Board, LeaderboardQuery),
+    /// The tools that are loaded and not used.
+    DeadWeight(DeadWeightQuery),
     /// What was called, newest first.
-    Events,
+    Events(EventsQuery),
     /// What was uploaded, newest first.
-    Uploads,
-    /// Who the token speaks for.
+    Uploads(UploadsQuery),
+    /// The member that the token belongs to.
     Me,
     /// The members of the org.
-    Members,
+    Members(MembersQuery),
     /// Tokens: one's own, of a member, or all.
-    Tokens,
+    Tokens(TokensQuery),
     /// Who did what in the org, newest first.
-    Audit,
+    Audit(AuditQuery),
     /// The CI that the org trusts.
-    TrustedPublishers,
+    TrustedPublishers(PublishersQuery),
 }
 
-/// What a leaderboard ranks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Board {
-    /// Tools, by how surely they work.
-    Tools,
-    /// Members, by adoption.
-    Members,
-    /// Projects.
-    Projects,
-}
-
-/// Which rows to answer. What a route does not know is not sent to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// `7d`, `30d`, `90d` or `all`.
-    pub window: Option<String>,
-    /// The kind of tools; `all` for every kind.
-    pub kind: Option<String>,
-    /// Length of a dead-weight audit in days.
-    pub days: Option<u32>,
-    /// Rows of a page.
-    pub limit: Option<u32>,
-    /// Calls that a tool needs to be ranked.
-    pub min_sample: Option<u64>,
-    /// One tool.
-    pub tool: Option<String>,
-    /// One member.
-    pub member: Option<String>,
-    /// One project.
-    pub project: Option<String>,
-    /// One session.
-    pub session: Option<String>,
-    /// One outcome.
-    pub outcome: Option<String>,
-    /// The verdict of a dead-weight audit; `all` for every verdict.
-    pub verdict: Option<String>,
-    /// From then on.
-    pub since: Option<DateTime<Utc>>,
-    /// Until then.
-    pub until: Option<DateTime<Utc>>,
-    /// The column to sort by.
-    pub sort: Option<String>,
-    /// Those of everybody.
-    pub all: bool,
-    /// Who acted.
-    pub actor: Option<String>,
-    /// What they did.
-    pub action: Option<String>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-}
-
-impl Question {
-    /// The route that answers.
-    pub fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Question::Scores => "/v1/scores",
-            Question::Score(tool) => return format!("/v1/scores/{}", segment(tool)).into(),
-            Question::Leaderboard(Board::Tools) => "/v1/leaderboards/tools",
-            Question::Leaderboard(Board::Members) => "/v1/leaderboards/members",
-            Question::Leaderboard(Board::Projects) => "/v1/leaderboards/projects",
-            Question::DeadWeight => "/v1/dead-weight",
-            Question::Events => "/v1/events",
-            Question::Uploads => "/v1/uploads",
-            Question::Me => "/v1/me",
-            Question::Members => "/v1/members",
-            Question::Tokens => "/v1/tokens",
-            Question::Audit => "/v1/audit",
-            Question::TrustedPublishers => "/v1/trusted-publishers",
-        })
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
+impl Endpoint {
+    /// The path, with the query string where there is one.
+    pub fn path_and_query(&self) -> String {
         match self {
-            Question::Scores => &["kind", "min_sample", "sort", "limit", "cursor"],
-            Question::Leaderboard(_) => &[
-                "window",
-                "kind",
-                "project",
-                "member",
-                "min_sample",
-                "limit",
-                "cursor",
-            ],
-            Question::DeadWeight => &["days", "kind", "project", "member", "verdict", "limit", "cursor"],
-            Question::Events => &[
-                "tool_id", "member", "project", "session", "outcome", "since", "until", "limit", "cursor",
-            ],
-            Question::Uploads => &["member", "limit", "cursor"],
-            Question::Tokens => &["member", "all", "limit", "cursor"],
-            Question::Audit => &["actor", "action", "limit", "cursor"],
-            Question::Members | Question::TrustedPublishers => &["limit", "cursor"],
-            Question::Score(_) => &["window", "limit", "cursor"],
-            Question::Me => &[],
+            Endpoint::Scores(query) => target("/v1/scores", query),
+            Endpoint::Score(tool, query) => target(&format!("/v1/scores/{}", segment(tool)), query),
+            Endpoint::Leaderboard(board, query) => target(&format!("/v1/leaderboards/{board}"), query),
+            Endpoint::DeadWeight(query) => target("/v1/dead-weight", query),
+            Endpoint::Events(query) => target("/v1/events", query),
+            Endpoint::Uploads(query) => target("/v1/uploads", query),
+            Endpoint::Me => "/v1/me".to_owned(),
+            Endpoint::Members(query) => target("/v1/members", query),
+            Endpoint::Tokens(query) => target("/v1/tokens", query),
+            Endpoint::Audit(query) => target("/v1/audit", query),
+            Endpoint::TrustedPublishers(query) => target("/v1/trusted-publishers", query),
         }
     }
 
-    /// The query of the route.
-    pub fn query(&self, filter: &Filter) -> Vec<(&'static str, String)> {
-        let number = |number: Option<u32>| number.map(|number| number.to_string());
-        let values = [
-            ("window", filter.window.clone()),
-            ("kind", filter.kind.clone()),
-            ("days", number(filter.days)),
-            ("limit", number(filter.limit)),
-            ("min_sample", filter.min_sample.map(|least| least.to_string())),
-            ("tool_id", filter.tool.clone()),
-            ("member", filter.member.clone()),
-            ("project", filter.project.clone()),
-            ("session", filter.session.clone()),
-            ("outcome", filter.outcome.clone()),
-            ("verdict", filter.verdict.clone()),
-            ("since", filter.since.map(|time| time.to_rfc3339())),
-            ("until", filter.until.map(|time| time.to_rfc3339())),
-            ("sort", filter.sort.clone()),
-            ("all", filter.all.then(|| "true".to_owned())),
-            ("actor", filter.actor.clone()),
-            ("action", filter.action.clone()),
-            ("cursor", filter.cursor.clone()),
-        ];
-        let known = self.parameters();
-        values
-            .into_iter()
-            .filter(|(name, _)| known.contains(name))
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
-    }
-
-    /// Asks. Answers the body as the server sent it, for `--json`.
-    pub async fn ask(&self, server: &Server, filter: &Filter) -> Result<Vec<u8>, Error> {
-        server.get(&self.path(), &self.query(filter)).await
+    /// Sends the request. Returns the body as the server sent it, for `--json`.
+    ///
+    /// # Errors
+    /// When there is no token, or the server does not answer with success.
+    pub async fn get(&self, server: &Server) -> Result<Vec<u8>, Error> {
+        server.get(&self.path_and_query(), &[]).await
     }
 
     /// Lays an answer out for people. `now` is what "2 h ago" counts from.
+    ///
+    /// # Errors
+    /// When the body is not one of this endpoint.
     pub fn listing(&self, server: &Server, body: &[u8], now: DateTime<Utc>) -> Result<Listing, Error> {
         Ok(match self {
-            Question::Scores => rows::scores(&server.read::<Scores>(body)?, now),
-            Question::Score(_) => rows::score(&server.read::<ScoreDetail>(body)?, now),
-            Question::Leaderboard(board) => {
+            Endpoint::Scores(_) => rows::scores(&server.read::<Scores>(body)?, now),
+            Endpoint::Score(..) => rows::score(&server.read::<ScoreDetail>(body)?, now),
+            Endpoint::Leaderboard(board, _) => {
                 rows::leaderboard(*board, &server.read::<Leaderboard>(body)?, now)
             }
-            Question::DeadWeight => rows::dead_weight(&server.read::<DeadWeight>(body)?, now),
-            Question::Events => rows::events(&server.read::<Events>(body)?, now),
-            Question::Uploads => rows::uploads(&server.read::<Uploads>(body)?, now),
-            Question::Me => rows::me(&server.read::<Me>(body)?, now),
-            Question::Members => team::members(&server.read(body)?, now),
-            Question::Tokens => team::tokens(&server.read(body)?, now),
-            Question::Audit => team::audit(&server.read(body)?, now),
-            Question::TrustedPublishers => team::publishers(&server.read(body)?, now),
+            Endpoint::DeadWeight(_) => rows::dead_weight(&server.read::<DeadWeight>(body)?, now),
+            Endpoint::Events(_) => rows::events(&server.read::<Events>(body)?, now),
+            Endpoint::Uploads(_) => rows::uploads(&server.read::<Uploads>(body)?, now),
+            Endpoint::Me => rows::me(&server.read::<Me>(body)?, now),
+            Endpoint::Members(_) => team::members(&server.read(body)?, now),
+            Endpoint::Tokens(_) => team::tokens(&server.read(body)?, now),
+            Endpoint::Audit(_) => team::audit(&server.read(body)?, now),
+            Endpoint::TrustedPublishers(_) => team::publishers(&server.read(body)?, now),
         })
     }
 }
 
-/// A text as one segment of a path (RFC 3986, section 2.3).
-pub fn segment(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
+/// A path with a query.
+fn target(path: &str, query: &impl Serialize) -> String {
+    let query = serde_urlencoded::to_string(query).expect("a query is a flat struct");
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
     }
-    encoded
+}
+
+/// What a segment of a path may contain as it is: the unreserved characters, `:` and `@` (RFC 3986, section 3.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'@');
+
+/// A text as one segment of a path.
+pub fn segment(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, SEGMENT).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use model::api::{AllOr, Window, query::ListQuery};
+
     use super::*;
 
     #[test]
     fn a_tool_id_is_one_segment_whatever_it_holds() {
-        assert_eq!(
-            Question::Score("plugin:a@b".into()).path(),
-            "/v1/scores/plugin:a@b"
-        );
-        assert_eq!(
-            Question::Score("mcp:../é?".into()).path(),
-            "/v1/scores/mcp:..%2F%C3%A9%3F"
-        );
+        let path = |tool: &str| Endpoint::Score(tool.into(), ScoreQuery::default()).path_and_query();
+        assert_eq!(path("plugin:a@b"), "/v1/scores/plugin:a@b");
+        assert_eq!(path("mcp:../é?"), "/v1/scores/mcp:..%2F%C3%A9%3F");
     }
 
     #[test]
-    fn a_route_gets_only_the_parameters_that_it_knows() {
-        let filter = Filter {
-            window: Some("7d".into()),
-            days: Some(30),
-            tool: Some("mcp:linear".into()),
-            limit: Some(5),
-            ..Filter::default()
+    fn a_request_carries_the_parameters_that_are_given_and_no_others() {
+        let board = LeaderboardQuery {
+            window: Some(Window::Week),
+            kind: Some(AllOr::All),
+            project: Some("a&b c".into()),
+            ..LeaderboardQuery::default()
         };
-        let limit = ("limit", "5".to_owned());
         assert_eq!(
-            Question::DeadWeight.query(&filter),
-            [("days", "30".into()), limit.clone()]
+            Endpoint::Leaderboard(Board::Tools, board.with_page(Some(5), None)).path_and_query(),
+            "/v1/leaderboards/tools?window=7d&kind=all&project=a%26b+c&limit=5"
         );
         assert_eq!(
-            Question::Events.query(&filter),
-            [limit.clone(), ("tool_id", "mcp:linear".into())]
+            Endpoint::DeadWeight(DeadWeightQuery::default()).path_and_query(),
+            "/v1/dead-weight"
         );
-        assert_eq!(
-            Question::Leaderboard(Board::Tools).query(&filter),
-            [("window", "7d".into()), limit]
-        );
-        assert_eq!(Question::Me.query(&filter), []);
+        assert_eq!(Endpoint::Me.path_and_query(), "/v1/me");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use model::{Event, Receipt, Rejection, inventory::InventoryReceipt, limits};
+use model::{Event, EventNotice, Receipt, inventory::InventoryReceipt, limits};
 use serde::Serialize;
 use sources::{TokenTotals, Totals, UnpricedModel};
 
@@ -100,9 +100,9 @@ pub struct Report {
     /// The problems; a file lists a limited number.
     pub problems: Vec<Problem>,
     /// Events that the server rejected: the first 100.
-    pub rejections: Vec<Rejection>,
+    pub rejections: Vec<EventNotice>,
     /// Events that the server stored after changing something in them: the first 100.
-    pub warnings: Vec<Rejection>,
+    pub warnings: Vec<EventNotice>,
     /// Events that were too large even alone.
     pub quarantined: Vec<Quarantined>,
     /// What became of the inventory; absent when none was sent.

@@ -39,7 +39,7 @@ pub struct Settings {
     /// Rows to show.
     pub limit: Option<u32>,
     /// Calls that a tool needs to be ranked.
-    pub min_sample: Option<u64>,
+    pub min_sample: Option<i64>,
 }
 
 /// The settings in force, and what was ignored on the way.

@@ -25,7 +25,6 @@ pub const INVITATION: &str = "invitation";
 macro_rules! bodies {
     ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? })*) => {$(
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         $(#[$meta])*
         pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
     )*};
@@ -37,7 +36,6 @@ macro_rules! requests {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub struct $name {
             $(
                 $(#[$field_meta])*
@@ -110,7 +108,6 @@ bodies! {
     pub struct IssuedToken {
         /// The token in plain text. It is not shown again.
         #[serde(serialize_with = "token::reveal", deserialize_with = "token::read")]
-        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         pub token: Token,
         /// What is known about it.
         #[serde(flatten)]

@@ -1,4 +1,5 @@
-//! The bodies of the read routes. The server writes them, the client reads them, and `--json` prints them.
+//! The bodies of the read routes, their parameters ([`query`]) and their words. The server writes the bodies, the client
+//! reads them, and `--json` prints them.
 //!
 //! A list answers `{"<noun>":[…],"next_cursor":…|null}`; every aggregate carries `as_of`, the time at which the scores
 //! were last refreshed.
@@ -7,7 +8,6 @@ macro_rules! body {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
     };
 }
@@ -17,9 +17,11 @@ mod events;
 mod leaderboards;
 mod me;
 mod prices;
+pub mod query;
 mod refresh;
 mod scores;
 mod uploads;
+mod vocabulary;
 
 pub use dead_weight::{DeadWeight, DeadWeightRow};
 pub use events::{EventRow, Events};
@@ -32,3 +34,4 @@ pub use prices::{
 pub use refresh::{RefreshState, ViewRefresh};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};
+pub use vocabulary::{AllOr, Board, ScoreSort, Verdict, Window};

@@ -1,10 +1,13 @@
 //! An event: one call of one tool; and how two reports of the same call become one.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
-use crate::{MicroUsd, ToolId, Verdict};
+use crate::{
+    MicroUsd, ToolId, Verdict,
+    receipt::IngestResult,
+    words::{UnknownWord, words},
+};
 
 /// One call of one tool, checked: every text is within its limit and free of control characters.
 ///
@@ -41,17 +44,6 @@ pub struct Event {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// What a later report of a known event did to the stored one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// It knew more: the stored event was raised.
-    Upgraded,
-    /// It knew nothing new.
-    Duplicate,
-    /// It names another tool: the stored event stands.
-    Conflict,
-}
-
 impl Event {
     /// An event that knows only what was called, when, and how it ended.
     pub fn new(tool: ToolId, verdict: Verdict, occurred_at: DateTime<Utc>) -> Event {
@@ -74,9 +66,10 @@ impl Event {
     }
 
     /// Folds a later report of the same call into this one. Monotonic: the verdict only rises, what is null is
-    /// filled, cost takes the greater; everything else stands. The statement `events/upgrade.sql` of the store does
-    /// the same to a stored row.
-    pub fn merge(&mut self, later: &Event) -> Merge {
+    /// filled, cost takes the greater; everything else stays. The statement `events/upgrade.sql` of the store does
+    /// the same to a stored row. The result is `Upgraded`, `Duplicate`, or, where the later report names another tool,
+    /// `Conflict`.
+    pub fn merge(&mut self, later: &Event) -> IngestResult {
         fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {
             if known.is_none() && later.is_some() {
                 *known = later.cloned();
@@ -86,18 +79,18 @@ impl Event {
         }
 
         if self.tool != later.tool {
-            return Merge::Conflict;
+            return IngestResult::Conflict;
         }
-        let mut rose = false;
+        let mut upgraded = false;
         if later.verdict.rank() > self.verdict.rank() {
             self.verdict = later.verdict;
-            rose = true;
+            upgraded = true;
         }
         if later.cost > self.cost {
             self.cost = later.cost;
-            rose = true;
+            upgraded = true;
         }
-        rose |= fill(&mut self.duration_ms, later.duration_ms.as_ref());
+        upgraded |= fill(&mut self.duration_ms, later.duration_ms.as_ref());
         for (known, later) in [
             (&mut self.operation, &later.operation),
             (&mut self.session, &later.session),
@@ -108,47 +101,36 @@ impl Event {
             (&mut self.agent_version, &later.agent_version),
             (&mut self.git_branch, &later.git_branch),
         ] {
-            rose |= fill(known, later.as_ref());
+            upgraded |= fill(known, later.as_ref());
         }
-        if rose { Merge::Upgraded } else { Merge::Duplicate }
+        if upgraded {
+            IngestResult::Upgraded
+        } else {
+            IngestResult::Duplicate
+        }
     }
 }
 
 /// Where an event came from, stored with it as its provenance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<Source>
+)]
 pub enum Source {
     /// Read from an agent's session log.
     Jsonl,
     /// Received as OpenTelemetry.
     Otlp,
-    /// Sent by a program of somebody's own.
+    /// Sent by another program.
     #[default]
     Api,
 }
 
-impl Source {
-    /// The word on the wire and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::Jsonl => "jsonl",
-            Source::Otlp => "otlp",
-            Source::Api => "api",
-        }
-    }
-
-    /// Reads the word; `None` for any other.
-    pub fn parse(word: &str) -> Option<Source> {
-        [Source::Jsonl, Source::Otlp, Source::Api]
-            .into_iter()
-            .find(|source| source.as_str() == word)
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(Source);
 
 #[cfg(test)]
 mod tests {
@@ -170,12 +152,12 @@ mod tests {
             duration_ms: Some(5),
             ..event(Verdict::SUCCESS)
         };
-        assert_eq!(stored.merge(&answered), Merge::Upgraded);
+        assert_eq!(stored.merge(&answered), IngestResult::Upgraded);
         assert_eq!(stored, answered);
-        assert_eq!(stored.merge(&event(Verdict::UNANSWERED)), Merge::Duplicate);
+        assert_eq!(stored.merge(&event(Verdict::UNANSWERED)), IngestResult::Duplicate);
         assert_eq!(
             stored.merge(&event(Verdict::because(Reason::Error))),
-            Merge::Duplicate
+            IngestResult::Duplicate
         );
         assert_eq!(stored, answered);
     }
@@ -191,7 +173,7 @@ mod tests {
             project: Some("api".into()),
             ..event(Verdict::SUCCESS)
         };
-        assert_eq!(stored.merge(&later), Merge::Upgraded);
+        assert_eq!(stored.merge(&later), IngestResult::Upgraded);
         assert_eq!(
             (stored.cost, stored.project.as_deref()),
             (Some(MicroUsd(5)), Some("api"))
@@ -201,7 +183,7 @@ mod tests {
                 cost: Some(MicroUsd(9)),
                 ..later
             }),
-            Merge::Upgraded
+            IngestResult::Upgraded
         );
         assert_eq!(stored.cost, Some(MicroUsd(9)));
     }
@@ -213,7 +195,7 @@ mod tests {
             tool: ToolId::parse("mcp:other").unwrap(),
             ..event(Verdict::SUCCESS)
         };
-        assert_eq!(stored.merge(&other), Merge::Conflict);
+        assert_eq!(stored.merge(&other), IngestResult::Conflict);
         assert_eq!(stored, event(Verdict::UNANSWERED));
     }
 }

@@ -8,7 +8,6 @@ use crate::ToolId;
 
 /// What one upload knows about loaded and installed tools. Sending it again changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Inventory {
     /// What sessions had loaded, from their logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -20,7 +19,6 @@ pub struct Inventory {
 
 /// The tools that one session had loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionInventory {
     /// The agent's id of the session.
     pub session_id: String,
@@ -38,10 +36,8 @@ pub struct SessionInventory {
 
 /// One tool in one session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoadedTool {
     /// The tool.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub tool_id: ToolId,
     /// UTF-8 bytes of the text that brought the tool into the session's context, over all its records.
     #[serde(default)]
@@ -50,7 +46,6 @@ pub struct LoadedTool {
 
 /// What is installed on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MachineInventory {
     /// A stable, opaque id of the machine, chosen by the client.
     pub machine_id: String,
@@ -62,10 +57,8 @@ pub struct MachineInventory {
 
 /// One tool on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstalledTool {
     /// The tool.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub tool_id: ToolId,
     /// What the tool says of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,7 +70,6 @@ pub struct InstalledTool {
 
 /// The answer to `PUT /v1/inventory`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InventoryReceipt {
     /// Sessions in the request.
     pub sessions: u64,

@@ -32,7 +32,6 @@ pub const DURATION_MS: i64 = 366 * 24 * 3_600 * 1_000;
 /// The limits as `GET /v1/limits` answers them. An uploader obeys these instead of its own, so that they can change
 /// without a release of the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Limits {
     /// Greatest request body on the wire, in bytes.
     pub wire_bytes: usize,

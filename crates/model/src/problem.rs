@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// An error as the API answers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Where the code is explained.
     #[serde(rename = "type", default)]

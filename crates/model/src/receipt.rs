@@ -1,16 +1,41 @@
-//! The receipt of an upload: what became of every event in it.
+//! The receipt of an upload: the result of every event in it.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
-use crate::{limits, wire::RejectionCode};
+use crate::{
+    EventNotice, limits,
+    words::{UnknownWord, words},
+};
+
+/// What an upload did with one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<IngestResult>
+)]
+pub enum IngestResult {
+    /// It was new, and is stored.
+    Inserted,
+    /// It was known, and the upload knew more: the stored event was upgraded.
+    Upgraded,
+    /// It was known, and the upload knew nothing new.
+    Duplicate,
+    /// Its uuid is stored with another tool; the stored event stays.
+    Conflict,
+    /// It could not be stored: an [`EventNotice`] says why.
+    Rejected,
+}
+
+words!(IngestResult);
 
 /// The answer to `POST /v1/events`.
 ///
 /// `inserted + upgraded + duplicate + conflict + rejected = received`, always.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Receipt {
-    /// SHA-256 of the decoded body, in lower-case hex. A client believes an answer only if it echoes this.
+    /// SHA-256 of the decoded body, in lower-case hex. A client accepts an answer only if it echoes this.
     pub batch: String,
     /// True when the events are committed on a server that syncs its writes to disk.
     pub durable: bool,
@@ -22,15 +47,15 @@ pub struct Receipt {
     pub upgraded: u64,
     /// Known events about which it knew nothing new.
     pub duplicate: u64,
-    /// Events whose uuid is stored with another tool; the stored one stands.
+    /// Events whose uuid is stored with another tool; the stored one stays.
     pub conflict: u64,
     /// Events that could not be stored.
     pub rejected: u64,
     /// Which events were rejected and why: the first 100.
-    pub rejections: Vec<Rejection>,
+    pub rejections: Vec<EventNotice>,
     /// Events that were stored after something in them was changed or left out: the first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<Rejection>,
+    pub warnings: Vec<EventNotice>,
     /// How many warnings there were, also past the first 100.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub warned: u64,
@@ -39,24 +64,6 @@ pub struct Receipt {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-/// Why one event was rejected, or what was changed in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Rejection {
-    /// Position of the event in the body, from 0.
-    pub index: usize,
-    /// The event's uuid, where it could be read.
-    pub uuid: Option<String>,
-    /// Stable code, listed in `docs/api.md`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub code: RejectionCode,
-    /// The field at fault, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// What is wrong and what would be right, for a person.
-    pub detail: String,
 }
 
 impl Receipt {
@@ -78,7 +85,7 @@ impl Receipt {
     }
 
     /// Counts a rejection, and lists it while the list has room.
-    pub fn reject(&mut self, rejection: Rejection) {
+    pub fn reject(&mut self, rejection: EventNotice) {
         self.rejected += 1;
         if self.rejections.len() < limits::LISTED_REJECTIONS {
             self.rejections.push(rejection);
@@ -86,7 +93,7 @@ impl Receipt {
     }
 
     /// Counts a warning, and lists it while the list has room.
-    pub fn warn(&mut self, warning: Rejection) {
+    pub fn warn(&mut self, warning: EventNotice) {
         self.warned += 1;
         if self.warnings.len() < limits::LISTED_REJECTIONS {
             self.warnings.push(warning);

@@ -1,13 +1,29 @@
 //! The words of a team: roles, kinds of members, scopes of tokens, and the form of names.
 
-use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::words::{UnknownWord, words};
 
 /// What a member may do in the org. Ordered: each role may do all that the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<Role>
+)]
 pub enum Role {
     /// Reads boards.
     Viewer,
@@ -19,17 +35,15 @@ pub enum Role {
     Owner,
 }
 
-words!(Role, "viewer, member, admin, owner" {
-    Viewer => "viewer",
-    Member => "member",
-    Admin => "admin",
-    Owner => "owner",
-});
-
 /// Who a member is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<MemberKind>
+)]
 pub enum MemberKind {
     /// A person.
     #[default]
@@ -38,15 +52,26 @@ pub enum MemberKind {
     Ci,
 }
 
-words!(MemberKind, "person, ci" {
-    Person => "person",
-    Ci => "ci",
-});
-
 /// What a token may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<Scope>
+)]
 pub enum Scope {
     /// Send events and inventory. Reads nothing.
     Upload,
@@ -56,11 +81,7 @@ pub enum Scope {
     Admin,
 }
 
-words!(Scope, "upload, read, admin" {
-    Upload => "upload",
-    Read => "read",
-    Admin => "admin",
-});
+words!(Role, MemberKind, Scope);
 
 impl Role {
     /// What a token of a member with this role may be used for at most.

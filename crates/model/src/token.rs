@@ -82,7 +82,6 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Erro
 /// Somebody else's secret, such as the identity token of a CI run: its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Secret(String);
 
 impl Secret {

@@ -2,10 +2,33 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{limits, text};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
+
+use crate::{
+    limits, text,
+    words::{UnknownWord, words},
+};
 
 /// What a tool is: the part of its id before the first `:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<Kind>
+)]
 pub enum Kind {
     /// A skill of the agent (`skill:design-md`).
     Skill,
@@ -25,50 +48,7 @@ pub enum Kind {
     Doc,
 }
 
-impl Kind {
-    /// Every kind, in the order in which people see them.
-    pub const ALL: [Kind; 8] = [
-        Kind::Skill,
-        Kind::Plugin,
-        Kind::Mcp,
-        Kind::Agent,
-        Kind::Command,
-        Kind::Builtin,
-        Kind::Cli,
-        Kind::Doc,
-    ];
-
-    /// The kind as it stands in a tool id.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Skill => "skill",
-            Kind::Plugin => "plugin",
-            Kind::Mcp => "mcp",
-            Kind::Agent => "agent",
-            Kind::Command => "command",
-            Kind::Builtin => "builtin",
-            Kind::Cli => "cli",
-            Kind::Doc => "doc",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = InvalidToolId;
-
-    fn from_str(text: &str) -> Result<Kind, InvalidToolId> {
-        Kind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(InvalidToolId::UnknownKind)
-    }
-}
+words!(Kind);
 
 /// The id of a tool: a known kind, `:`, and a name that is not empty. Holds no control characters and at most
 /// [`limits::NAME_CHARS`] characters.
@@ -105,7 +85,7 @@ impl ToolId {
     /// Reads an id. Unsafe characters in the name are replaced by U+FFFD.
     pub fn parse(id: &str) -> Result<ToolId, InvalidToolId> {
         let (kind, name) = id.split_once(':').ok_or(InvalidToolId::NoKind)?;
-        kind.parse::<Kind>()?;
+        kind.parse::<Kind>().map_err(|_| InvalidToolId::UnknownKind)?;
         if name.is_empty() {
             return Err(InvalidToolId::EmptyName);
         }

@@ -7,4 +7,4 @@ pub mod batch;
 pub mod event;
 
 pub use batch::{Framing, InvalidFraming, split};
-pub use event::{Checked, EventV1, Refusal, RejectionCode, Warning, read_event};
+pub use event::{Checked, EventV1, read_event};

@@ -25,7 +25,7 @@ pub(crate) enum ApiError {
     MissingScope { needed: Scope, scopes: Vec<Scope> },
     #[error("this needs the role `{needed}`; yours is `{role}`")]
     MissingRole { needed: Role, role: Role },
-    #[error("there is no {0}")]
+    #[error("{0}")]
     NotFound(String),
     #[error("no such route; `docs/api.md` lists them")]
     NoRoute,
@@ -161,7 +161,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Cursor => ApiError::BadQuery(error.to_string()),
             StoreError::Invalid(detail) => ApiError::BadRequest(detail),
-            StoreError::NotFound(what) => ApiError::NotFound(what),
+            StoreError::NotFound(_) => ApiError::NotFound(error.to_string()),
             StoreError::Exists(_) | StoreError::Conflict(_) => ApiError::Conflict(error.to_string()),
             StoreError::NotAllowed(detail) => ApiError::NotAllowed(detail),
             StoreError::Untrusted(why) => ApiError::Untrusted(why),

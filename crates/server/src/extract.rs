@@ -82,8 +82,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
         reason = "wrapped here, so that its rejection becomes ours"
     )]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, ApiError> {
-        let axum::extract::Query(value) = axum::extract::Query::try_from_uri(&parts.uri)
-            .map_err(|error| ApiError::BadQuery(error.body_text()))?;
+        let axum::extract::Query(value) =
+            axum::extract::Query::try_from_uri(&parts.uri).map_err(|error| {
+                let text = error.body_text();
+                let detail = text.strip_prefix("Failed to deserialize query string: ");
+                ApiError::BadQuery(detail.unwrap_or(&text).to_owned())
+            })?;
         Ok(Query(value))
     }
 }

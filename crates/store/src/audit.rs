@@ -15,6 +15,7 @@ use deadpool_postgres::{Object, Transaction};
 use model::{
     MemberId, OrgId,
     administration::AuditEntry,
+    api::query::{AuditQuery, ListQuery},
     team::{Role, Scope},
 };
 use serde_json::Value;
@@ -255,28 +256,14 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Which acts to list. `None` means all.
-#[derive(Clone, Debug, Default)]
-pub struct AuditFilter {
-    /// Acts of this actor, as the log names them.
-    pub actor: Option<String>,
-    /// Acts of this kind: `member.added`, or `member` for all that begin so.
-    pub action: Option<String>,
-}
-
 impl Store {
     /// The acts in an org, newest first.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
-    pub async fn audit_list(
-        &self,
-        org: OrgId,
-        filter: &AuditFilter,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<AuditEntry>, StoreError> {
-        let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(cursor)?;
+    pub async fn audit_list(&self, org: OrgId, query: &AuditQuery) -> Result<Page<AuditEntry>, StoreError> {
+        let limit = query.page_rows();
+        let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(query.cursor())?;
         let (at, id) = after.unzip();
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("audit/list.sql")).await?;
@@ -285,8 +272,8 @@ impl Store {
                 &statement,
                 &[
                     &org.0,
-                    &filter.actor,
-                    &filter.action,
+                    &query.actor,
+                    &query.action,
                     &at,
                     &id,
                     &(i64::from(limit) + 1),

@@ -5,91 +5,69 @@ pub mod verdict;
 use std::{cmp::Reverse, collections::HashMap};
 
 use chrono::NaiveDate;
-use model::{OrgId, api::DeadWeightRow};
+use model::{
+    Kind, OrgId,
+    api::{
+        AllOr, DeadWeightRow,
+        query::{DeadWeightQuery, ListQuery},
+    },
+};
 use tokio_postgres::{Row, types::Type};
 
 use self::verdict::Facts;
-pub use self::verdict::Verdict;
 use crate::{
     Store, StoreError,
     page::{self, Page},
 };
 
-/// What to audit.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// Length of the window in UTC days; it ends on the day of the latest refresh.
-    pub days: i64,
-    /// Tools of this kind.
-    pub kind: Option<String>,
-    /// What this project has.
-    pub project: Option<String>,
-    /// What the member with this handle has.
-    pub member: Option<String>,
-    /// Which tools to list.
-    pub show: Show,
-}
-
-/// Which tools an audit lists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Show {
-    /// Those without an event in the window.
-    #[default]
-    WithoutEvents,
-    /// Those with a verdict.
-    Only(Verdict),
-    /// All.
-    All,
-}
-
 /// The windows that the refresher counts for us.
 const PRECOMPUTED_DAYS: [i64; 3] = [7, 30, 90];
 
 impl Store {
-    /// Audits the catalogue: the tools that `audit` asks for, those that cost the most context first.
+    /// Audits the catalogue: the tools that `query` asks for, those that cost the most context first.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
     pub async fn dead_weight(
         &self,
         org: OrgId,
-        audit: &Audit,
-        cursor: Option<&str>,
-        limit: u32,
+        query: &DeadWeightQuery,
     ) -> Result<Page<DeadWeightRow>, StoreError> {
-        let offset: i64 = page::read_cursor(cursor)?.unwrap_or(0);
+        let limit = query.page_rows();
+        let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
+        let days = query.days();
+        let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
         let client = self.client().await?;
         let statement = client
             .prepare_cached(include_str!("leaderboards/scope.sql"))
             .await?;
-        let scope = client.query_one(&statement, &[&org.0, &audit.member]).await?;
+        let scope = client.query_one(&statement, &[&org.0, &query.member]).await?;
         let today: NaiveDate = scope.try_get(0)?;
         // A handle that nobody has is no member's number.
-        let member = match audit.member {
+        let member = match query.member {
             Some(_) => Some(scope.try_get::<_, Option<i64>>(2)?.unwrap_or(-1)),
             None => None,
         };
-        let without_events = audit.show == Show::WithoutEvents;
-        let precomputed =
-            member.is_none() && audit.project.is_none() && PRECOMPUTED_DAYS.contains(&audit.days);
+        let without_events = query.verdict.is_none();
+        let precomputed = member.is_none() && query.project.is_none() && PRECOMPUTED_DAYS.contains(&days);
         let rows = if precomputed {
             let statement = client
                 .prepare_cached(include_str!("dead_weight/precomputed.sql"))
                 .await?;
-            let days = i32::try_from(audit.days).unwrap_or(i32::MAX);
+            let days = i32::try_from(days).unwrap_or(i32::MAX);
             client
-                .query(&statement, &[&org.0, &days, &audit.kind, &without_events])
+                .query(&statement, &[&org.0, &days, &kind, &without_events])
                 .await?
         } else {
-            let first_day = verdict::first_day(audit.days, today);
+            let first_day = verdict::first_day(days, today);
             client
                 .query_typed(
                     include_str!("dead_weight/live.sql"),
                     &[
                         (&org.0, Type::INT8),
                         (&first_day, Type::DATE),
-                        (&audit.kind, Type::TEXT),
-                        (&audit.project, Type::TEXT),
+                        (&kind, Type::TEXT),
+                        (&query.project, Type::TEXT),
                         (&member, Type::INT8),
                         (&without_events, Type::BOOL),
                     ],
@@ -99,12 +77,12 @@ impl Store {
         let mut judged = Vec::new();
         for row in &rows {
             let facts = read(row)?;
-            let (verdict, reason) = facts.judge(audit.days, today);
-            let shown = match audit.show {
-                Show::All | Show::WithoutEvents => true,
-                Show::Only(one) => verdict == one,
-            };
-            if shown {
+            let (verdict, reason) = facts.judge(days, today);
+            if query
+                .verdict
+                .and_then(AllOr::only)
+                .is_none_or(|one| one == verdict)
+            {
                 judged.push((facts, verdict, reason));
             }
         }
@@ -143,7 +121,7 @@ impl Store {
                 installed_by,
                 known_since: Some(facts.known_since),
                 context_bytes: facts.context_bytes,
-                verdict: verdict.as_str().to_owned(),
+                verdict,
                 reason,
                 tool_id: facts.tool_id,
             }

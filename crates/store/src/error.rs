@@ -112,8 +112,8 @@ pub enum StoreError {
     /// What was asked for cannot be.
     #[error("{0}")]
     Invalid(String),
-    /// There is no such thing.
-    #[error("there is no {0}")]
+    /// It does not exist, or belongs to another org. A whole sentence: "no member `ann`".
+    #[error("{0}")]
     NotFound(String),
     /// There is one already.
     #[error("{0} exists already")]

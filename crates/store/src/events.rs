@@ -1,7 +1,13 @@
 //! Reading stored events.
 
 use chrono::{DateTime, Utc};
-use model::{MicroUsd, OrgId, Outcome, Reason, api::EventRow};
+use model::{
+    MicroUsd, OrgId, Outcome, Reason,
+    api::{
+        EventRow,
+        query::{EventsQuery, ListQuery},
+    },
+};
 use tokio_postgres::{Row, types::Type};
 
 use crate::{
@@ -9,61 +15,35 @@ use crate::{
     page::{self, Page},
 };
 
-/// Which events to list. `None` means all.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter {
-    /// Events of this tool.
-    pub tool_id: Option<String>,
-    /// Events of the member with this handle.
-    pub member: Option<String>,
-    /// Events of this session.
-    pub session: Option<String>,
-    /// Events in this project.
-    pub project: Option<String>,
-    /// Events that ended like this.
-    pub outcome: Option<Outcome>,
-    /// Events at this time or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Events before this time.
-    pub until: Option<DateTime<Utc>>,
-}
-
-impl EventFilter {
-    /// The statement that finds such events without walking through all others.
-    fn statement(&self) -> &'static str {
-        let indexed = [
-            self.tool_id.is_some(),
-            self.member.is_some(),
-            self.outcome.is_some(),
-        ];
-        let combined = indexed.into_iter().filter(|given| *given).count() > 1;
-        if self.session.is_none() && (combined || self.project.is_some()) {
-            include_str!("events/by_day.sql")
-        } else {
-            include_str!("events/list.sql")
-        }
+/// The statement that finds such events without walking through all others.
+fn statement(query: &EventsQuery) -> &'static str {
+    let indexed = [
+        query.tool_id.is_some(),
+        query.member.is_some(),
+        query.outcome.is_some(),
+    ];
+    let combined = indexed.into_iter().filter(|given| *given).count() > 1;
+    if query.session.is_none() && (combined || query.project.is_some()) {
+        include_str!("events/by_day.sql")
+    } else {
+        include_str!("events/list.sql")
     }
 }
 
 impl Store {
-    /// The events of an org, newest first. Whatever the filter, only a part of the events is read.
+    /// The events of an org, newest first. Whatever the query, only a part of the events is read.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
-    pub async fn event_list(
-        &self,
-        org: OrgId,
-        filter: &EventFilter,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<EventRow>, StoreError> {
-        let after: Option<(DateTime<Utc>, i64, String)> = page::read_cursor(cursor)?;
+    pub async fn event_list(&self, org: OrgId, query: &EventsQuery) -> Result<Page<EventRow>, StoreError> {
+        let limit = query.page_rows();
+        let after: Option<(DateTime<Utc>, i64, String)> = page::read_cursor(query.cursor())?;
         let (at, member, uuid) = match after {
             Some((at, member, uuid)) => (Some(at), Some(member), Some(uuid)),
             None => (None, None, None),
         };
         let client = self.client().await?;
-        let of_member = match &filter.member {
+        let of_member = match &query.member {
             None => None,
             Some(handle) => {
                 let statement = client
@@ -85,16 +65,16 @@ impl Store {
         // Planned with these very values: each filter has its own index.
         let rows = client
             .query_typed(
-                filter.statement(),
+                statement(query),
                 &[
                     (&org.0, Type::INT8),
-                    (&filter.tool_id, Type::TEXT),
+                    (&query.tool_id, Type::TEXT),
                     (&of_member, Type::INT8),
-                    (&filter.session, Type::TEXT),
-                    (&filter.project, Type::TEXT),
-                    (&filter.outcome.map(Outcome::as_str), Type::TEXT),
-                    (&filter.since, Type::TIMESTAMPTZ),
-                    (&filter.until, Type::TIMESTAMPTZ),
+                    (&query.session, Type::TEXT),
+                    (&query.project, Type::TEXT),
+                    (&query.outcome.map(Outcome::as_str), Type::TEXT),
+                    (&query.since, Type::TIMESTAMPTZ),
+                    (&query.until, Type::TIMESTAMPTZ),
                     (&at, Type::TIMESTAMPTZ),
                     (&member, Type::INT8),
                     (&uuid, Type::TEXT),

@@ -18,7 +18,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use model::{Event, MemberId, OrgId, api::CiContext, event::Source, wire::RejectionCode};
+use model::{Event, MemberId, NoticeCode, OrgId, api::CiContext, event::Source};
 use uuid::Uuid;
 
 use self::{
@@ -84,7 +84,7 @@ pub struct Noted {
     /// Its uuid, where it has one.
     pub uuid: Option<String>,
     /// Why.
-    pub code: RejectionCode,
+    pub code: NoticeCode,
 }
 
 impl Counts {

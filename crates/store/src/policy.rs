@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use deadpool_postgres::Transaction;
-use model::{Event, MemberId, OrgId, wire::RejectionCode};
+use model::{Event, MemberId, NoticeCode, OrgId};
 
 use crate::StoreError;
 
@@ -28,11 +28,11 @@ pub struct Policy {
 
 impl Policy {
     /// Why an event cannot be stored.
-    pub fn refuses(&self, event: &Event) -> Option<RejectionCode> {
+    pub fn refuses(&self, event: &Event) -> Option<NoticeCode> {
         if self.events_before.is_some_and(|cut| event.occurred_at < cut) {
-            Some(RejectionCode::DeletedByMember)
+            Some(NoticeCode::DeletedByMember)
         } else if self.kept_since.is_some_and(|cut| event.occurred_at < cut) {
-            Some(RejectionCode::OlderThanRetention)
+            Some(NoticeCode::OlderThanRetention)
         } else {
             None
         }

@@ -11,6 +11,7 @@ pub use exchange::{Exchanged, Run, Untrusted};
 use model::{
     OrgId,
     administration::{Publisher, PublisherRequest},
+    api::query::{ListQuery, PublishersQuery},
     limits,
     team::{MemberKind, Role},
     text,
@@ -117,7 +118,7 @@ impl Store {
                 &[&act.org.0, &publisher],
             )
             .await?
-            .ok_or_else(|| StoreError::NotFound("such publisher".into()))?;
+            .ok_or_else(|| StoreError::NotFound("no such publisher".into()))?;
         team::end_all(&transaction, act, team::Of::Publisher(publisher)).await?;
         let repository: &str = row.try_get(0)?;
         let details = json!({ "publisher_id": publisher });
@@ -134,10 +135,10 @@ impl Store {
     pub async fn publisher_list(
         &self,
         org: OrgId,
-        cursor: Option<&str>,
-        limit: u32,
+        query: &PublishersQuery,
     ) -> Result<Page<Publisher>, StoreError> {
-        let after: Option<(String, Uuid)> = page::read_cursor(cursor)?;
+        let limit = query.page_rows();
+        let after: Option<(String, Uuid)> = page::read_cursor(query.cursor())?;
         let (repository, id) = after.unzip();
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("publishers/list.sql")).await?;

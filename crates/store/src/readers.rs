@@ -126,7 +126,7 @@ impl Store {
                 &[&act.org.0, &role],
             )
             .await?
-            .ok_or_else(|| StoreError::NotFound(format!("reader `{role}`")))?;
+            .ok_or_else(|| StoreError::NotFound(format!("no reader `{role}`")))?;
         transaction.batch_execute(found.try_get(0)?).await?;
         audit::record(
             &transaction,

@@ -7,7 +7,7 @@ mod members;
 mod orgs;
 mod tokens;
 
-pub use members::{MemberFilter, NewMember};
+pub use members::NewMember;
 pub(crate) use members::{add as add_member, find as find_member, within};
 pub use tokens::{Identity, Issued, NewToken, TokenFilter};
 pub(crate) use tokens::{Of, Origin, end_all, issue, random_text};

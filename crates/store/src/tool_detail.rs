@@ -3,11 +3,11 @@
 use chrono::{DateTime, NaiveTime, Utc};
 use model::{
     OrgId, Outcome,
-    api::{Day, Durations, OutcomeCount, Part, ToolDetail},
+    api::{Day, Durations, OutcomeCount, Part, ToolDetail, Window},
 };
 use tokio_postgres::{Row, types::Type};
 
-use crate::{Store, StoreError, leaderboards::Window};
+use crate::{Store, StoreError};
 
 /// Parts of one kind that are told, the most frequent ones.
 const PARTS: usize = 100;

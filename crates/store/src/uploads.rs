@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use model::{
     OrgId,
-    api::{CiContext, Upload},
+    api::{
+        CiContext, Upload,
+        query::{ListQuery, UploadsQuery},
+    },
 };
 use uuid::Uuid;
 
@@ -60,23 +63,21 @@ pub(crate) async fn insert(
 }
 
 impl Store {
-    /// The receipts of an org, newest first; of one member where a handle is given.
+    /// The receipts of an org, newest first.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
-    pub async fn upload_list(
-        &self,
-        org: OrgId,
-        member: Option<&str>,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<Upload>, StoreError> {
-        let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(cursor)?;
+    pub async fn upload_list(&self, org: OrgId, query: &UploadsQuery) -> Result<Page<Upload>, StoreError> {
+        let limit = query.page_rows();
+        let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(query.cursor())?;
         let (at, id) = after.unzip();
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("uploads/list.sql")).await?;
         let rows = client
-            .query(&statement, &[&org.0, &member, &at, &id, &(i64::from(limit) + 1)])
+            .query(
+                &statement,
+                &[&org.0, &query.member, &at, &id, &(i64::from(limit) + 1)],
+            )
             .await?;
         Page::from_rows(&rows, limit, |row| {
             let upload_id: Uuid = row.try_get(0)?;

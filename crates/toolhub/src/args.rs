@@ -1,14 +1,16 @@
 //! The arguments. Their doc comments are the help.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{
     Args, Parser,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use client::{environment, read::Filter, render::Format};
+use client::{environment, render::Format};
 use model::{
+    Kind,
+    api::{AllOr, Window, query::ListQuery},
     team::{Scope, parse_scopes},
     words::UnknownWord,
 };
@@ -70,18 +72,9 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The filter with this page, and with the settings where it says nothing.
-    pub(crate) fn filter(&self, filter: Filter, context: &Context) -> Filter {
-        let settings = &context.settings;
-        Filter {
-            window: filter.window.or_else(|| settings.window.clone()),
-            kind: filter.kind.or_else(|| settings.kind.clone()),
-            days: filter.days.or(settings.days),
-            min_sample: filter.min_sample.or(settings.min_sample),
-            limit: self.limit.or(settings.limit),
-            cursor: self.cursor.clone(),
-            ..filter
-        }
+    /// The query at this page. The number of rows is that of the settings unless given.
+    pub(crate) fn of<Q: ListQuery>(&self, query: Q, context: &Context) -> Q {
+        query.with_page(self.limit.or(context.settings.limit), self.cursor.clone())
     }
 }
 
@@ -101,10 +94,22 @@ pub(crate) fn formats() -> impl TypedValueParser<Value = String> {
     })
 }
 
+/// One of these words.
+pub(crate) fn word<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = UnknownWord> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
 /// The kinds of tools, and `all`.
-pub(crate) fn kinds() -> PossibleValuesParser {
-    let kinds = model::Kind::ALL.map(model::Kind::as_str);
-    PossibleValuesParser::new(kinds.into_iter().chain(["all"]))
+pub(crate) fn kinds() -> impl TypedValueParser<Value = AllOr<Kind>> {
+    word(
+        Kind::ALL
+            .iter()
+            .map(|kind| kind.as_str())
+            .chain([AllOr::<Kind>::ALL]),
+    )
 }
 
 /// Scopes of a token, as `--scope` takes them.
@@ -117,8 +122,8 @@ pub(crate) fn scopes(text: &str) -> Result<Scopes, UnknownWord> {
 }
 
 /// The windows of the boards.
-pub(crate) fn windows() -> PossibleValuesParser {
-    PossibleValuesParser::new(["7d", "30d", "90d", "all"])
+pub(crate) fn windows() -> impl TypedValueParser<Value = Window> {
+    word(Window::ALL.iter().map(|window| window.as_str()))
 }
 
 /// A number of seconds, minutes, hours or days: `90`, `30s`, `5m`, `2h`, `7d`.

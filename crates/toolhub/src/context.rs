@@ -1,9 +1,11 @@
 //! What every command starts from: the global arguments, the environment, the settings files, the credentials.
 
+use std::str::FromStr;
+
 use client::{
     Environment, Error, Server, address, credentials::Credentials, identity, render::Format, settings,
 };
-use model::token::Token;
+use model::{token::Token, words::UnknownWord};
 
 use crate::{args::Global, talk};
 
@@ -31,6 +33,25 @@ impl Context {
             url: given(url),
             token: given(token),
         })
+    }
+
+    /// The value of an option: what is given, else what the settings say.
+    ///
+    /// # Errors
+    /// When the setting is not one of the words that the option takes.
+    pub(crate) fn option<T: FromStr<Err = UnknownWord>>(
+        &self,
+        given: Option<T>,
+        name: &str,
+        setting: Option<&String>,
+    ) -> Result<Option<T>, Error> {
+        match (given, setting) {
+            (None, Some(word)) => word
+                .parse()
+                .map(Some)
+                .map_err(|error: UnknownWord| Error::Usage(format!("the setting `{name}`: {error}"))),
+            (given, _) => Ok(given),
+        }
     }
 
     /// The address of the server.

@@ -9,7 +9,7 @@ use crate::harness::{
     sample::{event, event_at, now, text, with},
 };
 use chrono::TimeDelta;
-use model::{api::Events, limits, wire::RejectionCode};
+use model::{NoticeCode, api::Events, limits};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -187,41 +187,41 @@ async fn a_bad_event_is_rejected_alone_and_named_by_its_index() {
     let ann = hub.member(&hub.org("acme").await, "ann").await;
     let good = |n: usize| event(&format!("call_{n}"), "cli:make").to_string();
     let bad = [
-        ("{\"uuid\":\"bad\",", RejectionCode::InvalidJson, Some("bad")),
-        ("[1]", RejectionCode::NotAnObject, None),
+        ("{\"uuid\":\"bad\",", NoticeCode::InvalidJson, Some("bad")),
+        ("[1]", NoticeCode::NotAnObject, None),
         (
             r#"{"uuid":"bad","tool_id":"cli:make"}"#,
-            RejectionCode::MissingField,
+            NoticeCode::MissingField,
             Some("bad"),
         ),
         (
             r#"{"uuid":"bad","tool_id":"Bash","outcome":"success","occurred_at":"2026-01-01T00:00:00Z"}"#,
-            RejectionCode::InvalidToolId,
+            NoticeCode::InvalidToolId,
             Some("bad"),
         ),
         (
             r#"{"uuid":"REDACTED","tool_id":"cli:make","outcome":"success","occurred_at":"2026-01-01T00:00:00Z"}"#,
-            RejectionCode::InvalidUuid,
+            NoticeCode::InvalidUuid,
             Some("REDACTED"),
         ),
         (
             r#"{"uuid":"bad","tool_id":"cli:make","outcome":"success","reason":"error","occurred_at":"2026-01-01T00:00:00Z"}"#,
-            RejectionCode::InvalidReason,
+            NoticeCode::InvalidReason,
             Some("bad"),
         ),
         (
             r#"{"uuid":"bad","tool_id":"cli:make","outcome":"success","occurred_at":"yesterday"}"#,
-            RejectionCode::InvalidTimestamp,
+            NoticeCode::InvalidTimestamp,
             Some("bad"),
         ),
         (
             r#"{"uuid":"bad","tool_id":"cli:make","outcome":"success","occurred_at":"9999-01-01T00:00:00Z"}"#,
-            RejectionCode::TimestampInFuture,
+            NoticeCode::TimestampInFuture,
             Some("bad"),
         ),
         (
             r#"{"uuid":"bad","tool_id":"cli:make","outcome":"success","duration_ms":-1,"occurred_at":"2026-01-01T00:00:00Z"}"#,
-            RejectionCode::InvalidDuration,
+            NoticeCode::InvalidDuration,
             Some("bad"),
         ),
     ];
@@ -258,8 +258,8 @@ async fn hostile_names_are_stored_harmless_and_said_to_be_changed() {
     );
     let receipt = ann.upload(&[hostile]).await;
     assert_eq!(receipt.inserted, 1);
-    let codes: Vec<RejectionCode> = receipt.warnings.iter().map(|warning| warning.code).collect();
-    assert_eq!(codes, [RejectionCode::ControlCharactersReplaced; 2]);
+    let codes: Vec<NoticeCode> = receipt.warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, [NoticeCode::ControlCharactersReplaced; 2]);
     let stored: Events = ann.get("/v1/events").await.ok();
     assert_eq!(
         stored.events[0].project.as_deref(),

@@ -84,7 +84,7 @@ async fn a_window_holds_its_days_and_no_other() {
         let found = board(&ann, &format!("tools?window={window}")).await;
         assert_eq!((found.leaderboard.len(), found.window.as_str()), (count, window));
     }
-    assert_eq!(board(&ann, "tools").await.window, "30d");
+    assert_eq!(board(&ann, "tools").await.window.as_str(), "30d");
     assert_eq!(
         ann.get("/v1/leaderboards/tools?window=8d")
             .await

@@ -1,7 +1,10 @@
 //! `/v1/members`: inviting, renaming, roles, deactivating; and the owner who cannot go.
 
 use crate::harness::{Answer, Caller, Hub, Org, sample::event};
-use model::team::{Role, Scope};
+use model::{
+    api::query::{ListQuery, MembersQuery},
+    team::{Role, Scope},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -200,9 +203,7 @@ async fn the_last_owner_cannot_go_however_many_try_at_once() {
             .store
             .member_list(
                 acme.id,
-                Default::default(),
-                None,
-                500,
+                &MembersQuery::default().with_page(Some(500), None),
                 crate::harness::sample::now(),
             )
             .await

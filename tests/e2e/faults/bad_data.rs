@@ -8,7 +8,7 @@ use crate::harness::{
     sample::{event, now, text},
 };
 use chrono::TimeDelta;
-use model::{Receipt, wire::RejectionCode};
+use model::{NoticeCode, Receipt};
 use serde_json::Value;
 
 use super::{ids, lines};
@@ -16,9 +16,9 @@ use super::{ids, lines};
 /// What becomes of a poison.
 enum Fate {
     /// Rejected with this code, naming this field.
-    Rejected(RejectionCode, Option<&'static str>),
+    Rejected(NoticeCode, Option<&'static str>),
     /// Stored, with a warning of this code about this field.
-    Warned(RejectionCode, &'static str),
+    Warned(NoticeCode, &'static str),
     /// Stored as it is.
     Stored,
     /// Not an event at all, where lines are events; in an array, rejected as no JSON.
@@ -35,7 +35,7 @@ fn good_with(uuid: &str, field: &str, value: &str) -> String {
 /// The kinds: a name, the event as it stands in the body, and what becomes of it.
 fn poisons(uuid: &str) -> Vec<(&'static str, Vec<u8>, Fate)> {
     use Fate::{NoLine, Rejected, Stored, Warned};
-    use RejectionCode as Code;
+    use NoticeCode as Code;
     let with = |field: &str, value: &str| good_with(uuid, field, value).into_bytes();
     let good = event(uuid, "cli:make").to_string();
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Verdict;
+
 body! {
     /// One tool of a dead-weight audit.
     pub struct DeadWeightRow {
@@ -31,8 +33,8 @@ body! {
         pub known_since: Option<DateTime<Utc>>,
         /// Bytes that its listing cost the context of those sessions, in total.
         pub context_bytes: i64,
-        /// `unused`, `never_loaded`, `single_user`, `failing`, `phantom`, `too_new`, `too_little_evidence`, `in_use`.
-        pub verdict: String,
+        /// What the audit says of it.
+        pub verdict: Verdict,
         /// The verdict in a sentence.
         pub reason: String,
     }

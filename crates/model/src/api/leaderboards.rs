@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Tally, Window};
 
 body! {
     /// What a subject of a leaderboard did in the window before: the trend is the difference.
@@ -55,8 +55,8 @@ body! {
         pub next_cursor: Option<String>,
         /// When the scores were last refreshed.
         pub as_of: Option<DateTime<Utc>>,
-        /// `7d`, `30d`, `90d` or `all`.
-        pub window: String,
+        /// The window of the board.
+        pub window: Window,
         /// The first UTC day of the window; null for `all`.
         #[serde(default)]
         pub first_day: Option<NaiveDate>,

@@ -22,7 +22,6 @@ pub const MAX_PRICE_USD: f64 = 1e6;
 /// of those the greatest `over` that its prompt exceeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "PriceInput")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Price {
     /// The model's name. A `*` at its beginning or end stands for anything. A date, `-latest`, `-preview` or a tag
     /// (`@…`, `:…`, `[…`) after the name in a log makes no other model.
@@ -34,7 +33,6 @@ pub struct Price {
     pub from: Option<NaiveDate>,
     /// The hours of the day (UTC) in which it holds, as `01:00-04:00`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub hours: Option<Hours>,
     /// The speed or class of service that it holds for. A tier without a price costs what the standard does.
     #[serde(skip_serializing_if = "Tier::is_standard")]
@@ -170,7 +168,6 @@ impl Price {
 /// The speed or class of service of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Tier {
     /// None in particular.
     #[default]
@@ -329,7 +326,6 @@ body! {
 /// `PUT /v1/prices`: the org's own prices, all of them. An empty list takes them back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PricesChange {
     /// The prices.
     pub overrides: Vec<Price>,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::EventRow;
+use super::{EventRow, Window};
 use crate::{Outcome, Reason};
 
 body! {
@@ -144,8 +144,8 @@ body! {
         pub score: Score,
         /// When the scores were last refreshed. Everything below is counted at the time of the request.
         pub as_of: Option<DateTime<Utc>>,
-        /// The window of everything below: `7d`, `30d`, `90d` or `all`.
-        pub window: String,
+        /// The window of everything below.
+        pub window: Window,
         /// What stands behind the score in that window.
         #[serde(flatten)]
         pub detail: ToolDetail,

@@ -37,7 +37,6 @@ body! {
 
 /// Facts about the CI run in which an upload was made. Sent as JSON in the request header [`CI_HEADER`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CiContext {
     /// `github`, `gitlab`, `buildkite`, …

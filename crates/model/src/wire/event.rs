@@ -1,18 +1,19 @@
-//! One event as JSON: writing it ([`EventV1`]), reading one that anybody may have written ([`read_event`]), and what can
-//! be wrong with it ([`RejectionCode`]).
+//! One event as JSON: writing it ([`EventV1`]), reading one from any program ([`read_event`]), and what can
+//! be wrong with it ([`NoticeCode`](crate::NoticeCode)).
 //!
 //! Reading is two steps: `read` finds the fields in the JSON, `check` decides whether their values make an event.
 
 mod check;
+mod finding;
 mod read;
 
 pub use check::check_uuid;
 pub use read::read_event;
 
 use chrono::SecondsFormat;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use crate::{Event, MicroUsd, Outcome, Reason, ToolId};
+use crate::{Event, EventNotice, MicroUsd, Outcome, Reason, ToolId};
 
 /// An [`Event`] in the wire format v1: `serde_json::to_string(&EventV1(&event))`.
 pub struct EventV1<'a>(pub &'a Event);
@@ -71,122 +72,13 @@ impl Serialize for EventV1<'_> {
     }
 }
 
-/// Why an event is rejected, or (the last four) what was changed in one that is stored. The words are a promise:
-/// they are listed in `docs/api.md` and do not change within v1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RejectionCode {
-    /// Not JSON, not UTF-8, or a lone surrogate.
-    InvalidJson,
-    /// JSON, but not an object.
-    NotAnObject,
-    /// More than [`crate::limits::EVENT_BYTES`].
-    TooLarge,
-    /// Nested deeper than [`crate::limits::NESTING`].
-    NestingTooDeep,
-    /// A key stands twice.
-    DuplicateKey,
-    /// `tool_id`, `outcome` or `occurred_at` is missing.
-    MissingField,
-    /// A value of another JSON type than the field takes.
-    WrongType,
-    /// An empty or overlong uuid, one with control characters, or a redactor's placeholder.
-    InvalidUuid,
-    /// See [`crate::tool::InvalidToolId`].
-    InvalidToolId,
-    /// Not one of the four outcomes.
-    InvalidOutcome,
-    /// Not a reason, or one that does not explain the outcome.
-    InvalidReason,
-    /// Negative, not finite, or more than a year.
-    InvalidDuration,
-    /// Negative, not finite, or more than a million USD.
-    InvalidCost,
-    /// Not RFC 3339.
-    InvalidTimestamp,
-    /// Before the year 2000.
-    TimestampOutOfRange,
-    /// More than [`crate::limits::FUTURE_HOURS`] ahead of the server's clock.
-    TimestampInFuture,
-    /// A name longer than [`crate::limits::NAME_CHARS`].
-    NameTooLong,
-    /// It occurred before the member deleted their data.
-    DeletedByMember,
-    /// It occurred longer ago than the org keeps events.
-    OlderThanRetention,
-    /// The server failed on this event alone; the cause is in its log.
-    Internal,
-    /// Warning: control or direction characters were replaced by U+FFFD.
-    ControlCharactersReplaced,
-    /// Warning: the task text was cut to [`crate::limits::TASK_TEXT_BYTES`].
-    TaskTextCut,
-    /// Warning: the task text was left out, because the org stores none.
-    TaskTextNotStored,
-    /// Warning: a field that v1 does not know was left out.
-    UnknownField,
-}
-
-impl RejectionCode {
-    /// Every code, in the order of the documentation.
-    pub const ALL: [RejectionCode; 24] = [
-        RejectionCode::InvalidJson,
-        RejectionCode::NotAnObject,
-        RejectionCode::TooLarge,
-        RejectionCode::NestingTooDeep,
-        RejectionCode::DuplicateKey,
-        RejectionCode::MissingField,
-        RejectionCode::WrongType,
-        RejectionCode::InvalidUuid,
-        RejectionCode::InvalidToolId,
-        RejectionCode::InvalidOutcome,
-        RejectionCode::InvalidReason,
-        RejectionCode::InvalidDuration,
-        RejectionCode::InvalidCost,
-        RejectionCode::InvalidTimestamp,
-        RejectionCode::TimestampOutOfRange,
-        RejectionCode::TimestampInFuture,
-        RejectionCode::NameTooLong,
-        RejectionCode::DeletedByMember,
-        RejectionCode::OlderThanRetention,
-        RejectionCode::Internal,
-        RejectionCode::ControlCharactersReplaced,
-        RejectionCode::TaskTextCut,
-        RejectionCode::TaskTextNotStored,
-        RejectionCode::UnknownField,
-    ];
-}
-
-/// An event that cannot be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is wrong, for programs.
-    pub code: RejectionCode,
-    /// The field at fault.
-    pub field: Option<&'static str>,
-    /// The uuid, where it could be read.
-    pub uuid: Option<String>,
-    /// What is wrong and what would be right, for people.
-    pub detail: String,
-}
-
-/// Something in a stored event that was changed or left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// What was done, for programs.
-    pub code: RejectionCode,
-    /// The field.
-    pub field: Option<String>,
-    /// What was done, for people.
-    pub detail: String,
-}
-
 /// An event that can be stored, with what was changed in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     /// The event.
     pub event: Event,
     /// What was changed or left out.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<EventNotice>,
 }
 
 #[cfg(test)]

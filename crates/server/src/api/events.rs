@@ -8,21 +8,16 @@ use axum::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use model::{
-    Outcome, Receipt, Rejection,
-    api::{CI_HEADER, CiContext, Events, SOURCE_HEADER},
+    EventNotice, IngestResult, NoticeCode, Receipt,
+    api::{CI_HEADER, CiContext, Events, SOURCE_HEADER, query::EventsQuery},
     event::Source,
     limits, text,
-    wire::{self, Framing, RejectionCode},
+    wire::{self, Framing},
 };
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use store::{
-    events::EventFilter,
-    ingest::{Batch, Noted, Stored},
-};
+use store::ingest::{Batch, Noted, Stored};
 use uuid::Uuid;
 
-use super::page_rows;
 use crate::{
     auth::Caller,
     body,
@@ -72,14 +67,14 @@ pub(crate) async fn ingest(
 }
 
 fn count(receipt: &Receipt) {
-    for (fate, events) in [
-        ("inserted", receipt.inserted),
-        ("upgraded", receipt.upgraded),
-        ("duplicate", receipt.duplicate),
-        ("conflict", receipt.conflict),
-        ("rejected", receipt.rejected),
+    for (result, events) in [
+        (IngestResult::Inserted, receipt.inserted),
+        (IngestResult::Upgraded, receipt.upgraded),
+        (IngestResult::Duplicate, receipt.duplicate),
+        (IngestResult::Conflict, receipt.conflict),
+        (IngestResult::Rejected, receipt.rejected),
     ] {
-        metrics::counter!("toolhub_events_total", "fate" => fate).increment(events);
+        metrics::counter!("toolhub_events_total", "result" => result.as_str()).increment(events);
     }
 }
 
@@ -117,9 +112,9 @@ impl Provenance {
         let short = |value: &str| text::clean(text::truncate_bytes(value, limits::NAME_CHARS)).into_owned();
         let source = match header(SOURCE_HEADER) {
             None => Source::Api,
-            Some(word) => Source::parse(word).ok_or_else(|| {
-                ApiError::BadQuery(format!("the header `{SOURCE_HEADER}` is one of jsonl, otlp, api"))
-            })?,
+            Some(word) => word
+                .parse()
+                .map_err(|error| ApiError::BadQuery(format!("the header `{SOURCE_HEADER}`: {error}")))?,
         };
         let ci = match header(CI_HEADER) {
             None => None,
@@ -173,27 +168,15 @@ fn check(
     let mut events = Vec::with_capacity(items.len());
     let mut at = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        match wire::read_event(item, now) {
+        match wire::read_event(item, index, now) {
             Ok(checked) => {
                 for warning in checked.warnings {
-                    receipt.warn(Rejection {
-                        index,
-                        uuid: checked.event.uuid.clone(),
-                        code: warning.code,
-                        field: warning.field,
-                        detail: warning.detail,
-                    });
+                    receipt.warn(warning);
                 }
                 events.push(checked.event);
                 at.push(index);
             }
-            Err(refusal) => receipt.reject(Rejection {
-                index,
-                uuid: refusal.uuid,
-                code: refusal.code,
-                field: refusal.field.map(str::to_owned),
-                detail: refusal.detail,
-            }),
+            Err(notice) => receipt.reject(*notice),
         }
     }
     Ok((receipt, events, at))
@@ -202,21 +185,19 @@ fn check(
 /// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
 /// given to it.
 fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
-    let rejection = |noted: &Noted| {
+    let notice = |noted: &Noted| {
         let (field, detail) = match noted.code {
-            RejectionCode::DeletedByMember => (
+            NoticeCode::DeletedByMember => (
                 "occurred_at",
                 "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
             ),
-            RejectionCode::OlderThanRetention => {
-                ("occurred_at", "your org does not keep events for that long")
-            }
+            NoticeCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
             _ => (
                 "task_text",
                 "your org does not store the text of tasks, so it was left out",
             ),
         };
-        Rejection {
+        EventNotice {
             index: at.get(noted.position).copied().unwrap_or(noted.position),
             uuid: noted.uuid.clone(),
             code: noted.code,
@@ -226,59 +207,24 @@ fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
     };
     let unlisted = |count: u64, listed: &[Noted]| count.saturating_sub(listed.len() as u64);
     for noted in &stored.refused {
-        receipt.reject(rejection(noted));
+        receipt.reject(notice(noted));
     }
     receipt.rejected += unlisted(stored.counts.refused, &stored.refused);
     for noted in &stored.lesser {
-        receipt.warn(rejection(noted));
+        receipt.warn(notice(noted));
     }
     receipt.warned += unlisted(stored.lessened, &stored.lesser);
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    tool_id: Option<String>,
-    member: Option<String>,
-    session: Option<String>,
-    project: Option<String>,
-    outcome: Option<String>,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
-    cursor: Option<String>,
-    limit: Option<u32>,
 }
 
 /// The events of the org, newest first.
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<EventsQuery>,
 ) -> Result<Json<Events>, ApiError> {
-    let outcome = parameters.outcome.as_deref().map(outcome).transpose()?;
-    let filter = EventFilter {
-        tool_id: parameters.tool_id,
-        member: parameters.member,
-        session: parameters.session,
-        project: parameters.project,
-        outcome,
-        since: parameters.since,
-        until: parameters.until,
-    };
-    let limit = page_rows(parameters.limit)?;
-    let page = app
-        .store
-        .event_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
-        .await?;
+    let page = app.store.event_list(caller.org, &query).await?;
     Ok(Json(Events {
         events: page.rows,
         next_cursor: page.next_cursor,
     }))
-}
-
-fn outcome(word: &str) -> Result<Outcome, ApiError> {
-    word.parse().map_err(|_| {
-        let words: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
-        ApiError::BadQuery(format!("`outcome` is one of {}", words.join(", ")))
-    })
 }

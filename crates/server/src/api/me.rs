@@ -4,9 +4,8 @@ use axum::{body::Body, extract::State, http::header, response::Response};
 use futures_util::stream;
 use model::{
     administration::{Deleted, MyChange, MySettings},
-    api::Me,
+    api::{Me, query::EraseQuery},
 };
-use serde::Deserialize;
 use store::audit::Act;
 
 use crate::{
@@ -74,23 +73,14 @@ pub(crate) async fn export(
         })
 }
 
-/// A deletion names whose data it deletes, because it cannot be taken back.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Confirmation {
-    confirm: Option<String>,
-}
-
-impl Confirmation {
-    /// Refuses to go on unless it names this member.
-    pub(crate) fn names(&self, handle: &str) -> Result<(), ApiError> {
-        if self.confirm.as_deref() == Some(handle) {
-            return Ok(());
-        }
-        Err(ApiError::BadQuery(format!(
-            "this deletes every event of `{handle}` for good; say so with `?confirm={handle}`"
-        )))
+/// Refuses a deletion unless the request names whose data it deletes, because it cannot be undone.
+pub(crate) fn check_confirmed(query: &EraseQuery, handle: &str) -> Result<(), ApiError> {
+    if query.confirm.as_deref() == Some(handle) {
+        return Ok(());
     }
+    Err(ApiError::BadQuery(format!(
+        "this deletes every event of `{handle}` for good; say so with `?confirm={handle}`"
+    )))
 }
 
 /// Deletes what the member has uploaded.
@@ -98,9 +88,9 @@ pub(crate) async fn erase(
     State(app): State<App>,
     Caller(caller): Caller,
     Acting(act): Acting,
-    Query(confirmation): Query<Confirmation>,
+    Query(query): Query<EraseQuery>,
 ) -> Result<Json<Deleted>, ApiError> {
-    confirmation.names(&caller.handle)?;
+    check_confirmed(&query, &caller.handle)?;
     Ok(Json(delete(app, act, caller.handle).await?))
 }
 

@@ -6,14 +6,14 @@ use model::{
     administration::{
         AddedMember, Deleted, INVITATION, INVITATION_DAYS, Member, MemberChange, MemberRequest, Members,
     },
+    api::query::{EraseQuery, MembersQuery},
     team::{Role, Scope},
 };
-use serde::Deserialize;
-use store::team::{MemberFilter, NewMember, NewToken};
+use store::team::{NewMember, NewToken};
 
 use super::{
-    me::{Confirmation, delete},
-    page_rows, tokens,
+    me::{check_confirmed, delete},
+    tokens,
 };
 use crate::{
     auth::{Acting, Caller},
@@ -22,29 +22,13 @@ use crate::{
     state::App,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    active: Option<bool>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// The members of the org, by handle.
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<MembersQuery>,
 ) -> Result<Json<Members>, ApiError> {
-    let limit = page_rows(parameters.limit)?;
-    let filter = MemberFilter {
-        active: parameters.active,
-    };
-    let cursor = parameters.cursor.as_deref();
-    let page = app
-        .store
-        .member_list(caller.org, filter, cursor, limit, app.now())
-        .await?;
+    let page = app.store.member_list(caller.org, &query, app.now()).await?;
     Ok(Json(Members {
         members: page.rows,
         next_cursor: page.next_cursor,
@@ -108,10 +92,10 @@ pub(crate) async fn erase(
     State(app): State<App>,
     Acting(act): Acting,
     PathParam(handle): PathParam,
-    Query(confirmation): Query<Confirmation>,
+    Query(query): Query<EraseQuery>,
 ) -> Result<Json<Deleted>, ApiError> {
     // First whether there is one: of another org's members nothing is told.
     app.store.member_find(act.org, &handle).await?;
-    confirmation.names(&handle)?;
+    check_confirmed(&query, &handle)?;
     Ok(Json(delete(app, act, handle).await?))
 }

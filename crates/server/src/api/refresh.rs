@@ -6,9 +6,8 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use model::{
     OrgId,
-    api::{RefreshState, ViewRefresh},
+    api::{RefreshState, ViewRefresh, query::RefreshQuery},
 };
-use serde::Deserialize;
 use store::refresh::{Freshness, View};
 use tokio::time::{Instant, timeout};
 
@@ -18,13 +17,6 @@ use crate::{
     extract::{Json, Query},
     state::App,
 };
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    /// Wait up to so many seconds until the scores hold every event committed before this request.
-    wait: Option<u64>,
-}
 
 /// How long one request may wait.
 const GREATEST_WAIT: Duration = Duration::from_secs(25);
@@ -39,9 +31,9 @@ const CHEAP_MS: i64 = 500;
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<RefreshQuery>,
 ) -> Result<Json<RefreshState>, ApiError> {
-    let wait = Duration::from_secs(parameters.wait.unwrap_or(0)).min(GREATEST_WAIT);
+    let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(GREATEST_WAIT);
     let state = wait_until_fresh(&app, caller.org, View::Scores, wait, false).await?;
     // Whoever waited for the scores looks at a board next.
     wait_until_fresh(&app, caller.org, View::Boards, wait.min(PATIENCE), true).await?;

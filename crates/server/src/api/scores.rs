@@ -1,16 +1,13 @@
 //! `GET /v1/scores` and `GET /v1/scores/{tool_id}`.
 
 use axum::extract::State;
-use model::api::{ScoreDetail, Scores};
-use serde::Deserialize;
-use store::{
-    events::EventFilter,
-    leaderboards::Window,
-    refresh::View,
-    scores::{ScoreFilter, ScoreSort},
+use model::api::{
+    ScoreDetail, Scores,
+    query::{EventsQuery, ScoreQuery, ScoresQuery},
 };
+use store::refresh::View;
 
-use super::{check_kind, page_rows, refresh};
+use super::refresh;
 use crate::{
     auth::Caller,
     error::ApiError,
@@ -18,38 +15,14 @@ use crate::{
     state::App,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    kind: Option<String>,
-    min_sample: Option<i64>,
-    sort: Option<String>,
-    fresh: Option<bool>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// The scores of the org's tools, best first.
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<ScoresQuery>,
 ) -> Result<Json<Scores>, ApiError> {
-    let sort = match parameters.sort.as_deref() {
-        None => ScoreSort::default(),
-        Some(word) => word.parse().map_err(ApiError::BadQuery)?,
-    };
-    let filter = ScoreFilter {
-        kind: check_kind(parameters.kind)?.filter(|kind| kind != "all"),
-        min_sample: parameters.min_sample.unwrap_or(0),
-        sort,
-    };
-    let limit = page_rows(parameters.limit)?;
-    let as_of = refresh::as_of(&app, caller.org, View::Scores, parameters.fresh).await?;
-    let page = app
-        .store
-        .score_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
-        .await?;
+    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
+    let page = app.store.score_list(caller.org, &query).await?;
     Ok(Json(Scores {
         scores: page.rows,
         next_cursor: page.next_cursor,
@@ -57,47 +30,30 @@ pub(crate) async fn list(
     }))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DetailParameters {
-    window: Option<String>,
-    fresh: Option<bool>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// The score of one tool, and what stands behind it in a window.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
     PathParam(tool_id): PathParam,
-    Query(parameters): Query<DetailParameters>,
+    Query(query): Query<ScoreQuery>,
 ) -> Result<Json<ScoreDetail>, ApiError> {
-    let window: Window = parameters
-        .window
-        .as_deref()
-        .unwrap_or("30d")
-        .parse()
-        .map_err(ApiError::BadQuery)?;
-    let limit = page_rows(parameters.limit)?;
-    let as_of = refresh::as_of(&app, caller.org, View::Scores, parameters.fresh).await?;
-    let score =
-        app.store.score_get(caller.org, &tool_id).await?.ok_or_else(|| {
-            ApiError::NotFound(format!("score of a tool `{}`", model::text::clean(&tool_id)))
-        })?;
+    let window = query.window.unwrap_or_default();
+    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
+    let score = app.store.score_get(caller.org, &tool_id).await?.ok_or_else(|| {
+        ApiError::NotFound(format!("no score of a tool `{}`", model::text::clean(&tool_id)))
+    })?;
     let detail = app.store.tool_detail(caller.org, &tool_id, window).await?;
-    let filter = EventFilter {
+    let of_tool = EventsQuery {
         tool_id: Some(tool_id),
-        ..EventFilter::default()
+        limit: query.limit,
+        cursor: query.cursor,
+        ..EventsQuery::default()
     };
-    let recent = app
-        .store
-        .event_list(caller.org, &filter, parameters.cursor.as_deref(), limit)
-        .await?;
+    let recent = app.store.event_list(caller.org, &of_tool).await?;
     Ok(Json(ScoreDetail {
         score,
         as_of,
-        window: window.as_str().to_owned(),
+        window,
         detail,
         recent: recent.rows,
         next_cursor: recent.next_cursor,

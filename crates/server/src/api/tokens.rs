@@ -5,16 +5,15 @@ use chrono::TimeDelta;
 use model::{
     OrgId,
     administration::{IssuedToken, OVERLAP_HOURS, RotateRequest, TOKEN_DAYS, TokenRequest, Tokens},
+    api::query::{ListQuery, TokensQuery},
     team::{Role, Scope},
 };
-use serde::Deserialize;
 use store::{
     audit::Act,
     team::{Identity, Issued, NewToken, TokenFilter},
 };
 use uuid::Uuid;
 
-use super::page_rows;
 use crate::{
     auth::{Acting, Caller},
     error::ApiError,
@@ -22,43 +21,29 @@ use crate::{
     state::App,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    member: Option<String>,
-    /// Those of all members.
-    all: Option<bool>,
-    /// Only those that work: true unless given.
-    active: Option<bool>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// Tokens, newest first: the caller's own, or those of a member, or all.
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<TokensQuery>,
 ) -> Result<Json<Tokens>, ApiError> {
-    let everybody = parameters.all.unwrap_or(false) && parameters.member.is_none();
-    let member = parameters.member.unwrap_or_else(|| caller.handle.clone());
-    if everybody || member != caller.handle {
+    let all = query.all.unwrap_or(false) && query.member.is_none();
+    let member = query.member.as_ref().unwrap_or(&caller.handle);
+    if all || *member != caller.handle {
         administers(&caller)?;
     }
-    if member != caller.handle {
-        // An empty list would say of nobody that they have no token.
-        app.store.member_find(caller.org, &member).await?;
+    if *member != caller.handle {
+        // An empty list would look like a member without a token.
+        app.store.member_find(caller.org, member).await?;
     }
-    let limit = page_rows(parameters.limit)?;
     let filter = TokenFilter {
-        member: (!everybody).then_some(member.as_str()),
+        member: (!all).then_some(member.as_str()),
         token_id: None,
-        active: parameters.active.unwrap_or(true),
+        active: query.active.unwrap_or(true),
     };
-    let cursor = parameters.cursor.as_deref();
     let page = app
         .store
-        .token_list(caller.org, filter, cursor, limit, app.now())
+        .token_list(caller.org, filter, query.cursor(), query.page_rows(), app.now())
         .await?;
     Ok(Json(Tokens {
         tokens: page.rows,
@@ -180,7 +165,7 @@ pub(super) async fn shown(app: &App, org: OrgId, issued: Issued) -> Result<Issue
         .rows
         .into_iter()
         .next()
-        .ok_or_else(|| ApiError::NotFound("such token any more".into()))?;
+        .ok_or_else(|| ApiError::NotFound("the token does not exist any more".into()))?;
     Ok(IssuedToken {
         token: issued.token,
         info,
@@ -205,5 +190,6 @@ fn administers(caller: &Identity) -> Result<(), ApiError> {
 
 /// An id that is none is the same as one that is unknown.
 fn id(text: &str) -> Result<Uuid, ApiError> {
-    text.parse().map_err(|_| ApiError::NotFound("such token".into()))
+    text.parse()
+        .map_err(|_| ApiError::NotFound("no such token".into()))
 }

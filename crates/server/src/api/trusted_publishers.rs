@@ -1,10 +1,11 @@
 //! `/v1/trusted-publishers`: CI that may upload without a secret.
 
 use axum::{extract::State, http::StatusCode};
-use model::administration::{Publisher, PublisherRequest, Publishers};
-use serde::Deserialize;
+use model::{
+    administration::{Publisher, PublisherRequest, Publishers},
+    api::query::PublishersQuery,
+};
 
-use super::page_rows;
 use crate::{
     auth::{Acting, Caller},
     error::ApiError,
@@ -12,24 +13,13 @@ use crate::{
     state::App,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// The CI that the org trusts, by repository.
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<PublishersQuery>,
 ) -> Result<Json<Publishers>, ApiError> {
-    let limit = page_rows(parameters.limit)?;
-    let page = app
-        .store
-        .publisher_list(caller.org, parameters.cursor.as_deref(), limit)
-        .await?;
+    let page = app.store.publisher_list(caller.org, &query).await?;
     Ok(Json(Publishers {
         trusted_publishers: page.rows,
         next_cursor: page.next_cursor,
@@ -67,7 +57,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let publisher = publisher_id
         .parse()
-        .map_err(|_| ApiError::NotFound("such publisher".into()))?;
+        .map_err(|_| ApiError::NotFound("no such publisher".into()))?;
     app.store.publisher_remove(&act, publisher).await?;
     Ok(StatusCode::NO_CONTENT)
 }

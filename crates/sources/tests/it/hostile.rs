@@ -1,7 +1,7 @@
 //! Bytes that nobody meant: whatever a file holds, reading ends, and every event is one that the server takes.
 
 use crate::{FIXTURES, collect, facts, joined, lines, wire};
-use model::wire::{RejectionCode, read_event};
+use model::{NoticeCode, wire::read_event};
 use proptest::prelude::*;
 use sources::Options;
 
@@ -14,12 +14,9 @@ fn survives(bytes: &[u8], original: &str) {
         let collected = collect(&files);
         let now = "2100-01-01T00:00:00Z".parse().unwrap();
         for event in collected.events() {
-            if let Err(refusal) = read_event(wire(&event).as_bytes(), now) {
+            if let Err(refusal) = read_event(wire(&event).as_bytes(), 0, now) {
                 // Only the clock of the machine that wrote the log can be wrong.
-                let clock = [
-                    RejectionCode::TimestampOutOfRange,
-                    RejectionCode::TimestampInFuture,
-                ];
+                let clock = [NoticeCode::TimestampOutOfRange, NoticeCode::TimestampInFuture];
                 assert!(clock.contains(&refusal.code), "{refusal:?} {event:?}");
             }
         }

@@ -1,8 +1,7 @@
 //! What becomes of a tool in an audit: a verdict, and its reason in a sentence.
 
-use std::str::FromStr;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use model::api::Verdict;
 
 /// A tool known for fewer days than the window, or than this in a longer window, has had no time to be used.
 pub const NEW_DAYS: i64 = 30;
@@ -15,69 +14,6 @@ pub const LEAST_DECIDED: i64 = 5;
 
 /// A tool that succeeds at most this often, of what was decided, almost never succeeds.
 pub const FAILING_RATE: f64 = 0.1;
-
-/// What an audit says of a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Loaded in sessions of the window, and called in none.
-    Unused,
-    /// Not even loaded.
-    NeverLoaded,
-    /// Called by one member only, of several who are active.
-    SingleUser,
-    /// Called, and almost never successful.
-    Failing,
-    /// Called, and does not exist: a name that an agent made up.
-    Phantom,
-    /// Not called, and known for too short a time to say more.
-    TooNew,
-    /// Not loaded or called often enough to say more.
-    TooLittleEvidence,
-    /// Called, by several, and it works.
-    InUse,
-}
-
-impl Verdict {
-    /// Every verdict.
-    pub const ALL: [Verdict; 8] = [
-        Verdict::Unused,
-        Verdict::NeverLoaded,
-        Verdict::SingleUser,
-        Verdict::Failing,
-        Verdict::Phantom,
-        Verdict::TooNew,
-        Verdict::TooLittleEvidence,
-        Verdict::InUse,
-    ];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Unused => "unused",
-            Verdict::NeverLoaded => "never_loaded",
-            Verdict::SingleUser => "single_user",
-            Verdict::Failing => "failing",
-            Verdict::Phantom => "phantom",
-            Verdict::TooNew => "too_new",
-            Verdict::TooLittleEvidence => "too_little_evidence",
-            Verdict::InUse => "in_use",
-        }
-    }
-}
-
-impl FromStr for Verdict {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Verdict, String> {
-        Verdict::ALL
-            .into_iter()
-            .find(|verdict| verdict.as_str() == word)
-            .ok_or_else(|| {
-                let words = Verdict::ALL.map(Verdict::as_str);
-                format!("`verdict` is `all` or one of {}", words.join(", "))
-            })
-    }
-}
 
 /// What the store knows of a tool. Counts are of the window unless they say otherwise.
 #[derive(Clone, Debug)]

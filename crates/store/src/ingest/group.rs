@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use model::{Event, MemberId, Merge, event::Source, limits, wire::RejectionCode};
+use model::{Event, IngestResult, MemberId, NoticeCode, event::Source, limits};
 use uuid::Uuid;
 
 use super::{Batch, Noted, Stored};
@@ -29,7 +29,7 @@ pub(super) struct Group<'a> {
     batch: usize,
     /// The batches of further reports, in the order of arrival, and whether each told more than those before it.
     /// Nearly always empty.
-    further: Vec<(usize, Merge)>,
+    further: Vec<(usize, IngestResult)>,
 }
 
 impl Group<'_> {
@@ -56,7 +56,7 @@ pub(super) fn fold<'a>(
                 continue;
             }
             if policy.drops_task_text(event) {
-                stored[index].lessen(position, event, RejectionCode::TaskTextNotStored);
+                stored[index].lessen(position, event, NoticeCode::TaskTextNotStored);
             }
             reports.push(Group {
                 member: batch.member,
@@ -88,7 +88,7 @@ pub(super) fn fold<'a>(
                 // Merging needs a copy; it is kept only when the later report knows more.
                 let mut event = group.event.clone();
                 let merge = event.to_mut().merge(&report.event);
-                if merge == Merge::Upgraded {
+                if merge == IngestResult::Upgraded {
                     group.event = event;
                 }
                 group.further.push((report.batch, merge));
@@ -99,18 +99,18 @@ pub(super) fn fold<'a>(
 }
 
 impl Stored {
-    fn refuse(&mut self, position: usize, event: &Event, code: RejectionCode) {
+    fn refuse(&mut self, position: usize, event: &Event, code: NoticeCode) {
         self.counts.refused += 1;
         note(&mut self.refused, position, event, code);
     }
 
-    fn lessen(&mut self, position: usize, event: &Event, code: RejectionCode) {
+    fn lessen(&mut self, position: usize, event: &Event, code: NoticeCode) {
         self.lessened += 1;
         note(&mut self.lesser, position, event, code);
     }
 }
 
-fn note(list: &mut Vec<Noted>, position: usize, event: &Event, code: RejectionCode) {
+fn note(list: &mut Vec<Noted>, position: usize, event: &Event, code: NoticeCode) {
     if list.len() < limits::LISTED_REJECTIONS {
         list.push(Noted {
             position,
@@ -128,7 +128,7 @@ pub(super) fn count(stored: &mut [Stored], groups: &[Group<'_>]) {
             Fate::Upgraded => group
                 .further
                 .iter()
-                .rposition(|(_, merge)| *merge == Merge::Upgraded),
+                .rposition(|(_, merge)| *merge == IngestResult::Upgraded),
             _ => None,
         };
         let first = if news.is_some() {
@@ -140,7 +140,7 @@ pub(super) fn count(stored: &mut [Stored], groups: &[Group<'_>]) {
         for (at, (batch, merge)) in group.further.iter().enumerate() {
             let fate = match group.fate {
                 Fate::Conflict => Fate::Conflict,
-                Fate::Inserted if *merge == Merge::Upgraded => Fate::Upgraded,
+                Fate::Inserted if *merge == IngestResult::Upgraded => Fate::Upgraded,
                 Fate::Upgraded if news == Some(at) => Fate::Upgraded,
                 _ => Fate::Duplicate,
             };

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 use model::{
     MemberId, OrgId,
     administration::{Member, MemberChange},
+    api::query::{ListQuery, MembersQuery},
     team::{MemberKind, Role, check_handle},
 };
 use serde_json::json;
@@ -29,13 +30,6 @@ pub struct NewMember<'a> {
     pub kind: MemberKind,
     /// What the member may do.
     pub role: Role,
-}
-
-/// Which members to list. `None` means all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MemberFilter {
-    /// Members who are active, or who are not.
-    pub active: Option<bool>,
 }
 
 /// A member as an act finds it.
@@ -123,26 +117,18 @@ impl Store {
     pub async fn member_list(
         &self,
         org: OrgId,
-        filter: MemberFilter,
-        cursor: Option<&str>,
-        limit: u32,
+        query: &MembersQuery,
         now: DateTime<Utc>,
     ) -> Result<Page<Member>, StoreError> {
-        let after: Option<String> = page::read_cursor(cursor)?;
+        let limit = query.page_rows();
+        let after: Option<String> = page::read_cursor(query.cursor())?;
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("members/list.sql")).await?;
         let any: Option<&str> = None;
         let rows = client
             .query(
                 &statement,
-                &[
-                    &org.0,
-                    &now,
-                    &any,
-                    &filter.active,
-                    &after,
-                    &(i64::from(limit) + 1),
-                ],
+                &[&org.0, &now, &any, &query.active, &after, &(i64::from(limit) + 1)],
             )
             .await?;
         let members = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -286,7 +272,7 @@ async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(
 
 fn unknown(handle: &str) -> StoreError {
     StoreError::NotFound(format!(
-        "member `{handle}`; `toolhub members list` shows them all"
+        "no member `{handle}`; `toolhub members list` shows them all"
     ))
 }
 

@@ -56,7 +56,7 @@ impl Store {
                 &[&slug],
             )
             .await?
-            .ok_or_else(|| StoreError::NotFound(format!("org `{slug}`")))?;
+            .ok_or_else(|| StoreError::NotFound(format!("no org `{slug}`")))?;
         Ok(OrgId(row.try_get(0)?))
     }
 

@@ -134,7 +134,7 @@ async fn find_any(transaction: &Transaction<'_>, act: &Act, token_id: Uuid) -> R
 }
 
 fn unknown() -> StoreError {
-    StoreError::NotFound("such token".into())
+    StoreError::NotFound("no such token".into())
 }
 
 fn scopes(row: &Row, at: usize) -> Result<Vec<Scope>, StoreError> {

@@ -3,16 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
     Event, MemberId, OrgId, Reason, ToolId, Verdict,
-    api::LeaderboardRow,
+    api::{
+        AllOr, Board, LeaderboardRow, Window,
+        query::{LeaderboardQuery, ListQuery},
+    },
     event::Source,
     team::{MemberKind, Role},
 };
-use store::{
-    Store, StoreError,
-    ingest::Batch,
-    leaderboards::{Board, BoardFilter, Window},
-    refresh::View,
-};
+use store::{Store, StoreError, ingest::Batch, refresh::View};
 use testing::TestDatabase;
 use uuid::Uuid;
 
@@ -65,19 +63,20 @@ async fn board(
     org: OrgId,
     board: Board,
     window: Window,
-    filter: BoardFilter,
+    query: LeaderboardQuery,
 ) -> Vec<LeaderboardRow> {
-    let ranking = store
-        .leaderboard(org, board, window, &filter, None, 50)
-        .await
-        .unwrap();
+    let query = LeaderboardQuery {
+        window: Some(window),
+        ..query
+    };
+    let ranking = store.leaderboard(org, board, &query).await.unwrap();
     ranking.page.rows
 }
 
-fn all_kinds() -> BoardFilter {
-    BoardFilter {
-        kind: Some("all".to_owned()),
-        ..BoardFilter::default()
+fn all_kinds() -> LeaderboardQuery {
+    LeaderboardQuery {
+        kind: Some(AllOr::All),
+        ..LeaderboardQuery::default()
     }
 }
 
@@ -119,9 +118,9 @@ async fn boards_look_at_their_window_and_leave_builtins_out_unless_asked() {
     send(&store, org, ann, events).await;
     refresh(&store).await;
     let tools = async |window, kind: Option<&str>| -> Vec<String> {
-        let filter = BoardFilter {
-            kind: kind.map(str::to_owned),
-            ..BoardFilter::default()
+        let filter = LeaderboardQuery {
+            kind: kind.map(|word| word.parse().unwrap()),
+            ..LeaderboardQuery::default()
         };
         let rows = board(&store, org, Board::Tools, window, filter).await;
         rows.into_iter().filter_map(|row| row.tool_id).collect()
@@ -155,7 +154,14 @@ async fn the_first_day_of_a_window_begins_at_midnight_utc() {
     ];
     send(&store, org, ann, events).await;
     refresh(&store).await;
-    let rows = board(&store, org, Board::Tools, Window::Week, BoardFilter::default()).await;
+    let rows = board(
+        &store,
+        org,
+        Board::Tools,
+        Window::Week,
+        LeaderboardQuery::default(),
+    )
+    .await;
     let tools: Vec<_> = rows.into_iter().filter_map(|row| row.tool_id).collect();
     assert_eq!(tools, ["skill:inside"]);
 }
@@ -180,14 +186,14 @@ async fn a_board_counted_when_asked_for_equals_the_one_that_is_kept() {
         .collect();
     send(&store, org, ann, events).await;
     refresh(&store).await;
-    for window in Window::ALL {
-        for subject in [Board::Tools, Board::Members, Board::Projects] {
-            for kind in [None, Some("all".to_owned())] {
-                let kept = BoardFilter {
+    for &window in Window::ALL {
+        for &subject in Board::ALL {
+            for kind in [None, Some(AllOr::All)] {
+                let kept = LeaderboardQuery {
                     kind,
-                    ..BoardFilter::default()
+                    ..LeaderboardQuery::default()
                 };
-                let live = BoardFilter {
+                let live = LeaderboardQuery {
                     project: Some("web".to_owned()),
                     ..kept.clone()
                 };
@@ -219,11 +225,25 @@ async fn a_row_tells_how_the_window_before_went() {
     ];
     send(&store, org, ann, events).await;
     refresh(&store).await;
-    let week = board(&store, org, Board::Tools, Window::Week, BoardFilter::default()).await;
+    let week = board(
+        &store,
+        org,
+        Board::Tools,
+        Window::Week,
+        LeaderboardQuery::default(),
+    )
+    .await;
     let previous = week[0].previous.clone().unwrap();
     assert_eq!((week[0].tally.events, week[0].tally.decided_rate), (2, Some(1.0)));
     assert_eq!((previous.events, previous.decided_rate), (2, Some(0.5)));
-    let always = board(&store, org, Board::Tools, Window::All, BoardFilter::default()).await;
+    let always = board(
+        &store,
+        org,
+        Board::Tools,
+        Window::All,
+        LeaderboardQuery::default(),
+    )
+    .await;
     assert_eq!((always[0].tally.events, &always[0].previous), (5, &None));
 }
 
@@ -242,7 +262,14 @@ async fn members_rank_by_how_many_tools_they_use_and_not_by_volume() {
         .to_vec();
     send(&store, org, broad, few).await;
     refresh(&store).await;
-    let rows = board(&store, org, Board::Members, Window::Month, BoardFilter::default()).await;
+    let rows = board(
+        &store,
+        org,
+        Board::Members,
+        Window::Month,
+        LeaderboardQuery::default(),
+    )
+    .await;
     let ranked: Vec<_> = rows
         .iter()
         .map(|row| (row.rank, row.member.as_deref().unwrap(), row.tools.unwrap()))
@@ -262,17 +289,14 @@ async fn ties_and_pages_are_stable() {
         .collect();
     send(&store, org, ann, events).await;
     refresh(&store).await;
+    let week = LeaderboardQuery {
+        window: Some(Window::Week),
+        ..LeaderboardQuery::default()
+    };
     let (mut tools, mut ranks, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
         let ranking = store
-            .leaderboard(
-                org,
-                Board::Tools,
-                Window::Week,
-                &BoardFilter::default(),
-                cursor.as_deref(),
-                7,
-            )
+            .leaderboard(org, Board::Tools, &week.clone().with_page(Some(7), cursor))
             .await
             .unwrap();
         ranks.extend(ranking.page.rows.iter().map(|row| row.rank));
@@ -300,7 +324,7 @@ async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out(
         .batch_execute("update orgs set show_names = false")
         .await
         .unwrap();
-    let names = async |filter: BoardFilter| -> Vec<String> {
+    let names = async |filter: LeaderboardQuery| -> Vec<String> {
         let rows = board(&store, org, Board::Members, Window::Month, filter).await;
         rows.into_iter().filter_map(|row| row.member).collect()
     };
@@ -314,7 +338,7 @@ async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out(
     );
     assert_ne!(hidden[0], hidden[1]);
     assert_eq!(names(all_kinds()).await, hidden);
-    let of_project = BoardFilter {
+    let of_project = LeaderboardQuery {
         project: Some("web".to_owned()),
         ..all_kinds()
     };
@@ -326,13 +350,11 @@ async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out(
         elsewhere, sorted,
         "the same pseudonyms on a board that is counted when asked for"
     );
-    let asking = BoardFilter {
+    let asking = LeaderboardQuery {
         member: Some("ann".to_owned()),
         ..all_kinds()
     };
-    let refused = store
-        .leaderboard(org, Board::Members, Window::Month, &asking, None, 5)
-        .await;
+    let refused = store.leaderboard(org, Board::Members, &asking).await;
     assert!(
         matches!(refused, Err(StoreError::Invalid(_))),
         "a pseudonym cannot be looked up"

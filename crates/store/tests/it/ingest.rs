@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
     Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    api::query::{EventsQuery, ListQuery},
     event::Source,
     team::{MemberKind, Role},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use store::{
     Store,
-    events::EventFilter,
     ingest::{Batch, Counts},
 };
 use testing::TestDatabase;
@@ -59,7 +59,7 @@ async fn send(store: &Store, org: OrgId, batch: Batch) -> Counts {
 /// Every stored event of an org by its uuid, as the API would show it; without what depends on the upload.
 async fn stored(store: &Store, org: OrgId) -> BTreeMap<(String, String), String> {
     let page = store
-        .event_list(org, &EventFilter::default(), None, 500)
+        .event_list(org, &EventsQuery::default().with_page(Some(500), None))
         .await
         .unwrap();
     assert_eq!(page.next_cursor, None, "the test expects one page");

@@ -3,12 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
     Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    api::query::DeadWeightQuery,
     event::Source,
     team::{MemberKind, Role},
 };
 use store::{
     Store,
-    dead_weight::{Audit, Show},
     ingest::Batch,
     refresh::{Refresh, View},
 };
@@ -198,14 +198,11 @@ async fn dead_weight_is_what_nobody_used_in_the_window() {
         .await
         .unwrap();
     let dead = async |days: i64| -> Vec<String> {
-        let audit = Audit {
-            days,
-            kind: None,
-            project: None,
-            member: None,
-            show: Show::WithoutEvents,
+        let query = DeadWeightQuery {
+            days: Some(days),
+            ..DeadWeightQuery::default()
         };
-        let page = store.dead_weight(org, &audit, None, 50).await.unwrap();
+        let page = store.dead_weight(org, &query).await.unwrap();
         page.rows.into_iter().map(|row| row.tool_id).collect()
     };
     assert_eq!(dead(30).await, ["skill:stale"]);

@@ -1,8 +1,6 @@
 use clap::Args;
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
-};
+use client::{Error, Exit, read::Endpoint};
+use model::api::query::AuditQuery;
 
 use super::reading;
 use crate::{args::Page, context::Context};
@@ -22,12 +20,12 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = Filter {
+        let query = AuditQuery {
             actor: self.actor,
             action: self.action,
-            ..Filter::default()
+            ..AuditQuery::default()
         };
-        let filter = self.page.filter(filter, context);
-        reading::show(Question::Audit, &filter, self.page.format.as_deref(), context).await
+        let endpoint = Endpoint::Audit(self.page.of(query, context));
+        reading::show(endpoint, self.page.format.as_deref(), context).await
     }
 }

@@ -1,12 +1,13 @@
-use clap::Args;
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
+use clap::{Args, builder::TypedValueParser};
+use client::{Error, Exit, read::Endpoint};
+use model::{
+    Kind,
+    api::{AllOr, Verdict, query::DeadWeightQuery},
 };
 
 use super::reading;
 use crate::{
-    args::{Page, kinds},
+    args::{Page, kinds, word},
     context::Context,
 };
 
@@ -18,7 +19,7 @@ pub(crate) struct DeadWeight {
     days: Option<u32>,
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
-    kind: Option<String>,
+    kind: Option<AllOr<Kind>>,
     /// Only what this member has: a personal removal list
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
@@ -26,32 +27,30 @@ pub(crate) struct DeadWeight {
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     /// Tools with this verdict, also used ones; without it, the tools that nobody called
-    #[arg(long, value_parser = [
-        "all", "unused", "never_loaded", "single_user", "failing", "phantom", "too_new", "too_little_evidence",
-        "in_use",
-    ])]
-    verdict: Option<String>,
+    #[arg(long, value_parser = verdicts())]
+    verdict: Option<AllOr<Verdict>>,
     #[command(flatten)]
     page: Page,
 }
 
 impl DeadWeight {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = Filter {
-            days: self.days,
-            kind: self.kind,
+        let settings = &context.settings;
+        let query = DeadWeightQuery {
+            days: self.days.or(settings.days).map(i64::from),
+            kind: context.option(self.kind, "kind", settings.kind.as_ref())?,
             member: self.member,
             project: self.project,
             verdict: self.verdict,
-            ..Filter::default()
+            ..DeadWeightQuery::default()
         };
-        let filter = self.page.filter(filter, context);
-        reading::show(
-            Question::DeadWeight,
-            &filter,
-            self.page.format.as_deref(),
-            context,
-        )
-        .await
+        let endpoint = Endpoint::DeadWeight(self.page.of(query, context));
+        reading::show(endpoint, self.page.format.as_deref(), context).await
     }
+}
+
+/// `all`, and the verdicts.
+fn verdicts() -> impl TypedValueParser<Value = AllOr<Verdict>> {
+    let verdicts = Verdict::ALL.iter().map(|verdict| verdict.as_str());
+    word([AllOr::<Verdict>::ALL].into_iter().chain(verdicts))
 }

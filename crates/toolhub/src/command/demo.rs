@@ -13,13 +13,17 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use client::{
     Environment, environment,
-    read::{Board, Filter, Question},
+    read::Endpoint,
     render::Format,
     report::Report,
     upload::{self, Request},
 };
 use model::{
     OrgId,
+    api::{
+        Board,
+        query::{DeadWeightQuery, LeaderboardQuery, ListQuery, UploadsQuery},
+    },
     team::{MemberKind, Role, Scope},
     token::Token,
 };
@@ -189,29 +193,27 @@ fn told(logs: &MemberLogs, report: &Report) -> String {
 /// Prints what a team wants to know, through the same client as the read commands.
 async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
     let server = client::Server::new(url, Some(token.clone()))?;
-    let top = Filter {
-        limit: Some(15),
-        ..Filter::default()
-    };
-    let quiet = Filter {
+    let rows = Some(15);
+    let quiet = DeadWeightQuery {
         days: Some(14),
-        ..top.clone()
+        ..DeadWeightQuery::default()
     };
-    for (title, question, filter) in [
+    for (title, endpoint) in [
         (
             "Which tools work: leaderboard of tools, last 30 days",
-            Question::Leaderboard(Board::Tools),
-            &top,
+            Endpoint::Leaderboard(Board::Tools, LeaderboardQuery::default().with_page(rows, None)),
         ),
         (
-            "What is dead weight: tools nobody used for two weeks",
-            Question::DeadWeight,
-            &quiet,
+            "What is dead weight: tools not used for two weeks",
+            Endpoint::DeadWeight(quiet.with_page(rows, None)),
         ),
-        ("What was just uploaded: receipts", Question::Uploads, &top),
+        (
+            "What was just uploaded: receipts",
+            Endpoint::Uploads(UploadsQuery::default().with_page(rows, None)),
+        ),
     ] {
-        let body = question.ask(&server, filter).await?;
-        let listing = question.listing(&server, &body, environment::now())?;
+        let body = endpoint.get(&server).await?;
+        let listing = endpoint.listing(&server, &body, environment::now())?;
         talk::answer(&format!("\n{title}\n{}", listing.render(Format::Table)))?;
     }
     Ok(())

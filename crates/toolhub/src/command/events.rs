@@ -5,17 +5,17 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use clap::{Args, builder::PossibleValuesParser};
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
-    render::Format,
-};
+use client::{Error, Exit, read::Endpoint, render::Format};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::limits;
+use model::{
+    Outcome,
+    api::query::{EventsQuery, ListQuery},
+    limits,
+};
 
 use super::reading;
 use crate::{
-    args::{PARQUET, Page, since},
+    args::{PARQUET, Page, since, word},
     context::Context,
     talk,
 };
@@ -39,8 +39,8 @@ pub(crate) struct Events {
     #[arg(long, value_name = "ID")]
     session: Option<String>,
     /// Only events that ended like this
-    #[arg(long, value_parser = ["success", "failure", "abandoned", "unknown"])]
-    outcome: Option<String>,
+    #[arg(long, value_parser = word::<Outcome>(Outcome::ALL.iter().map(|outcome| outcome.as_str())))]
+    outcome: Option<Outcome>,
     /// Only events from then on: a time, a day, or 7d for seven days ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<DateTime<Utc>>,
@@ -60,22 +60,18 @@ pub(crate) struct Events {
 
 impl Events {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = Filter {
-            tool: self.tool,
+        let query = EventsQuery {
+            tool_id: self.tool,
             member: self.member,
             project: self.project,
             session: self.session,
             outcome: self.outcome,
             since: self.since,
             until: self.until,
-            ..Filter::default()
+            ..EventsQuery::default()
         };
         if self.format.as_deref() == Some(PARQUET) {
-            let filter = Filter {
-                cursor: self.cursor,
-                ..filter
-            };
-            return export(&filter, self.limit, context).await;
+            return export(&query.with_page(None, self.cursor), self.limit, context).await;
         }
         let limit = self.limit.map(u32::try_from).transpose();
         let page = Page {
@@ -86,8 +82,8 @@ impl Events {
                 .ok_or_else(too_many)?,
             cursor: self.cursor,
         };
-        let filter = page.filter(filter, context);
-        reading::show(Question::Events, &filter, page.format.as_deref(), context).await
+        let endpoint = Endpoint::Events(page.of(query, context));
+        reading::show(endpoint, page.format.as_deref(), context).await
     }
 }
 
@@ -99,7 +95,7 @@ fn too_many() -> Error {
 }
 
 /// Writes the events to stdout as Parquet.
-async fn export(filter: &Filter, limit: Option<u64>, context: &Context) -> Result<Exit, Error> {
+async fn export(query: &EventsQuery, limit: Option<u64>, context: &Context) -> Result<Exit, Error> {
     if context.json {
         return Err(Error::Usage("--json and --format parquet: choose one".into()));
     }
@@ -112,7 +108,7 @@ async fn export(filter: &Filter, limit: Option<u64>, context: &Context) -> Resul
     let server = context.server()?;
     let mut told = Told::new();
     let bar = told.bar.clone();
-    let events = client::export::events(&server, filter, limit, io::stdout(), |rows| bar.inc(rows)).await?;
+    let events = client::export::events(&server, query, limit, io::stdout(), |rows| bar.inc(rows)).await?;
     told.whole = true;
     drop(told);
     talk::note(&format!("wrote {events} events"));

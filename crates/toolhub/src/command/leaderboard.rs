@@ -1,12 +1,13 @@
-use clap::{Args, ValueEnum};
-use client::{
-    Error, Exit,
-    read::{Board, Filter, Question},
+use clap::Args;
+use client::{Error, Exit, read::Endpoint};
+use model::{
+    Kind,
+    api::{AllOr, Board, Window, query::LeaderboardQuery},
 };
 
 use super::reading;
 use crate::{
-    args::{Page, kinds, windows},
+    args::{Page, kinds, windows, word},
     context::Context,
 };
 
@@ -16,17 +17,21 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Leaderboard {
     /// What to rank
-    #[arg(value_enum, default_value_t = Subject::Tools)]
-    subject: Subject,
+    #[arg(
+        value_name = "SUBJECT",
+        default_value_t = Board::Tools,
+        value_parser = word::<Board>(Board::ALL.iter().map(|board| board.as_str()))
+    )]
+    board: Board,
     /// How far to look back, in UTC days
     #[arg(long, value_parser = windows())]
-    window: Option<String>,
+    window: Option<Window>,
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
-    kind: Option<String>,
+    kind: Option<AllOr<Kind>>,
     /// Only rows with at least this many events
-    #[arg(long, value_name = "N")]
-    min_sample: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    min_sample: Option<i64>,
     /// Only this member's events
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
@@ -37,35 +42,18 @@ pub(crate) struct Leaderboard {
     page: Page,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Subject {
-    Tools,
-    Members,
-    Projects,
-}
-
 impl Leaderboard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let board = match self.subject {
-            Subject::Tools => Board::Tools,
-            Subject::Members => Board::Members,
-            Subject::Projects => Board::Projects,
-        };
-        let filter = Filter {
-            window: self.window,
-            kind: self.kind,
-            min_sample: self.min_sample,
+        let settings = &context.settings;
+        let query = LeaderboardQuery {
+            window: context.option(self.window, "window", settings.window.as_ref())?,
+            kind: context.option(self.kind, "kind", settings.kind.as_ref())?,
+            min_sample: self.min_sample.or(settings.min_sample),
             member: self.member,
             project: self.project,
-            ..Filter::default()
+            ..LeaderboardQuery::default()
         };
-        let filter = self.page.filter(filter, context);
-        reading::show(
-            Question::Leaderboard(board),
-            &filter,
-            self.page.format.as_deref(),
-            context,
-        )
-        .await
+        let endpoint = Endpoint::Leaderboard(self.board, self.page.of(query, context));
+        reading::show(endpoint, self.page.format.as_deref(), context).await
     }
 }

@@ -1,11 +1,12 @@
 use clap::{Args, Subcommand};
 use client::{
     Error, Exit,
-    read::{Question, segment},
+    read::{Endpoint, segment},
     server::Method,
 };
 use model::{
     administration::{INVITATION_DAYS, MemberChange, MemberRequest},
+    api::query::MembersQuery,
     team::{MemberKind, Role},
 };
 
@@ -79,8 +80,8 @@ impl Members {
         let path = |handle: &str| format!("/v1/members/{}", segment(handle));
         let (handle, change) = match self.command {
             Command::List { page } => {
-                let filter = page.filter(client::read::Filter::default(), context);
-                return reading::show(Question::Members, &filter, page.format.as_deref(), context).await;
+                let endpoint = Endpoint::Members(page.of(MembersQuery::default(), context));
+                return reading::show(endpoint, page.format.as_deref(), context).await;
             }
             Command::Add {
                 handle,

@@ -1,30 +1,21 @@
-//! What the read commands have in common: ask, and show the answer.
+//! What the read commands have in common: send the request, and show the answer.
 
-use client::{
-    Error, Exit, environment,
-    read::{Filter, Question},
-    render::Format,
-};
+use client::{Error, Exit, environment, read::Endpoint, render::Format};
 
 use crate::{context::Context, talk};
 
 /// Asks the server and shows its answer: the body as it came as JSON, or laid out with its notes on stderr.
-pub(super) async fn show(
-    question: Question,
-    filter: &Filter,
-    format: Option<&str>,
-    context: &Context,
-) -> Result<Exit, Error> {
+pub(super) async fn show(endpoint: Endpoint, format: Option<&str>, context: &Context) -> Result<Exit, Error> {
     let format = context.format(format)?;
     let server = context.server()?;
-    let body = question.ask(&server, filter).await?;
+    let body = endpoint.get(&server).await?;
     if format == Format::Json {
-        // Read, so that an answer of something else is told as such.
+        // Read, so that an answer that is not ours is reported as such.
         server.read::<Box<serde_json::value::RawValue>>(&body)?;
         talk::answer_json(&String::from_utf8_lossy(&body))?;
         return Ok(Exit::Done);
     }
-    let listing = question.listing(&server, &body, environment::now())?;
+    let listing = endpoint.listing(&server, &body, environment::now())?;
     talk::answer(&listing.render(format))?;
     for note in &listing.notes {
         talk::note(note);

@@ -1,12 +1,16 @@
 use clap::Args;
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
+use client::{Error, Exit, read::Endpoint};
+use model::{
+    Kind,
+    api::{
+        AllOr, ScoreSort, Window,
+        query::{ScoreQuery, ScoresQuery},
+    },
 };
 
 use super::reading;
 use crate::{
-    args::{Page, kinds, windows},
+    args::{Page, kinds, windows, word},
     context::Context,
 };
 
@@ -21,31 +25,41 @@ pub(crate) struct Scores {
     tool: Option<String>,
     /// How far to look back at that tool, in UTC days
     #[arg(long, value_parser = windows(), requires = "tool")]
-    window: Option<String>,
+    window: Option<Window>,
     /// Only tools of this kind
     #[arg(long, value_parser = kinds())]
-    kind: Option<String>,
+    kind: Option<AllOr<Kind>>,
     /// Only tools with at least this many events
-    #[arg(long, value_name = "N")]
-    min_sample: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    min_sample: Option<i64>,
     /// The column to sort by
-    #[arg(long, value_parser = ["wilson_low", "events", "success_rate", "avg_cost_usd", "median_duration_ms", "last_used_at"])]
-    sort: Option<String>,
+    #[arg(long, value_parser = word::<ScoreSort>(ScoreSort::ALL.iter().map(|sort| sort.as_str())))]
+    sort: Option<ScoreSort>,
     #[command(flatten)]
     page: Page,
 }
 
 impl Scores {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = Filter {
-            window: self.window,
-            kind: self.kind,
-            min_sample: self.min_sample,
-            sort: self.sort,
-            ..Filter::default()
+        let settings = &context.settings;
+        let endpoint = match self.tool {
+            None => {
+                let query = ScoresQuery {
+                    kind: context.option(self.kind, "kind", settings.kind.as_ref())?,
+                    min_sample: self.min_sample.or(settings.min_sample),
+                    sort: self.sort,
+                    ..ScoresQuery::default()
+                };
+                Endpoint::Scores(self.page.of(query, context))
+            }
+            Some(tool) => {
+                let query = ScoreQuery {
+                    window: context.option(self.window, "window", settings.window.as_ref())?,
+                    ..ScoreQuery::default()
+                };
+                Endpoint::Score(tool, self.page.of(query, context))
+            }
         };
-        let filter = self.page.filter(filter, context);
-        let question = self.tool.map_or(Question::Scores, Question::Score);
-        reading::show(question, &filter, self.page.format.as_deref(), context).await
+        reading::show(endpoint, self.page.format.as_deref(), context).await
     }
 }

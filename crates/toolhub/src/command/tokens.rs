@@ -1,10 +1,13 @@
 use clap::{Args, Subcommand};
 use client::{
     Error, Exit,
-    read::{Filter, Question, segment},
+    read::{Endpoint, segment},
     server::Method,
 };
-use model::administration::{RotateRequest, TokenRequest};
+use model::{
+    administration::{RotateRequest, TokenRequest},
+    api::query::TokensQuery,
+};
 use serde_json::Value;
 
 use super::{managing, reading};
@@ -69,15 +72,13 @@ impl Tokens {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self.command {
             Command::List { member, all, page } => {
-                let filter = page.filter(
-                    Filter {
-                        member,
-                        all,
-                        ..Filter::default()
-                    },
-                    context,
-                );
-                reading::show(Question::Tokens, &filter, page.format.as_deref(), context).await
+                let query = TokensQuery {
+                    member,
+                    all: all.then_some(true),
+                    ..TokensQuery::default()
+                };
+                let endpoint = Endpoint::Tokens(page.of(query, context));
+                reading::show(endpoint, page.format.as_deref(), context).await
             }
             Command::Create {
                 name,

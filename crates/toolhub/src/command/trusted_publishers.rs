@@ -1,10 +1,10 @@
 use clap::{Args, Subcommand};
 use client::{
     Error, Exit,
-    read::{Filter, Question, segment},
+    read::{Endpoint, segment},
     server::Method,
 };
-use model::administration::PublisherRequest;
+use model::{administration::PublisherRequest, api::query::PublishersQuery};
 
 use super::{managing, reading};
 use crate::{args::Page, context::Context};
@@ -57,10 +57,9 @@ impl TrustedPublishers {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self.command {
             Command::List { page } => {
-                let filter = page.filter(Filter::default(), context);
+                let query = page.of(PublishersQuery::default(), context);
                 reading::show(
-                    Question::TrustedPublishers,
-                    &filter,
+                    Endpoint::TrustedPublishers(query),
                     page.format.as_deref(),
                     context,
                 )

@@ -1,8 +1,6 @@
 use clap::Args;
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
-};
+use client::{Error, Exit, read::Endpoint};
+use model::api::query::UploadsQuery;
 
 use super::reading;
 use crate::{args::Page, context::Context};
@@ -19,13 +17,11 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let filter = self.page.filter(
-            Filter {
-                member: self.member,
-                ..Filter::default()
-            },
-            context,
-        );
-        reading::show(Question::Uploads, &filter, self.page.format.as_deref(), context).await
+        let query = UploadsQuery {
+            member: self.member,
+            ..UploadsQuery::default()
+        };
+        let endpoint = Endpoint::Uploads(self.page.of(query, context));
+        reading::show(endpoint, self.page.format.as_deref(), context).await
     }
 }

@@ -1,8 +1,5 @@
 use clap::Args;
-use client::{
-    Error, Exit,
-    read::{Filter, Question},
-};
+use client::{Error, Exit, read::Endpoint};
 
 use super::reading;
 use crate::{args::formats, context::Context};
@@ -17,6 +14,6 @@ pub(crate) struct Whoami {
 
 impl Whoami {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        reading::show(Question::Me, &Filter::default(), self.format.as_deref(), context).await
+        reading::show(Endpoint::Me, self.format.as_deref(), context).await
     }
 }

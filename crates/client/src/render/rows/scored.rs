@@ -1,10 +1,9 @@
 //! Answers with scores: what was called, how well it works, and what nobody calls.
 
 use chrono::{DateTime, Utc};
-use model::api::{DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally};
+use model::api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally};
 
 use super::{Cell, Column, Listing, detail, figure, name, notes};
-use crate::read::Board;
 
 const TALLY: [Column; 13] = [
     figure("events", "events"),
@@ -100,10 +99,7 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
     let mut notes = notes(answer.as_of, None, now);
     notes.insert(
         0,
-        format!(
-            "window {} (UTC days); `ever` is the score",
-            model::text::clean(&answer.window)
-        ),
+        format!("window {} (UTC days); `ever` is the score", answer.window),
     );
     notes.push(format!(
         "half of the calls took at most {}, nine in ten {}, all but one in a hundred {}",
@@ -164,10 +160,7 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         cells
     });
     let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
-    notes.insert(
-        0,
-        format!("window {} (UTC days)", model::text::clean(&answer.window)),
-    );
+    notes.insert(0, format!("window {} (UTC days)", answer.window));
     if answer.leaderboard.is_empty() {
         notes.push(
             "nothing to rank: `--window all` looks further back, `--kind all` shows built-in tools too"
@@ -213,7 +206,7 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
         vec![
             Cell::text(&row.tool_id),
             Cell::text(&row.kind),
-            Cell::text(&row.verdict),
+            Cell::text(row.verdict.as_str()),
             Cell::count(row.events),
             Cell::count(row.sessions_loaded),
             Cell::count(row.members_loaded),

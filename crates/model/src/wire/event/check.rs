@@ -1,93 +1,114 @@
-//! Whether the fields that stand in the JSON make an event.
+//! Whether the fields found in the JSON make an event.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::{Checked, Refusal, RejectionCode, Warning, read::Raw};
-use crate::{Event, MicroUsd, Outcome, Reason, ToolId, Verdict, limits, text};
+use super::{finding::Finding, read::Raw};
+use crate::{Event, MicroUsd, NoticeCode, Outcome, Reason, ToolId, Verdict, limits, text};
 
 impl Raw<'_> {
     /// Checks the fields and takes what the event keeps. `now` is the server's clock.
-    pub(super) fn check(&mut self, now: DateTime<Utc>) -> Result<Checked, Refusal> {
-        let refuse = |code, field, detail: &str| {
-            Err(Refusal {
-                code,
-                field: Some(field),
-                uuid: None,
-                detail: detail.to_owned(),
-            })
-        };
+    pub(super) fn check(&mut self, now: DateTime<Utc>) -> Result<(Event, Vec<Finding>), Finding> {
+        self.check_keys()?;
+        let mut warnings = Vec::new();
+        let tool = self.tool(&mut warnings)?;
+        let verdict = self.verdict()?;
+        let duration_ms = self.duration()?;
+        let cost = self.cost()?;
+        let occurred_at = check_time(self.occurred_at.as_deref().unwrap_or_default(), now)?;
+        let mut event = Event::new(tool, verdict, occurred_at);
+        event.duration_ms = duration_ms;
+        event.cost = cost;
+        self.take_names(&mut event, &mut warnings)?;
+        event.task_text = self.take_task_text(&mut warnings);
+        for field in self.unknown.drain(..) {
+            let detail = "v1 does not know this field; it was left out";
+            warnings.push(Finding::at(field, NoticeCode::UnknownField, detail));
+        }
+        event.uuid = self.uuid.as_deref().map(str::to_owned);
+        Ok((event, warnings))
+    }
+
+    /// No key twice, a usable uuid, and every required field.
+    fn check_keys(&self) -> Result<(), Finding> {
         if let Some(field) = self.repeated {
-            return refuse(
-                RejectionCode::DuplicateKey,
-                field,
-                "the key stands more than once",
-            );
+            return Err(Finding::at(field, NoticeCode::DuplicateKey, "duplicate key"));
         }
-        if let Some(uuid) = &self.uuid
-            && let Err(detail) = check_uuid(uuid)
-        {
-            return refuse(RejectionCode::InvalidUuid, "uuid", detail);
+        if let Some(uuid) = &self.uuid {
+            check_uuid(uuid).map_err(|detail| Finding::at("uuid", NoticeCode::InvalidUuid, detail))?;
         }
-        for (field, missing) in [
-            ("tool_id", self.tool_id.is_none()),
-            ("outcome", self.outcome.is_none()),
-            ("occurred_at", self.occurred_at.is_none()),
+        for (field, value) in [
+            ("tool_id", &self.tool_id),
+            ("outcome", &self.outcome),
+            ("occurred_at", &self.occurred_at),
         ] {
-            if missing {
-                return refuse(RejectionCode::MissingField, field, "the field is required");
+            if value.is_none() {
+                let detail = "the field is required";
+                return Err(Finding::at(field, NoticeCode::MissingField, detail));
             }
         }
-        let mut warnings: Vec<Warning> = Vec::new();
-        let tool = match ToolId::parse(self.tool_id.as_deref().unwrap_or_default()) {
-            Ok(tool) => tool,
-            Err(error) => return refuse(RejectionCode::InvalidToolId, "tool_id", &error.to_string()),
-        };
-        if self.tool_id.as_deref() != Some(tool.as_str()) {
+        Ok(())
+    }
+
+    fn tool(&self, warnings: &mut Vec<Finding>) -> Result<ToolId, Finding> {
+        let tool_id = self.tool_id.as_deref().unwrap_or_default();
+        let tool = ToolId::parse(tool_id)
+            .map_err(|error| Finding::at("tool_id", NoticeCode::InvalidToolId, error.to_string()))?;
+        if tool.as_str() != tool_id {
             warnings.push(replaced("tool_id"));
         }
-        let Ok(outcome) = self.outcome.as_deref().unwrap_or_default().parse::<Outcome>() else {
+        Ok(tool)
+    }
+
+    fn verdict(&self) -> Result<Verdict, Finding> {
+        let invalid_reason =
+            |detail: Cow<'static, str>| Finding::at("reason", NoticeCode::InvalidReason, detail);
+        let outcome: Outcome = self.outcome.as_deref().unwrap_or_default().parse().map_err(|_| {
             let detail = "the outcome is one of success, failure, abandoned, unknown";
-            return refuse(RejectionCode::InvalidOutcome, "outcome", detail);
+            Finding::at("outcome", NoticeCode::InvalidOutcome, detail)
+        })?;
+        let reason: Option<Reason> = self.reason.as_deref().map(str::parse).transpose().map_err(|_| {
+            invalid_reason(
+                "the reason is one of error, invalid_input, unknown_tool (failure), rejected, interrupted, \
+                 cancelled, denied, unanswered (abandoned)"
+                    .into(),
+            )
+        })?;
+        Verdict::new(outcome, reason).ok_or_else(|| {
+            let reason = reason.map_or("", Reason::as_str);
+            invalid_reason(format!("`{reason}` does not explain `{outcome}`").into())
+        })
+    }
+
+    fn duration(&self) -> Result<Option<i64>, Finding> {
+        let invalid = || {
+            Finding::at(
+                "duration_ms",
+                NoticeCode::InvalidDuration,
+                "a duration is 0 ms to one year",
+            )
         };
-        let reason = match self.reason.as_deref().map(str::parse::<Reason>).transpose() {
-            Ok(reason) => reason,
-            Err(_) => {
-                let detail = "the reason is one of error, invalid_input, unknown_tool (failure), rejected, \
-                              interrupted, cancelled, denied, unanswered (abandoned)";
-                return refuse(RejectionCode::InvalidReason, "reason", detail);
-            }
+        self.duration_ms
+            .map(|ms| whole_ms(ms).ok_or_else(invalid))
+            .transpose()
+    }
+
+    fn cost(&self) -> Result<Option<MicroUsd>, Finding> {
+        let invalid = || {
+            Finding::at(
+                "cost_usd",
+                NoticeCode::InvalidCost,
+                "a cost is 0 to 1,000,000 USD",
+            )
         };
-        let Some(verdict) = Verdict::new(outcome, reason) else {
-            let detail = format!(
-                "`{}` does not explain `{outcome}`",
-                reason.map_or("", Reason::as_str)
-            );
-            return refuse(RejectionCode::InvalidReason, "reason", &detail);
-        };
-        let duration_ms = match self.duration_ms.map(whole_ms) {
-            Some(None) => {
-                let detail = "a duration is 0 ms to one year";
-                return refuse(RejectionCode::InvalidDuration, "duration_ms", detail);
-            }
-            other => other.flatten(),
-        };
-        let cost = match self.cost_usd.map(MicroUsd::from_usd) {
-            Some(None) => {
-                return refuse(
-                    RejectionCode::InvalidCost,
-                    "cost_usd",
-                    "a cost is 0 to 1,000,000 USD",
-                );
-            }
-            other => other.flatten(),
-        };
-        let occurred_at = match check_time(self.occurred_at.as_deref().unwrap_or_default(), now) {
-            Ok(time) => time,
-            Err((code, detail)) => return refuse(code, "occurred_at", &detail),
-        };
-        let mut event = Event::new(tool, verdict, occurred_at);
+        self.cost_usd
+            .map(|usd| MicroUsd::from_usd(usd).ok_or_else(invalid))
+            .transpose()
+    }
+
+    /// The texts with the limits of a name; an empty one is left out.
+    fn take_names(&mut self, event: &mut Event, warnings: &mut Vec<Finding>) -> Result<(), Finding> {
         for (field, value, slot) in [
             ("operation", self.operation.take(), &mut event.operation),
             ("session_id", self.session_id.take(), &mut event.session),
@@ -106,7 +127,7 @@ impl Raw<'_> {
             };
             if value.len() > limits::NAME_CHARS && value.chars().count() > limits::NAME_CHARS {
                 let detail = format!("at most {} characters", limits::NAME_CHARS);
-                return refuse(RejectionCode::NameTooLong, field, &detail);
+                return Err(Finding::at(field, NoticeCode::NameTooLong, detail));
             }
             let clean = text::clean(&value);
             if matches!(clean, Cow::Owned(_)) {
@@ -114,44 +135,27 @@ impl Raw<'_> {
             }
             *slot = Some(clean.into_owned());
         }
-        if let Some(task) = self.task_text.take().filter(|task| !task.is_empty()) {
-            let cut = text::truncate_bytes(&task, limits::TASK_TEXT_BYTES);
-            if cut.len() < task.len() {
-                let detail = format!("cut to {} bytes", limits::TASK_TEXT_BYTES);
-                warnings.push(Warning {
-                    code: RejectionCode::TaskTextCut,
-                    field: Some("task_text".into()),
-                    detail,
-                });
-            }
-            let clean = text::clean_prose(cut);
-            if matches!(clean, Cow::Owned(_)) {
-                warnings.push(replaced("task_text"));
-            }
-            event.task_text = Some(clean.into_owned());
+        Ok(())
+    }
+
+    fn take_task_text(&mut self, warnings: &mut Vec<Finding>) -> Option<String> {
+        let task = self.task_text.take().filter(|task| !task.is_empty())?;
+        let cut = text::truncate_bytes(&task, limits::TASK_TEXT_BYTES);
+        if cut.len() < task.len() {
+            let detail = format!("cut to {} bytes", limits::TASK_TEXT_BYTES);
+            warnings.push(Finding::at("task_text", NoticeCode::TaskTextCut, detail));
         }
-        for field in self.unknown.drain(..) {
-            let detail = "v1 does not know this field; it was left out".into();
-            warnings.push(Warning {
-                code: RejectionCode::UnknownField,
-                field: Some(field),
-                detail,
-            });
+        let clean = text::clean_prose(cut);
+        if matches!(clean, Cow::Owned(_)) {
+            warnings.push(replaced("task_text"));
         }
-        event.uuid = self.uuid.as_deref().map(str::to_owned);
-        event.duration_ms = duration_ms;
-        event.cost = cost;
-        Ok(Checked { event, warnings })
+        Some(clean.into_owned())
     }
 }
 
-fn replaced(field: &str) -> Warning {
-    let detail = "control characters were replaced by U+FFFD".into();
-    Warning {
-        code: RejectionCode::ControlCharactersReplaced,
-        field: Some(field.to_owned()),
-        detail,
-    }
+fn replaced(field: &'static str) -> Finding {
+    let detail = "control characters were replaced by U+FFFD";
+    Finding::at(field, NoticeCode::ControlCharactersReplaced, detail)
 }
 
 /// Checks the id of an event. A placeholder that a redactor left would make every call of a log the same call; the
@@ -164,7 +168,7 @@ pub fn check_uuid(uuid: &str) -> Result<(), &'static str> {
         return Err("a uuid has at most 128 bytes");
     }
     if !text::is_clean(uuid) {
-        return Err("a uuid holds no control characters");
+        return Err("a uuid has no control characters");
     }
     if uuid == "REDACTED" || uuid.bytes().all(|b| matches!(b, b'0' | b'-')) {
         return Err("a placeholder is not a uuid: every call would be the same call");
@@ -182,26 +186,28 @@ fn whole_ms(ms: f64) -> Option<i64> {
     Some(whole as i64)
 }
 
-fn check_time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, (RejectionCode, String)> {
+/// The first second of the year 2000.
+const YEAR_2000: i64 = 946_684_800;
+
+fn check_time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Finding> {
+    let invalid = |code, detail: Cow<'static, str>| Finding::at("occurred_at", code, detail);
     let time = DateTime::parse_from_rfc3339(text)
         .map_err(|_| {
             let detail = "a time is RFC 3339, for example 2026-11-23T09:30:00Z";
-            (RejectionCode::InvalidTimestamp, detail.to_owned())
+            invalid(NoticeCode::InvalidTimestamp, detail.into())
         })?
         .with_timezone(&Utc);
-    if time.timestamp() < 946_684_800 {
-        return Err((
-            RejectionCode::TimestampOutOfRange,
-            "an event lies after the year 2000".into(),
-        ));
+    if time.timestamp() < YEAR_2000 {
+        let detail = "an event is not before the year 2000";
+        return Err(invalid(NoticeCode::TimestampOutOfRange, detail.into()));
     }
     if time > now + TimeDelta::hours(limits::FUTURE_HOURS) {
         let detail = format!(
-            "an event lies at most {} h ahead of the server's clock",
+            "an event is at most {} h ahead of the server's clock",
             limits::FUTURE_HOURS
         );
-        return Err((RejectionCode::TimestampInFuture, detail));
+        return Err(invalid(NoticeCode::TimestampInFuture, detail.into()));
     }
-    // PostgreSQL keeps microseconds.
+    // PostgreSQL stores microseconds.
     Ok(time.trunc_subsecs(6))
 }

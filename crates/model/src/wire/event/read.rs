@@ -8,57 +8,64 @@ use serde::{
     de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor},
 };
 
-use super::{Checked, Refusal, RejectionCode};
-use crate::{limits, text};
+use super::{Checked, finding::Finding};
+use crate::{EventNotice, NoticeCode, limits, text};
 
-/// Reads and checks one event. `now` is the server's clock, against which events from the future are refused.
-pub fn read_event(bytes: &[u8], now: DateTime<Utc>) -> Result<Checked, Box<Refusal>> {
-    let refuse = |code, field, detail: String| {
-        Err(Box::new(Refusal {
-            code,
-            field,
-            uuid: None,
-            detail,
-        }))
+/// Reads and checks one event of a batch: the one at position `index`. `now` is the server's clock, against which events
+/// from the future are rejected.
+///
+/// # Errors
+/// Why the event is rejected.
+pub fn read_event(bytes: &[u8], index: usize, now: DateTime<Utc>) -> Result<Checked, Box<EventNotice>> {
+    check_form(bytes).map_err(|finding| Box::new(finding.notice(index, None)))?;
+    let mut raw = Raw::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = RawSeed(&mut raw)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
+    let checked = match read {
+        Ok(()) => raw.check(now),
+        Err(error) => Err(raw.finding_of(&error)),
     };
+    match checked {
+        Ok((event, findings)) => {
+            let warnings = findings
+                .into_iter()
+                .map(|finding| finding.notice(index, event.uuid.clone()))
+                .collect();
+            Ok(Checked { event, warnings })
+        }
+        Err(finding) => {
+            let uuid = raw
+                .uuid
+                .as_deref()
+                .map(|id| text::clean(text::truncate_bytes(id, limits::UUID_BYTES)).into_owned());
+            Err(Box::new(finding.notice(index, uuid)))
+        }
+    }
+}
+
+/// Checks what can be seen without reading the fields: size, nesting, and that it is an object.
+fn check_form(bytes: &[u8]) -> Result<(), Finding> {
     if bytes.len() > limits::EVENT_BYTES {
         let detail = format!(
             "the event has {} bytes; the limit is {}",
             bytes.len(),
             limits::EVENT_BYTES
         );
-        return refuse(RejectionCode::TooLarge, None, detail);
+        return Err(Finding::new(NoticeCode::TooLarge, detail));
     }
     if nesting(bytes) > limits::NESTING {
         let detail = format!("the event is nested deeper than {} levels", limits::NESTING);
-        return refuse(RejectionCode::NestingTooDeep, None, detail);
+        return Err(Finding::new(NoticeCode::NestingTooDeep, detail));
     }
-    match bytes.first() {
-        Some(b'{') => {}
-        _ if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
-            return refuse(
-                RejectionCode::NotAnObject,
-                None,
-                "an event is a JSON object".into(),
-            );
-        }
-        _ => return refuse(RejectionCode::InvalidJson, None, "not JSON".into()),
+    if bytes.first() == Some(&b'{') {
+        return Ok(());
     }
-    let mut raw = Raw::default();
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = RawSeed(&mut raw)
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
-    let outcome = match read {
-        Ok(()) => raw.check(now),
-        Err(error) => Err(raw.refusal_of(&error)),
-    };
-    outcome.map_err(|mut refusal| {
-        refusal.uuid = raw
-            .uuid
-            .as_deref()
-            .map(|id| text::clean(text::truncate_bytes(id, limits::UUID_BYTES)).into_owned());
-        Box::new(refusal)
+    Err(if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        Finding::new(NoticeCode::NotAnObject, "an event is a JSON object")
+    } else {
+        Finding::new(NoticeCode::InvalidJson, "not JSON")
     })
 }
 
@@ -88,7 +95,7 @@ fn nesting(bytes: &[u8]) -> usize {
     deepest
 }
 
-/// The fields as they stand in the JSON, borrowed where no escape forces a copy.
+/// The fields as they are in the JSON, borrowed where no escape forces a copy.
 #[derive(Default)]
 pub(super) struct Raw<'a> {
     pub(super) uuid: Option<Cow<'a, str>>,
@@ -110,7 +117,7 @@ pub(super) struct Raw<'a> {
     pub(super) unknown: Vec<String>,
     /// The field being read, so that an error of the JSON reader can name it.
     reading: Option<&'static str>,
-    /// A key that stands twice.
+    /// A key that occurs twice.
     pub(super) repeated: Option<&'static str>,
 }
 
@@ -199,29 +206,28 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 impl Raw<'_> {
-    fn refusal_of(&self, error: &serde_json::Error) -> Refusal {
+    fn finding_of(&self, error: &serde_json::Error) -> Finding {
         use serde_json::error::Category;
         let field = self.reading;
         // A number beyond f64 (1e400) is a syntax error to serde_json; to the sender it is a wrong value.
         let out_of_range = error.to_string().starts_with("number out of range");
         let code = match (error.classify(), field) {
-            (_, Some("duration_ms")) if out_of_range => RejectionCode::InvalidDuration,
-            (_, Some("cost_usd")) if out_of_range => RejectionCode::InvalidCost,
-            (Category::Data, _) => RejectionCode::WrongType,
-            _ => RejectionCode::InvalidJson,
+            (_, Some("duration_ms")) if out_of_range => NoticeCode::InvalidDuration,
+            (_, Some("cost_usd")) if out_of_range => NoticeCode::InvalidCost,
+            (Category::Data, _) => NoticeCode::WrongType,
+            _ => NoticeCode::InvalidJson,
         };
-        let at = error.column();
-        let detail = match (code, field) {
-            (RejectionCode::WrongType, Some("duration_ms" | "cost_usd")) => "a number is expected".into(),
-            (RejectionCode::WrongType, _) => "a string is expected".into(),
-            (RejectionCode::InvalidJson, _) => format!("not JSON at column {at} of the event"),
+        let detail: Cow<'static, str> = match (code, field) {
+            (NoticeCode::WrongType, Some("duration_ms" | "cost_usd")) => "a number is expected".into(),
+            (NoticeCode::WrongType, _) => "a string is expected".into(),
+            (NoticeCode::InvalidJson, _) => {
+                format!("not JSON at column {} of the event", error.column()).into()
+            }
             _ => "the number is out of range".into(),
         };
-        Refusal {
-            code,
-            field,
-            uuid: None,
-            detail,
+        match field {
+            Some(field) => Finding::at(field, code, detail),
+            None => Finding::new(code, detail),
         }
     }
 }

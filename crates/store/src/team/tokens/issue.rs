@@ -60,7 +60,7 @@ impl Store {
                 &[&org.0, &member.0],
             )
             .await?
-            .ok_or_else(|| StoreError::NotFound("such member".into()))?;
+            .ok_or_else(|| StoreError::NotFound("no such member".into()))?;
         let handle: String = row.try_get(0)?;
         drop(client);
         let issued = self

@@ -6,17 +6,13 @@ use clap::{Args, Subcommand};
 use client::render::{self, Format, Listing};
 use model::{
     administration::{self, MemberChange, Members, Tokens},
+    api::query::{AuditQuery, ListQuery, MembersQuery},
     limits::PAGE_ROWS,
     team::Role,
 };
 use serde::Serialize;
 use serde_json::json;
-use store::{
-    Store, StoreError,
-    audit::{Act, AuditFilter},
-    page::Page,
-    team::{MemberFilter, TokenFilter},
-};
+use store::{Store, StoreError, audit::Act, page::Page, team::TokenFilter};
 
 use super::{Done, done};
 use crate::talk;
@@ -117,11 +113,9 @@ impl MemberChanges {
         let (org, handle, change) = match self {
             MemberChanges::List { org } => {
                 let act = org.act(store, now).await?;
-                let all = MemberFilter::default();
                 let members = every_page(async |cursor| {
-                    store
-                        .member_list(act.org, all, cursor.as_deref(), PAGE_ROWS, now)
-                        .await
+                    let query = MembersQuery::default().with_page(Some(PAGE_ROWS), cursor);
+                    store.member_list(act.org, &query, now).await
                 })
                 .await?;
                 let answer = Members {
@@ -312,7 +306,7 @@ impl Audit {
     pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         let act = self.org.act(store, now).await?;
         let page = store
-            .audit_list(act.org, &AuditFilter::default(), None, self.limit)
+            .audit_list(act.org, &AuditQuery::default().with_page(Some(self.limit), None))
             .await?;
         let answer = administration::Audit {
             audit: page.rows,

@@ -1,0 +1,301 @@
+//! The parameters of the routes: one struct per route. The server reads it from the query string, the client writes it
+//! there, and the store is asked with it.
+//!
+//! Every parameter is optional. An unknown one is an error, so that a mistyped filter does not show everything.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+use super::{AllOr, ScoreSort, Verdict, Window};
+use crate::{Kind, Outcome, limits};
+
+/// The parameters of a route that answers a list in pages.
+pub trait ListQuery {
+    /// Rows of the page, where it is given.
+    fn limit(&self) -> Option<u32>;
+
+    /// Where the page before ended: its `next_cursor`.
+    fn cursor(&self) -> Option<&str>;
+
+    /// The same list, at this page. What is `None` is left out of the query.
+    #[must_use]
+    fn with_page(self, limit: Option<u32>, cursor: Option<String>) -> Self;
+
+    /// Rows of the page: [`limits::DEFAULT_PAGE_ROWS`] unless given.
+    fn page_rows(&self) -> u32 {
+        self.limit().unwrap_or(limits::DEFAULT_PAGE_ROWS)
+    }
+}
+
+macro_rules! queries {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$type>
+            ),*
+        }
+    )*};
+}
+
+/// Like `queries`, with the two parameters of every list.
+macro_rules! list_queries {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? }
+    )*) => {
+        queries! {$(
+            $(#[$meta])*
+            pub struct $name {
+                $($(#[$field_meta])* pub $field: $type,)*
+                /// Rows of the page. A request has 1 to [`limits::PAGE_ROWS`].
+                #[serde(deserialize_with = "read_limit")]
+                pub limit: u32,
+                /// Where the page before ended: its `next_cursor`.
+                pub cursor: String,
+            }
+        )*}
+        $(
+            impl ListQuery for $name {
+                fn limit(&self) -> Option<u32> {
+                    self.limit
+                }
+
+                fn cursor(&self) -> Option<&str> {
+                    self.cursor.as_deref()
+                }
+
+                fn with_page(self, limit: Option<u32>, cursor: Option<String>) -> $name {
+                    $name { limit, cursor, ..self }
+                }
+            }
+        )*
+    };
+}
+
+list_queries! {
+    /// `GET /v1/scores`.
+    pub struct ScoresQuery {
+        /// Tools of this kind; every kind unless given.
+        pub kind: AllOr<Kind>,
+        /// Tools with at least so many events.
+        pub min_sample: i64,
+        /// The column to sort by: `wilson_low` unless given.
+        pub sort: ScoreSort,
+        /// See [`RefreshQuery::wait`]: true waits as long as a request may, false not at all.
+        pub fresh: bool,
+    }
+
+    /// `GET /v1/scores/{tool_id}`. The page is one of the tool's recent events.
+    pub struct ScoreQuery {
+        /// The days of the parts: 30 unless given.
+        pub window: Window,
+        /// As for [`ScoresQuery`].
+        pub fresh: bool,
+    }
+
+    /// `GET /v1/leaderboards/{board}`.
+    pub struct LeaderboardQuery {
+        /// The days: 30 unless given.
+        pub window: Window,
+        /// Tools of this kind. Unless given, every kind but the built-ins.
+        pub kind: AllOr<Kind>,
+        /// Events in this project.
+        pub project: String,
+        /// Events of the member with this handle.
+        pub member: String,
+        /// Rows with at least so many events: 1 unless given.
+        pub min_sample: i64,
+        /// As for [`ScoresQuery`].
+        pub fresh: bool,
+    }
+
+    /// `GET /v1/dead-weight`.
+    pub struct DeadWeightQuery {
+        /// Length of the window in UTC days, 1 to [`DeadWeightQuery::MAX_DAYS`]: 30 unless given.
+        #[serde(deserialize_with = "read_days")]
+        pub days: i64,
+        /// Tools of this kind; every kind unless given.
+        pub kind: AllOr<Kind>,
+        /// What this project has.
+        pub project: String,
+        /// What the member with this handle has.
+        pub member: String,
+        /// Tools with this verdict. Unless given, tools without an event in the window.
+        pub verdict: AllOr<Verdict>,
+        /// As for [`ScoresQuery`].
+        pub fresh: bool,
+    }
+
+    /// `GET /v1/events`.
+    pub struct EventsQuery {
+        /// Events of this tool.
+        pub tool_id: String,
+        /// Events of the member with this handle.
+        pub member: String,
+        /// Events of this session.
+        pub session: String,
+        /// Events in this project.
+        pub project: String,
+        /// Events that ended like this.
+        pub outcome: Outcome,
+        /// Events at or after this time.
+        pub since: DateTime<Utc>,
+        /// Events before this time.
+        pub until: DateTime<Utc>,
+    }
+
+    /// `GET /v1/uploads`.
+    pub struct UploadsQuery {
+        /// Uploads of the member with this handle.
+        pub member: String,
+    }
+
+    /// `GET /v1/members`.
+    pub struct MembersQuery {
+        /// Members who are active, or who are not.
+        pub active: bool,
+    }
+
+    /// `GET /v1/tokens`.
+    pub struct TokensQuery {
+        /// Tokens of the member with this handle; the caller's unless given.
+        pub member: String,
+        /// True for the tokens of all members.
+        pub all: bool,
+        /// False for tokens that no longer work as well.
+        pub active: bool,
+    }
+
+    /// `GET /v1/audit`.
+    pub struct AuditQuery {
+        /// Acts of this actor, as the log names them.
+        pub actor: String,
+        /// Acts of this kind: `member.added`, or `member` for all that begin with it.
+        pub action: String,
+    }
+
+    /// `GET /v1/trusted-publishers`.
+    pub struct PublishersQuery {}
+}
+
+queries! {
+    /// `GET /v1/refresh`.
+    pub struct RefreshQuery {
+        /// Seconds to wait until the scores hold every event that was committed before the request.
+        pub wait: u64,
+    }
+
+    /// The routes that delete a member's data.
+    pub struct EraseQuery {
+        /// The handle of the member, because it cannot be undone.
+        pub confirm: String,
+    }
+}
+
+impl DeadWeightQuery {
+    /// Longest window, in days.
+    pub const MAX_DAYS: i64 = 3_650;
+
+    /// Length of the window in UTC days.
+    pub fn days(&self) -> i64 {
+        self.days.unwrap_or(30)
+    }
+}
+
+fn read_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 1, limits::PAGE_ROWS)
+}
+
+fn read_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    within(deserializer, 1, DeadWeightQuery::MAX_DAYS)
+}
+
+/// Reads a number and checks its bounds.
+fn within<'de, N, D>(deserializer: D, least: N, most: N) -> Result<Option<N>, D::Error>
+where
+    N: Deserialize<'de> + PartialOrd + std::fmt::Display,
+    D: Deserializer<'de>,
+{
+    let number = Option::<N>::deserialize(deserializer)?;
+    match number {
+        Some(number) if number < least || number > most => Err(D::Error::custom(format!(
+            "a number from {least} to {most} is expected"
+        ))),
+        number => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: for<'de> Deserialize<'de>>(query: &str) -> Result<T, String> {
+        serde_urlencoded::from_str(query).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_query_reads_back_as_it_was_written_and_leaves_out_what_is_not_given() {
+        let events = EventsQuery {
+            tool_id: Some("plugin:a b@c&d".into()),
+            outcome: Some(Outcome::Failure),
+            since: Some("2026-11-23T09:30:00.25Z".parse().unwrap()),
+            limit: Some(500),
+            ..EventsQuery::default()
+        };
+        let text = serde_urlencoded::to_string(&events).unwrap();
+        assert_eq!(
+            text,
+            "tool_id=plugin%3Aa+b%40c%26d&outcome=failure&since=2026-11-23T09%3A30%3A00.250Z&limit=500"
+        );
+        assert_eq!(read(&text), Ok(events));
+        let dead = DeadWeightQuery {
+            days: Some(7),
+            kind: Some(AllOr::Only(Kind::Mcp)),
+            verdict: Some(AllOr::All),
+            fresh: Some(true),
+            ..DeadWeightQuery::default()
+        };
+        let text = serde_urlencoded::to_string(&dead).unwrap();
+        assert_eq!(text, "days=7&kind=mcp&verdict=all&fresh=true");
+        assert_eq!(read(&text), Ok(dead));
+        assert_eq!(read(""), Ok(PublishersQuery::default()));
+        assert_eq!(serde_urlencoded::to_string(ScoresQuery::default()).unwrap(), "");
+    }
+
+    #[test]
+    fn a_wrong_or_unknown_parameter_is_an_error_that_says_what_is_right() {
+        for (error, right) in [
+            (
+                read::<ScoresQuery>("sort=best").unwrap_err(),
+                "wilson_low, events",
+            ),
+            (read::<ScoresQuery>("kind=robot").unwrap_err(), "doc, all"),
+            (
+                read::<LeaderboardQuery>("window=8d").unwrap_err(),
+                "7d, 30d, 90d, all",
+            ),
+            (read::<DeadWeightQuery>("verdict=bad").unwrap_err(), "in_use, all"),
+            (read::<DeadWeightQuery>("days=3651").unwrap_err(), "1 to 3650"),
+            (read::<EventsQuery>("limit=0").unwrap_err(), "1 to 500"),
+            (read::<EventsQuery>("limit=501").unwrap_err(), "1 to 500"),
+            (read::<EventsQuery>("outcome=ok").unwrap_err(), "success, failure"),
+            (read::<UploadsQuery>("members=ann").unwrap_err(), "`member`"),
+        ] {
+            assert!(error.contains(right), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_operator_may_ask_for_longer_pages_than_a_request() {
+        let query = AuditQuery::default().with_page(Some(10_000), None);
+        assert_eq!(query.page_rows(), 10_000);
+    }
+}
