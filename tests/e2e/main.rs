@@ -5,10 +5,10 @@
 
 mod abuse;
 mod api;
+mod architecture;
 mod deletion;
 mod documents;
 mod faults;
 mod harness;
 mod logs;
 mod snapshots;
-mod walls;

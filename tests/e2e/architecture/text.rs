@@ -1,13 +1,30 @@
-//! A file of Rust as the walls see it: its paths, and its string literals, without comments and tests.
+//! A Rust source file as the rules see it: its paths and its string literals, without comments and tests.
 
 /// Stands for a string literal in the code.
 const LITERAL: char = '\u{E000}';
 
+/// Words before the name of an item.
+const DECLARES: &[&str] = &[
+    "const", "enum", "fn", "mod", "static", "struct", "trait", "type", "union",
+];
+
+/// What a file says about names.
+pub(crate) enum Use {
+    /// An item is declared.
+    Declared(String),
+    /// `use path::*`
+    Glob(Vec<String>),
+    /// `use path as name`
+    Named { name: String, path: Vec<String> },
+    /// A path elsewhere.
+    Path(Vec<String>),
+}
+
 /// A file, taken apart.
 pub(crate) struct Source {
-    /// The room that it is in.
-    pub(crate) room: String,
-    /// Where it is.
+    /// The package that contains it.
+    pub(crate) package: String,
+    /// Its path.
     pub(crate) file: String,
     code: String,
     literals: Vec<String>,
@@ -15,10 +32,10 @@ pub(crate) struct Source {
 
 impl Source {
     /// Takes a file apart.
-    pub(crate) fn read(room: &str, file: &str, text: &str) -> Source {
+    pub(crate) fn read(package: &str, file: &str, text: &str) -> Source {
         let (code, literals) = without_tests(&split(text));
         Source {
-            room: room.to_owned(),
+            package: package.to_owned(),
             file: file.to_owned(),
             code,
             literals,
@@ -28,6 +45,68 @@ impl Source {
     /// The string literals.
     pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.literals.iter().map(String::as_str)
+    }
+
+    /// Every path that the code names, every `use`, and every item that is declared, each with the inline modules that
+    /// it is in.
+    pub(crate) fn uses(&self) -> Vec<(Vec<String>, Use)> {
+        let parts = |path: &str| -> Vec<String> {
+            let parts = path.split("::").map(str::to_owned);
+            // A path from the root of all crates begins with an empty part.
+            parts.collect()
+        };
+        let mut found = Vec::new();
+        // The inline modules that are open, and how deep in braces each began.
+        let mut inline: Vec<(String, usize)> = Vec::new();
+        let mut depth = 0;
+        let mut before = String::new();
+        let mut rest = self.code.as_str();
+        while let Some(c) = rest.chars().next() {
+            let word: String = rest.chars().take_while(|&c| is_path(c)).collect();
+            let at = || inline.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            if word.is_empty() {
+                rest = &rest[c.len_utf8()..];
+                match c {
+                    '{' => depth += 1,
+                    '}' => {
+                        depth -= 1;
+                        inline.pop_if(|(_, opened)| *opened == depth);
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            rest = &rest[word.len()..];
+            if word == "use" {
+                let (tree, after) = rest.split_once(';').unwrap_or((rest, ""));
+                let mut written = Vec::new();
+                write_out("", tree, &mut |path, name| {
+                    written.push((parts(path), name.to_owned()))
+                });
+                for (mut path, name) in written {
+                    let used = if path.last().is_some_and(|last| last == "*") {
+                        path.pop();
+                        Use::Glob(path)
+                    } else {
+                        Use::Named { name, path }
+                    };
+                    found.push((at(), used));
+                }
+                rest = after;
+                before.clear();
+                continue;
+            }
+            if word.contains("::") {
+                found.push((at(), Use::Path(parts(word.trim_end_matches(':')))));
+            } else if DECLARES.contains(&before.as_str()) {
+                found.push((at(), Use::Declared(word.clone())));
+                if before == "mod" && rest.trim_start().starts_with('{') {
+                    inline.push((word.clone(), depth));
+                }
+            }
+            before = word;
+        }
+        found
     }
 
     /// Every path that the code names; those of a `use` are written out.
@@ -43,7 +122,7 @@ impl Source {
             rest = &rest[word.len()..];
             if word == "use" {
                 let (tree, after) = rest.split_once(';').unwrap_or((rest, ""));
-                write_out("", tree, &mut paths);
+                write_out("", tree, &mut |path, _| paths.push(path.to_owned()));
                 rest = after;
             } else if word.contains("::") {
                 paths.push(word);
@@ -57,12 +136,19 @@ fn is_path(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == ':'
 }
 
-/// Writes out a tree of a `use`, such as `a::{b, c::{self, d}}`.
-fn write_out(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+/// Writes out a tree of a `use`, such as `a::{b, c::{self, d as e}}`: each path, and the name that it gets.
+fn write_out(prefix: &str, tree: &str, write: &mut impl FnMut(&str, &str)) {
     let Some((head, group)) = tree.split_once('{') else {
-        let name = tree.split_whitespace().next().unwrap_or_default();
-        if !name.is_empty() {
-            paths.push(format!("{prefix}{name}").trim_end_matches("::self").to_owned());
+        let mut words = tree.split_whitespace();
+        let path = words.next().unwrap_or_default();
+        if !path.is_empty() {
+            let path = format!("{prefix}{path}");
+            let path = path.trim_end_matches("::self");
+            let name = match words.next() {
+                Some("as") => words.next(),
+                _ => path.rsplit("::").next(),
+            };
+            write(path, name.unwrap_or_default());
         }
         return;
     };
@@ -74,7 +160,7 @@ fn write_out(prefix: &str, tree: &str, paths: &mut Vec<String>) {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                write_out(&prefix, &group[start..at], paths);
+                write_out(&prefix, &group[start..at], write);
                 start = at + 1;
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! Who depends on whom, as cargo resolves it.
+//! The dependencies between packages, as cargo resolves them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -10,10 +10,10 @@ use serde_json::Value;
 /// The resolved dependencies of the workspace with all its features, by name of the package.
 #[derive(Clone, Default)]
 pub(crate) struct Graph {
-    rooms: BTreeSet<String>,
-    /// Dependencies of every kind, those of tests too.
+    packages: BTreeSet<String>,
+    /// Dependencies of every kind, including those of tests.
     all: BTreeMap<String, BTreeSet<String>>,
-    /// Those that end in the library or binary, without those of tests.
+    /// Dependencies of the library or binary, without those of tests.
     shipped: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -31,7 +31,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The platform that the tests run on: what is needed on others may not have been downloaded.
+/// The platform of the tests: dependencies of other platforms may not have been downloaded.
 fn platform() -> String {
     let output = Command::new("rustc")
         .arg("-vV")
@@ -90,7 +90,7 @@ impl Graph {
             .map(|package| (text(&package["id"]), text(&package["name"])))
             .collect();
         let mut graph = Graph {
-            rooms: list(&metadata["workspace_members"])
+            packages: list(&metadata["workspace_members"])
                 .iter()
                 .map(|id| names[&text(id)].clone())
                 .collect(),
@@ -112,7 +112,7 @@ impl Graph {
         graph
     }
 
-    /// Plants a dependency.
+    /// Adds a dependency that is not there.
     pub(crate) fn add(&mut self, from: &str, to: &str) {
         for edges in [&mut self.all, &mut self.shipped] {
             edges.entry(from.to_owned()).or_default().insert(to.to_owned());
@@ -120,29 +120,29 @@ impl Graph {
     }
 
     /// The packages of the workspace.
-    pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
-        self.rooms.iter().map(String::as_str)
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().map(String::as_str)
     }
 
-    /// What a package itself names, for its tests too.
+    /// The direct dependencies of a package, including those of its tests.
     pub(crate) fn uses(&self, package: &str) -> impl Iterator<Item = &str> {
         self.all.get(package).into_iter().flatten().map(String::as_str)
     }
 
-    /// The shortest way from one package to another among what ships.
-    pub(crate) fn way(&self, from: &str, to: &str) -> Option<Vec<String>> {
+    /// The shortest path from one package to another among dependencies that ship.
+    pub(crate) fn path(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let mut before: BTreeMap<&str, &str> = BTreeMap::new();
         let mut next = VecDeque::from([from]);
         while let Some(at) = next.pop_front() {
             if at == to {
-                let mut way = vec![to.to_owned()];
+                let mut path = vec![to.to_owned()];
                 let mut step = to;
                 while step != from {
                     step = before[step];
-                    way.push(step.to_owned());
+                    path.push(step.to_owned());
                 }
-                way.reverse();
-                return Some(way);
+                path.reverse();
+                return Some(path);
             }
             for found in self.shipped.get(at).into_iter().flatten() {
                 if found != from && !before.contains_key(found.as_str()) {
