@@ -1,18 +1,36 @@
 //! Copilot CLI: `~/.copilot/session-state/<id>/events.jsonl`, one `{type, data, id, timestamp, parentId}` a line. A
-//! call is announced by the message that asks for it and by its start; its end states success plainly. Tokens are
-//! summed up for the whole session, by model, when it shuts down.
+//! call is announced by the message that asks for it and by its start; its end says whether it succeeded. A command
+//! or a subagent in the background is answered at once, and its end is told later.
 
-use model::{Reason, Verdict};
+mod accounts;
+mod record;
+mod verdict;
+
+use std::collections::HashMap;
+
+use model::{MicroUsd, Reason, Verdict};
 
 use crate::{
     Agent, Options,
-    facts::{Answer, Call, Context, FileFacts, Millis, Note, Tokens, Usage},
-    json::{Cursor, Malformed, Raw, Str},
+    claude::whole_ms,
+    copilot::{
+        accounts::Accounts,
+        record::{Record, Request, Spent},
+    },
+    facts::{Answer, Call, Context, FileFacts, Millis, Note, Usage},
+    json::{Cursor, Malformed, Str},
+    problem::ProblemCode,
     redact,
     strings::Sym,
     time,
     tool_name::{self, ToolName},
 };
+
+/// Tools that start a command.
+const SHELLS: [&str; 4] = ["bash", "powershell", "shell", "local_shell"];
+
+/// Billionths of an AI credit in a micro-USD: a credit is a cent.
+const NANO_CREDITS: u64 = 100_000;
 
 /// Reads the lines of one session.
 #[derive(Debug, Default)]
@@ -21,37 +39,30 @@ pub(crate) struct Reader {
     task: Option<Sym>,
     context: Context,
     model: Option<Sym>,
+    calls: HashMap<Sym, Asked>,
+    /// The call that each request for permission is about.
+    permissions: HashMap<Sym, Sym>,
+    /// The call that each shell runs a command of.
+    shells: HashMap<Sym, Sym>,
+    /// Requests to the model whose usage is known.
+    requests: HashMap<Sym, Sym>,
+    /// Calls whose request has no usage yet: the request, and the index of the call.
+    unpaid: Vec<(Sym, usize)>,
+    /// Where the calls begin that came after the last shutdown.
+    recent: usize,
+    shutdowns: u64,
+    accounts: Accounts,
 }
 
-/// A line, as far as facts come from it. The `data` of all types of records in one.
-#[derive(Debug, Default)]
-struct Record<'a> {
-    kind: Option<Str<'a>>,
-    timestamp: Option<Str<'a>>,
-    session: Option<Str<'a>>,
-    version: Option<Str<'a>>,
-    cwd: Option<Str<'a>>,
-    git_root: Option<Str<'a>>,
-    branch: Option<Str<'a>>,
-    model: Option<Str<'a>>,
-    call: Request<'a>,
-    requests: Vec<Request<'a>>,
-    content: Option<Str<'a>>,
-    success: Option<bool>,
-    error_code: Option<Str<'a>>,
-    /// `kind` of a permission's result.
-    decision: Option<Str<'a>>,
-    metrics: Vec<(Str<'a>, Tokens)>,
-}
-
-/// A call that a message asks for, or that starts or ends.
-#[derive(Debug, Default)]
-struct Request<'a> {
-    id: Option<Str<'a>>,
-    name: Option<Str<'a>>,
-    server: Option<Str<'a>>,
-    operation: Option<Str<'a>>,
-    arguments: Option<Raw<'a>>,
+/// What is remembered of a call until it ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    /// When it began to run: its start, or the permission that it had to wait for.
+    began: Option<Millis>,
+    runs_commands: bool,
+    /// It was answered, but goes on.
+    runs_on: bool,
+    request: Option<Sym>,
 }
 
 impl Reader {
@@ -72,66 +83,69 @@ impl Reader {
         let record = Record::read(line)?;
         let at = time::parse(record.timestamp);
         match record.kind.map_or(&b""[..], |kind| kind.0) {
-            b"session.start" | b"session.resume" => {
-                let known = self.context;
-                self.context = Context {
-                    session: facts.name(record.session).or(known.session),
-                    cwd: facts.path(record.git_root.or(record.cwd)).or(known.cwd),
-                    branch: facts.name(record.branch).or(known.branch),
-                    version: facts.name(record.version).or(known.version),
-                    ..known
-                };
+            b"session.start" | b"session.resume" => self.session(&record, facts),
+            b"session.model_change" if record.agent.is_none() => {
+                self.model = facts.name(record.model).or(self.model);
             }
-            b"session.model_change" => self.model = facts.name(record.model).or(self.model),
             b"user.message" if self.task_text => {
                 let task = record.content.and_then(redact::prompt);
                 self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
             }
             b"assistant.message" => {
+                self.accounts.message();
                 for request in &record.requests {
-                    self.call(request, at, record.model, facts);
+                    self.call(request, at, &record, facts);
                 }
             }
-            b"tool.execution_start" => self.call(&record.call, at, record.model, facts),
-            b"tool.execution_complete" => {
-                if let Some(id) = facts.call_id(record.call.id) {
-                    let verdict = record.verdict();
-                    facts.answers.push(Answer {
-                        id,
-                        at,
-                        verdict,
-                        duration_ms: None,
-                        goes_on: false,
-                    });
+            b"tool.execution_start" => {
+                if let Some(id) = self.call(&record.call, at, &record, facts) {
+                    self.begins(id, at);
                 }
             }
-            b"permission.completed" if refuses(record.decision) && record.call.id.is_some() => {
-                if let Some(id) = facts.call_id(record.call.id) {
-                    let verdict = Some(Verdict::because(Reason::Rejected));
-                    facts.notes.push(Note {
-                        id,
-                        verdict,
-                        duration_ms: None,
-                        tool: None,
-                    });
+            b"tool.execution_complete" => self.completed(&record, at, facts),
+            b"permission.requested" => {
+                if let (Some(request), Some(_)) = (facts.name(record.request_id), record.call.id)
+                    && let Some(id) = facts.call_id(record.call.id)
+                {
+                    self.permissions.insert(request, id);
                 }
             }
-            b"session.shutdown" => self.metrics(&record, at, facts),
+            b"permission.completed" => self.decided(&record, at, facts),
+            b"subagent.completed" => self.subagent(&record, Verdict::SUCCESS, facts),
+            b"subagent.failed" => self.subagent(&record, Verdict::because(Reason::Error), facts),
+            b"system.notification" if record.shell.is_some() => {
+                let failed = record.exit_code.map(|code| code != 0.0);
+                let shell = record.shell.map(Str::text).unwrap_or_default();
+                self.command_ended(&shell, failed, at, facts);
+            }
+            b"session.usage_record" | b"assistant.usage" => self.request_used(&record, at, facts),
+            b"session.shutdown" => self.shutdown(&record, at, facts),
             _ => facts.ignore(record.kind, None),
         }
         Ok(())
+    }
+
+    fn session(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
+        let known = self.context;
+        self.context = Context {
+            session: facts.name(record.session).or(known.session),
+            cwd: facts.path(record.git_root.or(record.cwd)).or(known.cwd),
+            branch: facts.name(record.branch).or(known.branch),
+            version: facts.name(record.version).or(known.version),
+            ..known
+        };
+        self.model = facts.name(record.model).or(self.model);
+        self.accounts.resumed();
     }
 
     fn call(
         &mut self,
         request: &Request<'_>,
         at: Option<Millis>,
-        model: Option<Str<'_>>,
+        record: &Record<'_>,
         facts: &mut FileFacts,
-    ) {
-        let Some(id) = facts.call_id(request.id) else {
-            return;
-        };
+    ) -> Option<Sym> {
+        let id = facts.call_id(request.id)?;
         let name = request.name.map(Str::text).unwrap_or_default();
         let named = match &*name {
             "skill" => tool_name::field(request.arguments, b"skill").map(|skill| ToolName::skill(&skill)),
@@ -139,7 +153,7 @@ impl Reader {
             name => ToolName::mcp_prefixed(name),
         };
         let (tool, operation) = facts.tool(&named.unwrap_or_else(|| ToolName::builtin(&name)));
-        // Only the start of a call says that it goes to an MCP server.
+        // The name alone does not tell where that of the server ends.
         if let Some(server) = request.server {
             let operation = request.operation.or(request.name).map(Str::text);
             let tool = Some(facts.tool(&ToolName::mcp(&server.text(), operation.as_deref())));
@@ -150,8 +164,16 @@ impl Reader {
                 tool,
             });
         }
-        let model = facts.name(model).or(self.model);
-        let group = model.map(|model| self.group(model, facts));
+        let stated = facts.name(record.api_call);
+        let asked = self.calls.entry(id).or_default();
+        asked.runs_commands = SHELLS.contains(&&*name);
+        asked.request = asked.request.or(stated);
+        let request = asked.request;
+        let group = request.and_then(|request| self.requests.get(&request).copied());
+        if let (Some(request), None) = (request, group) {
+            self.unpaid.push((request, facts.calls.len()));
+        }
+        let model = facts.name(record.model).or(self.model);
         facts.calls.push(Call {
             id,
             at,
@@ -164,154 +186,188 @@ impl Reader {
             waits_for_person: tool_name::waits_for_person(&name),
             unreported: false,
         });
+        Some(id)
     }
 
-    /// All responses of one model in one session: no smaller group has its tokens counted.
-    fn group(&self, model: Sym, facts: &mut FileFacts) -> Sym {
-        let session = self
-            .context
-            .session
-            .map_or("", |session| facts.strings.get(session));
-        let group = format!("copilot:{session}:{}", facts.strings.get(model));
-        facts.strings.intern(&group)
+    /// A call runs from here: what was before, it waited.
+    fn begins(&mut self, id: Sym, at: Option<Millis>) {
+        let asked = self.calls.entry(id).or_default();
+        asked.began = asked.began.max(at);
     }
 
-    fn metrics(&self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
-        for &(model, tokens) in &record.metrics {
-            let Some(model) = facts.name(Some(model)) else {
-                continue;
-            };
-            let group = self.group(model, facts);
-            let model = Some(model);
-            facts.push_usage(Usage {
-                model,
-                at,
-                tokens,
-                sums_session: true,
-                ..Usage::of(group)
+    fn completed(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let Some(id) = facts.call_id(record.call.id) else {
+            return;
+        };
+        let asked = self.calls.entry(id).or_default();
+        let judged = verdict::classify(record, asked.runs_commands);
+        if !judged.known {
+            let detail = "a call failed with a code that is not known; it counts as an error";
+            facts.problem(ProblemCode::UnclassifiedError, detail);
+        }
+        let answer = record.answer.map(Str::text).unwrap_or_default();
+        let shell = verdict::still_running(&answer).filter(|_| asked.runs_commands);
+        let mode = record.execution_mode.map_or(&b""[..], |mode| mode.0);
+        asked.runs_on = record.success == Some(true)
+            && (shell.is_some()
+                || mode == b"background"
+                || answer.starts_with("Agent started in background"));
+        let refused = judged.verdict.outcome() == model::Outcome::Abandoned;
+        let goes_on = asked.runs_on || refused;
+        let duration_ms = at
+            .zip(asked.began)
+            .and_then(|(at, began)| at.checked_sub(began))
+            .filter(|ms| !goes_on && (0..=model::limits::DURATION_MS).contains(ms));
+        facts.answers.push(Answer {
+            id,
+            at,
+            verdict: judged.verdict,
+            duration_ms,
+            goes_on,
+        });
+        if let Some(shell) = shell {
+            let shell = facts.strings.intern(shell);
+            self.shells.insert(shell, id);
+        } else if let Some((shell, failed)) = verdict::ended_command(&answer) {
+            self.command_ended(shell, Some(failed), at, facts);
+        }
+    }
+
+    /// A command that was left running has ended.
+    fn command_ended(
+        &mut self,
+        shell: &str,
+        failed: Option<bool>,
+        at: Option<Millis>,
+        facts: &mut FileFacts,
+    ) {
+        let Some(shell) = facts.strings.find(shell) else {
+            return;
+        };
+        let Some(id) = self.shells.remove(&shell) else {
+            return;
+        };
+        let began = self.calls.get(&id).and_then(|asked| asked.began);
+        let verdict = failed.map(|failed| match failed {
+            true => Verdict::because(Reason::Error),
+            false => Verdict::SUCCESS,
+        });
+        facts.notes.push(Note {
+            id,
+            verdict,
+            duration_ms: at.zip(began).and_then(|(at, began)| at.checked_sub(began)),
+            tool: None,
+        });
+    }
+
+    /// A subagent has ended. That of a call that waited for it is told by the call's own end.
+    fn subagent(&mut self, record: &Record<'_>, verdict: Verdict, facts: &mut FileFacts) {
+        let Some(id) = facts.call_id(record.call.id) else {
+            return;
+        };
+        if self.calls.get(&id).is_some_and(|asked| asked.runs_on) {
+            facts.notes.push(Note {
+                id,
+                verdict: Some(verdict),
+                duration_ms: whole_ms(record.duration_ms),
+                tool: None,
             });
         }
     }
-}
 
-fn refuses(word: Option<Str<'_>>) -> bool {
-    let word = word.map(Str::text).unwrap_or_default();
-    word.contains("denied") || word.contains("rejected")
-}
-
-impl<'a> Record<'a> {
-    fn read(line: Cursor<'a>) -> Result<Record<'a>, Malformed> {
-        let mut record = Record::default();
-        let mut cursor = line;
-        cursor.object(|cursor, key| {
-            match key {
-                b"type" => record.kind = cursor.string()?,
-                b"timestamp" => record.timestamp = cursor.string()?,
-                b"data" => cursor.object(|cursor, key| record.field(cursor, key))?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        cursor.end()?;
-        Ok(record)
+    fn decided(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let id = match record.call.id {
+            Some(id) => facts.call_id(Some(id)),
+            None => facts
+                .name(record.request_id)
+                .and_then(|request| self.permissions.get(&request).copied()),
+        };
+        let Some(id) = id else { return };
+        let decision = record.decision.map(Str::text).unwrap_or_default();
+        let decided_by = record.decided_by.map(Str::text).unwrap_or_default();
+        if let Some(reason) = verdict::refusal(&decision, &decided_by) {
+            facts.notes.push(Note {
+                id,
+                verdict: Some(Verdict::because(reason)),
+                duration_ms: None,
+                tool: None,
+            });
+        } else {
+            self.begins(id, at);
+        }
     }
 
-    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"sessionId" => self.session = cursor.string()?,
-            b"copilotVersion" => self.version = cursor.string()?,
-            b"model" | b"newModel" => self.model = cursor.string()?,
-            b"content" => self.content = cursor.string()?,
-            b"success" => self.success = cursor.boolean()?,
-            b"context" => cursor.object(|cursor, key| {
-                match key {
-                    b"cwd" => self.cwd = cursor.string()?,
-                    b"gitRoot" => self.git_root = cursor.string()?,
-                    b"branch" => self.branch = cursor.string()?,
-                    _ => cursor.skip()?,
+    /// One request to the model has a record of its own: its calls share what it cost.
+    fn request_used(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let model = facts.name(record.model);
+        let Some(request) = facts.name(record.api_call.or(record.id)) else {
+            return;
+        };
+        let group = format!("copilot:{}", facts.strings.get(request));
+        let group = facts.strings.intern(&group);
+        if self.requests.insert(request, group).is_none()
+            && let Some(model) = model
+        {
+            self.accounts.request(model, &record.usage);
+        }
+        self.unpaid.retain(|&(unpaid, call)| {
+            if unpaid == request {
+                facts.calls[call].group = Some(group);
+            }
+            unpaid != request
+        });
+        push_usage(group, model, at, &record.usage, false, facts);
+    }
+
+    /// The calls since the last shutdown share what it sums up beyond the records of requests, by model.
+    fn shutdown(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let metrics: Vec<(Sym, Spent)> = record
+            .metrics
+            .iter()
+            .filter_map(|(model, spent)| Some((facts.name(Some(*model))?, *spent)))
+            .collect();
+        self.shutdowns += 1;
+        let place = match facts.name(record.id) {
+            Some(id) => facts.strings.get(id).to_owned(),
+            None => {
+                let session = self
+                    .context
+                    .session
+                    .map_or("", |session| facts.strings.get(session));
+                format!("{session}:{}", self.shutdowns)
+            }
+        };
+        let rest = self.accounts.shutdown(record, metrics);
+        let first = std::mem::replace(&mut self.recent, facts.calls.len());
+        for (model, spent) in rest.iter().filter(|(_, spent)| !spent.is_empty()) {
+            let group = format!("copilot:{place}:{}", facts.strings.get(*model));
+            let group = facts.strings.intern(&group);
+            for call in &mut facts.calls[first..] {
+                if call.group.is_none() && (call.model == Some(*model) || call.model.is_none()) {
+                    call.group = Some(group);
                 }
-                Ok(())
-            })?,
-            b"error" => cursor.object(|cursor, key| {
-                match key {
-                    b"code" => self.error_code = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"result" => cursor.object(|cursor, key| {
-                match key {
-                    b"kind" => self.decision = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"toolRequests" => {
-                self.requests.clear();
-                cursor.array(|cursor| {
-                    let mut request = Request::default();
-                    cursor.object(|cursor, key| request.field(cursor, key))?;
-                    self.requests.push(request);
-                    Ok(())
-                })?;
             }
-            b"modelMetrics" => {
-                self.metrics.clear();
-                cursor.object(|cursor, model| {
-                    let tokens = metrics(cursor)?;
-                    self.metrics.push((Str(model), tokens));
-                    Ok(())
-                })?;
-            }
-            _ => self.call.field(cursor, key)?,
-        }
-        Ok(())
-    }
-
-    fn verdict(&self) -> Verdict {
-        match self.success {
-            Some(true) => Verdict::SUCCESS,
-            _ if refuses(self.error_code) => Verdict::because(Reason::Rejected),
-            _ => Verdict::because(Reason::Error),
+            push_usage(group, Some(*model), at, spent, true, facts);
         }
     }
 }
 
-impl<'a> Request<'a> {
-    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"toolCallId" => self.id = cursor.string()?,
-            b"name" | b"toolName" => self.name = cursor.string()?,
-            b"mcpServerName" => self.server = cursor.string()?,
-            b"mcpToolName" => self.operation = cursor.string()?,
-            b"arguments" => self.arguments = Some(cursor.raw()?),
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    }
-}
-
-/// Input counts what was read from and written to the cache.
-fn metrics(cursor: &mut Cursor<'_>) -> Result<Tokens, Malformed> {
-    let mut tokens = Tokens::default();
-    cursor.object(|cursor, key| {
-        if key != b"usage" {
-            return cursor.skip();
-        }
-        cursor.object(|cursor, key| {
-            match key {
-                b"inputTokens" => tokens.input = cursor.count()?.unwrap_or(0),
-                b"outputTokens" => tokens.output = cursor.count()?.unwrap_or(0),
-                b"cacheReadTokens" => tokens.cache_read = cursor.count()?.unwrap_or(0),
-                b"cacheWriteTokens" => tokens.cache_write_5m = cursor.count()?.unwrap_or(0),
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })
-    })?;
-    tokens.input = tokens
-        .input
-        .saturating_sub(tokens.cache_read)
-        .saturating_sub(tokens.cache_write_5m);
-    Ok(tokens)
+fn push_usage(
+    group: Sym,
+    model: Option<Sym>,
+    at: Option<Millis>,
+    spent: &Spent,
+    sums_session: bool,
+    facts: &mut FileFacts,
+) {
+    let micro = spent.nano_credits / NANO_CREDITS;
+    let stated = i64::try_from(micro).ok().filter(|micro| *micro > 0);
+    facts.push_usage(Usage {
+        model,
+        at,
+        tokens: spent.tokens,
+        sums_session,
+        stated_cost: stated.map(MicroUsd),
+        ..Usage::of(group)
+    });
 }
