@@ -15,7 +15,7 @@ mod verdict;
 use std::collections::HashMap;
 
 use crate::{
-    Agent, Options,
+    Agent, Options, call_id,
     claude::whole_ms,
     codex::{
         output::Output,
@@ -54,6 +54,8 @@ pub(crate) struct Reader {
     uncounted: usize,
     counter: Counter,
     calls: HashMap<Sym, Asked>,
+    /// The uuids of calls whose ids only count positions: those of the last calls with these ids.
+    positional: HashMap<Sym, Sym>,
     searches: Searches,
 }
 
@@ -215,6 +217,7 @@ impl Reader {
         facts: &mut FileFacts,
     ) {
         let Some(id) = facts.call_id(id) else { return };
+        let id = self.key(id, name, item, facts);
         let namespace = item.namespace.map(Str::text);
         let server = namespace.as_deref().and_then(|text| text.strip_prefix("mcp__"));
         let named = match server {
@@ -238,6 +241,34 @@ impl Reader {
         };
         facts.calls.push(call);
         self.remember(&call, speaker);
+    }
+
+    /// The uuid of a call that begins: its id, or its id within the response that made it. A response is told by the
+    /// item's own id, or by the turn and the tokens before it.
+    fn key(&mut self, id: Sym, name: &str, item: &Payload<'_>, facts: &mut FileFacts) -> Sym {
+        let text = facts.strings.get(id);
+        if !call_id::is_positional(text, name) {
+            return id;
+        }
+        let item = item.id.map(Str::text);
+        let response = match item.filter(|item| !call_id::is_positional(item, name)) {
+            Some(item) => item.into_owned(),
+            None => {
+                let place = self.turn.or(self.origin);
+                let place = place.map_or("", |place| facts.strings.get(place));
+                format!("{place}:{}", self.counter.so_far())
+            }
+        };
+        let key = call_id::within(text, &response);
+        let key = facts.strings.intern(&key);
+        self.positional.insert(id, key);
+        key
+    }
+
+    /// The uuid of the call that a later record is about.
+    fn known(&self, id: Option<Str<'_>>, facts: &mut FileFacts) -> Option<Sym> {
+        let id = facts.call_id(id)?;
+        Some(self.positional.get(&id).copied().unwrap_or(id))
     }
 
     fn new_call(&self, id: Sym, at: Option<Millis>, name: &ToolName, facts: &mut FileFacts) -> Call {
@@ -266,7 +297,7 @@ impl Reader {
     }
 
     fn result(&mut self, item: &Payload<'_>, timestamp: Option<Str<'_>>, facts: &mut FileFacts) {
-        let Some(id) = facts.call_id(item.call_id.or(item.id)) else {
+        let Some(id) = self.known(item.call_id.or(item.id), facts) else {
             return;
         };
         let output = Output::of(item.output);

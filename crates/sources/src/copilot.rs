@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use model::{MicroUsd, Reason, Verdict};
 
 use crate::{
-    Agent, Options,
+    Agent, Options, call_id,
     claude::whole_ms,
     copilot::{
         accounts::Accounts,
@@ -40,6 +40,8 @@ pub(crate) struct Reader {
     context: Context,
     model: Option<Sym>,
     calls: HashMap<Sym, Asked>,
+    /// The uuids of calls whose ids only count positions: those of the last calls with these ids.
+    positional: HashMap<Sym, Sym>,
     /// The call that each request for permission is about.
     permissions: HashMap<Sym, Sym>,
     /// The call that each shell runs a command of.
@@ -62,7 +64,9 @@ struct Asked {
     runs_commands: bool,
     /// It was answered, but goes on.
     runs_on: bool,
+    refused: bool,
     request: Option<Sym>,
+    model: Option<Sym>,
 }
 
 impl Reader {
@@ -105,7 +109,7 @@ impl Reader {
             b"tool.execution_complete" => self.completed(&record, at, facts),
             b"permission.requested" => {
                 if let (Some(request), Some(_)) = (facts.name(record.request_id), record.call.id)
-                    && let Some(id) = facts.call_id(record.call.id)
+                    && let Some(id) = self.known(record.call.id, facts)
                 {
                     self.permissions.insert(request, id);
                 }
@@ -145,8 +149,12 @@ impl Reader {
         record: &Record<'_>,
         facts: &mut FileFacts,
     ) -> Option<Sym> {
-        let id = facts.call_id(request.id)?;
         let name = request.name.map(Str::text).unwrap_or_default();
+        let id = self.known(request.id, facts)?;
+        let id = match record.message.or(record.id) {
+            Some(message) if record.call.id.is_none() => self.key(request.id, &name, message, facts)?,
+            _ => id,
+        };
         let named = match &*name {
             "skill" => tool_name::field(request.arguments, b"skill").map(|skill| ToolName::skill(&skill)),
             "task" => tool_name::field(request.arguments, b"agent_type").map(|agent| ToolName::agent(&agent)),
@@ -165,7 +173,10 @@ impl Reader {
             });
         }
         let stated = facts.name(record.api_call);
+        let model = facts.name(record.model);
         let asked = self.calls.entry(id).or_default();
+        asked.model = asked.model.or(model).or(self.model);
+        let model = asked.model;
         asked.runs_commands = SHELLS.contains(&&*name);
         asked.request = asked.request.or(stated);
         let request = asked.request;
@@ -173,7 +184,6 @@ impl Reader {
         if let (Some(request), None) = (request, group) {
             self.unpaid.push((request, facts.calls.len()));
         }
-        let model = facts.name(record.model).or(self.model);
         facts.calls.push(Call {
             id,
             at,
@@ -189,6 +199,31 @@ impl Reader {
         Some(id)
     }
 
+    /// The uuid of a call that a message asks for: its id, or its id within the message.
+    fn key(
+        &mut self,
+        id: Option<Str<'_>>,
+        name: &str,
+        message: Str<'_>,
+        facts: &mut FileFacts,
+    ) -> Option<Sym> {
+        let id = facts.call_id(id)?;
+        let text = facts.strings.get(id);
+        if !call_id::is_positional(text, name) {
+            return Some(id);
+        }
+        let key = call_id::within(text, &message.text());
+        let key = facts.strings.intern(&key);
+        self.positional.insert(id, key);
+        Some(key)
+    }
+
+    /// The uuid of the call that a later record is about.
+    fn known(&self, id: Option<Str<'_>>, facts: &mut FileFacts) -> Option<Sym> {
+        let id = facts.call_id(id)?;
+        Some(self.positional.get(&id).copied().unwrap_or(id))
+    }
+
     /// A call runs from here: what was before, it waited.
     fn begins(&mut self, id: Sym, at: Option<Millis>) {
         let asked = self.calls.entry(id).or_default();
@@ -196,7 +231,7 @@ impl Reader {
     }
 
     fn completed(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
-        let Some(id) = facts.call_id(record.call.id) else {
+        let Some(id) = self.known(record.call.id, facts) else {
             return;
         };
         let asked = self.calls.entry(id).or_default();
@@ -212,7 +247,7 @@ impl Reader {
             && (shell.is_some()
                 || mode == b"background"
                 || answer.starts_with("Agent started in background"));
-        let refused = judged.verdict.outcome() == model::Outcome::Abandoned;
+        let refused = asked.refused || judged.verdict.outcome() == model::Outcome::Abandoned;
         let goes_on = asked.runs_on || refused;
         let duration_ms = at
             .zip(asked.began)
@@ -262,7 +297,7 @@ impl Reader {
 
     /// A subagent has ended. That of a call that waited for it is told by the call's own end.
     fn subagent(&mut self, record: &Record<'_>, verdict: Verdict, facts: &mut FileFacts) {
-        let Some(id) = facts.call_id(record.call.id) else {
+        let Some(id) = self.known(record.call.id, facts) else {
             return;
         };
         if self.calls.get(&id).is_some_and(|asked| asked.runs_on) {
@@ -277,7 +312,7 @@ impl Reader {
 
     fn decided(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
         let id = match record.call.id {
-            Some(id) => facts.call_id(Some(id)),
+            Some(id) => self.known(Some(id), facts),
             None => facts
                 .name(record.request_id)
                 .and_then(|request| self.permissions.get(&request).copied()),
@@ -286,6 +321,7 @@ impl Reader {
         let decision = record.decision.map(Str::text).unwrap_or_default();
         let decided_by = record.decided_by.map(Str::text).unwrap_or_default();
         if let Some(reason) = verdict::refusal(&decision, &decided_by) {
+            self.calls.entry(id).or_default().refused = true;
             facts.notes.push(Note {
                 id,
                 verdict: Some(Verdict::because(reason)),
@@ -343,7 +379,9 @@ impl Reader {
             let group = format!("copilot:{place}:{}", facts.strings.get(*model));
             let group = facts.strings.intern(&group);
             for call in &mut facts.calls[first..] {
-                if call.group.is_none() && (call.model == Some(*model) || call.model.is_none()) {
+                if call.group.is_none()
+                    && (call.model == Some(*model) || call.model.is_none() && rest.len() == 1)
+                {
                     call.group = Some(group);
                 }
             }

@@ -113,7 +113,7 @@ impl Reader {
         (started, at): (Option<Millis>, Option<Millis>),
         facts: &mut FileFacts,
     ) {
-        let Some(id) = facts.call_id(id) else { return };
+        let Some(id) = self.known(id, facts) else { return };
         let stated = whole_ms(ended.duration_ms);
         let measured = started.zip(at).and_then(|(started, at)| at.checked_sub(started));
         let duration_ms = match kind {

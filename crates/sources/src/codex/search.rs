@@ -132,7 +132,7 @@ impl Reader {
             Some(b"incomplete") => Verdict::because(Reason::Interrupted),
             Some(_) => return,
         };
-        let Some(id) = facts.call_id(id) else { return };
+        let Some(id) = self.known(id, facts) else { return };
         facts.answers.push(Answer {
             id,
             at: self.time(timestamp),

@@ -102,6 +102,11 @@ impl Counts {
 }
 
 impl Counter {
+    /// The session's sums so far, in one text.
+    pub(crate) fn so_far(&self) -> String {
+        self.total.unwrap_or_default().key()
+    }
+
     /// The session's sums so far and the tokens of the response that a count is about; `None` when it is about none.
     /// `record`: it is a `token_usage_record`. `continued`: the session began in another file, so that its first sum
     /// says nothing about the first response.

@@ -38,6 +38,7 @@ pub(crate) struct Record<'a> {
     pub(crate) request_id: Option<Str<'a>>,
     pub(crate) decision: Option<Str<'a>>,
     pub(crate) decided_by: Option<Str<'a>>,
+    pub(crate) message: Option<Str<'a>>,
     /// The request to the model that a message or a usage belongs to.
     pub(crate) api_call: Option<Str<'a>>,
     pub(crate) usage: Spent,
@@ -93,6 +94,7 @@ impl<'a> Record<'a> {
             b"model" | b"newModel" | b"selectedModel" => self.model = cursor.string()?.or(self.model),
             b"content" => self.content = cursor.string()?,
             b"success" => self.success = cursor.boolean()?,
+            b"messageId" => self.message = cursor.string()?,
             b"apiCallId" => self.api_call = cursor.string()?,
             b"requestId" => self.request_id = cursor.string()?,
             b"decisionSource" => self.decided_by = cursor.string()?,

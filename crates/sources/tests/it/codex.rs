@@ -94,9 +94,10 @@ pub(super) fn summary(collected: &Collected) -> Vec<String> {
 
 #[test]
 fn calls_that_a_script_makes_are_calls_although_only_their_ends_are_recorded() {
-    let script = item(json!({"type": "custom_tool_call", "name": "exec", "call_id": "call_1", "input": "…"}));
+    let script =
+        item(json!({"type": "custom_tool_call", "name": "exec", "call_id": "call_1x9b", "input": "…"}));
     let done = item(
-        json!({"type": "custom_tool_call_output", "call_id": "call_1", "output": [
+        json!({"type": "custom_tool_call_output", "call_id": "call_1x9b", "output": [
         {"type": "input_text", "text": "Script completed\nWall time 0.3 seconds\nOutput:\n"}, {"type": "input_text", "text": "Error: only text"}]}),
     );
     let ends = [
@@ -150,10 +151,10 @@ fn calls_that_a_script_makes_are_calls_although_only_their_ends_are_recorded() {
 #[test]
 fn an_end_whose_call_is_recorded_is_that_call_wherever_it_stands() {
     let end = completed(
-        json!({"type": "McpToolCall", "id": "call_1", "server": "my-echo", "tool": "say", "status": "completed", "duration": {"secs": 0, "nanos": 40_000_000}}),
+        json!({"type": "McpToolCall", "id": "call_1x9b", "server": "my-echo", "tool": "say", "status": "completed", "duration": {"secs": 0, "nanos": 40_000_000}}),
     );
-    let call = server_call("call_1", "mcp__my_echo", "say");
-    let result = answer("call_1", "Wall time: 9 seconds\nOutput:\nerr: only text");
+    let call = server_call("call_1x9b", "mcp__my_echo", "say");
+    let result = answer("call_1x9b", "Wall time: 9 seconds\nOutput:\nerr: only text");
     for records in [
         vec![call.clone(), end.clone(), result.clone()],
         vec![end.clone(), call.clone(), result.clone()],
@@ -168,16 +169,16 @@ fn an_end_whose_call_is_recorded_is_that_call_wherever_it_stands() {
 #[test]
 fn a_server_has_its_own_name_also_in_calls_that_never_reached_it() {
     let end = completed(
-        json!({"type": "McpToolCall", "id": "call_1", "server": "my-echo", "tool": "say", "status": "completed"}),
+        json!({"type": "McpToolCall", "id": "call_1x9b", "server": "my-echo", "tool": "say", "status": "completed"}),
     );
     let collected = read(&[
-        server_call("call_1", "mcp__my_echo", "say"),
+        server_call("call_1x9b", "mcp__my_echo", "say"),
         end,
-        answer("call_1", "Wall time: 1 seconds\nOutput:\nx"),
-        server_call("call_2", "mcp__my_echo", "nope"),
-        answer("call_2", "unsupported call: mcp__my_echonope"),
-        server_call("call_3", "mcp__other", "say"),
-        answer("call_3", "unsupported call: mcp__othersay"),
+        answer("call_1x9b", "Wall time: 1 seconds\nOutput:\nx"),
+        server_call("call_2x9b", "mcp__my_echo", "nope"),
+        answer("call_2x9b", "unsupported call: mcp__my_echonope"),
+        server_call("call_3x9b", "mcp__other", "say"),
+        answer("call_3x9b", "unsupported call: mcp__othersay"),
     ]);
     assert_eq!(
         summary(&collected),
@@ -192,15 +193,15 @@ fn a_server_has_its_own_name_also_in_calls_that_never_reached_it() {
 #[test]
 fn a_command_that_runs_on_ends_as_its_end_says() {
     let started = [
-        call("call_1", "exec_command"),
+        call("call_1x9b", "exec_command"),
         answer(
-            "call_1",
+            "call_1x9b",
             "Chunk ID: a\nWall time: 0.2500 seconds\nProcess running with session ID 4\nOutput:\n",
         ),
     ];
     let end = |code: i64| {
         completed(
-            json!({"type": "CommandExecution", "id": "call_1", "status": if code == 0 { "completed" } else { "failed" }, "exit_code": code, "duration": {"secs": 2, "nanos": 0}}),
+            json!({"type": "CommandExecution", "id": "call_1x9b", "status": if code == 0 { "completed" } else { "failed" }, "exit_code": code, "duration": {"secs": 2, "nanos": 0}}),
         )
     };
     let open = only(&started);
@@ -261,19 +262,21 @@ fn a_search_is_one_call_however_its_records_name_it() {
 fn hosted_tools_are_calls_of_their_own() {
     let collected = read(&[
         item(
-            json!({"type": "tool_search_call", "call_id": "call_1", "status": "completed", "execution": "client", "arguments": {"query": "x"}}),
+            json!({"type": "tool_search_call", "call_id": "call_1x9b", "status": "completed", "execution": "client", "arguments": {"query": "x"}}),
         ),
-        item(json!({"type": "tool_search_output", "call_id": "call_1", "status": "completed", "tools": []})),
+        item(
+            json!({"type": "tool_search_output", "call_id": "call_1x9b", "status": "completed", "tools": []}),
+        ),
         item(
             json!({"type": "tool_search_call", "id": "tsc_2", "status": "completed", "execution": "server", "arguments": {}}),
         ),
         item(json!({"type": "image_generation_call", "id": "ig_1", "status": "failed", "result": ""})),
         event(json!({"type": "image_generation_end", "call_id": "ig_1", "status": "failed"})),
         item(
-            json!({"type": "local_shell_call", "call_id": "call_2", "status": "completed", "action": {"type": "exec", "command": ["ls"]}}),
+            json!({"type": "local_shell_call", "call_id": "call_2x9b", "status": "completed", "action": {"type": "exec", "command": ["ls"]}}),
         ),
         answer(
-            "call_2",
+            "call_2x9b",
             r#"{"output":"","metadata":{"exit_code":0,"duration_seconds":0.1}}"#,
         ),
     ]);
@@ -296,9 +299,9 @@ fn a_subagent_is_called_by_its_role() {
         )
     };
     let collected = read(&[
-        spawn("call_1", r#"{"agent_type":"explorer","message":"look"}"#),
-        spawn("call_2", r#"{"message":"look","agent_type":" "}"#),
-        spawn("call_3", "{\"mess"),
+        spawn("call_1x9b", r#"{"agent_type":"explorer","message":"look"}"#),
+        spawn("call_2x9b", r#"{"message":"look","agent_type":" "}"#),
+        spawn("call_3x9b", "{\"mess"),
     ]);
     assert_eq!(
         summary(&collected),

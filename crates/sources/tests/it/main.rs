@@ -1,6 +1,7 @@
 //! Reading fixtures and texts the way the client does, without files.
 
 mod codex;
+mod copilot;
 mod determinism;
 mod hostile;
 mod records;

@@ -16,9 +16,9 @@ fn a_fork_repeats_its_parent_without_counting_it_again() {
         };
         let before = [
             turn("t-1"),
-            call("call_1", "exec_command"),
+            call("call_1x9b", "exec_command"),
             answer(
-                "call_1",
+                "call_1x9b",
                 "Wall time: 1 seconds\nProcess exited with code 0\nOutput:\n",
             ),
             count(1_000, 900, 100),
@@ -53,7 +53,7 @@ fn a_fork_repeats_its_parent_without_counting_it_again() {
                     turn("t-4"),
                     count(3_100, 1_000, 100),
                     turn("t-5"),
-                    call("call_2", "exec_command"),
+                    call("call_2x9b", "exec_command"),
                     count(4_000, 800, 100),
                 ],
             ]
@@ -90,7 +90,7 @@ fn each_response_is_priced_by_its_own_tokens() {
         )
     };
     let cached = read(&[
-        call("call_1", "exec_command"),
+        call("call_1x9b", "exec_command"),
         last(
             json!({"input_tokens": 8_000, "cached_input_tokens": 5_000, "cache_write_input_tokens": 1_000, "output_tokens": 100, "total_tokens": 8_100}),
         ),
@@ -112,10 +112,10 @@ fn each_response_is_priced_by_its_own_tokens() {
         )
     };
     let sums = read(&[
-        call("call_1", "exec_command"),
+        call("call_1x9b", "exec_command"),
         total(1_000),
         total(1_000),
-        call("call_2", "exec_command"),
+        call("call_2x9b", "exec_command"),
         total(3_000),
     ]);
     assert_eq!((sums.totals.tokens.groups, sums.totals.tokens.input), (2, 3_000));
@@ -127,14 +127,14 @@ fn a_response_that_two_records_count_is_counted_once() {
     let usage = json!({"input_tokens": 900, "output_tokens": 100, "total_tokens": 1_000});
     let record = json!({"type": "token_usage_record", "payload": {"turn_id": "t-1", "response_id": "resp_1", "usage": usage, "thread_token_usage": usage}});
     let collected = read(&[
-        call("call_1", "exec_command"),
+        call("call_1x9b", "exec_command"),
         record,
         answer(
-            "call_1",
+            "call_1x9b",
             "Wall time: 1 seconds\nProcess exited with code 0\nOutput:\n",
         ),
         count(1_000, 900, 100),
-        call("call_2", "exec_command"),
+        call("call_2x9b", "exec_command"),
         count(2_000, 900, 100),
     ]);
     assert_eq!(
@@ -147,9 +147,8 @@ fn a_response_that_two_records_count_is_counted_once() {
 
 #[test]
 fn rollouts_of_the_first_versions_are_read() {
-    let call =
-        json!({"type": "function_call", "id": null, "name": "shell", "arguments": "{}", "call_id": "call_1"});
-    let output = json!({"type": "function_call_output", "call_id": "call_1", "output": r#"{"output":"","metadata":{"exit_code":1,"duration_seconds":0.2}}"#});
+    let call = json!({"type": "function_call", "id": null, "name": "shell", "arguments": "{}", "call_id": "call_1x9b"});
+    let output = json!({"type": "function_call_output", "call_id": "call_1x9b", "output": r#"{"output":"","metadata":{"exit_code":1,"duration_seconds":0.2}}"#});
     let header = json!({"id": "s-1", "timestamp": "2025-06-02T03:00:00.000Z", "instructions": null, "git": {"branch": "main"}});
     let message = json!({"type": "message", "role": "user", "content": []});
     let by_line: String = [
@@ -182,12 +181,12 @@ fn rollouts_of_the_first_versions_are_read() {
 #[test]
 fn an_early_snapshot_and_the_whole_rollout_agree() {
     let records = [
-        call("call_1", "exec_command"),
+        call("call_1x9b", "exec_command"),
         answer(
-            "call_1",
+            "call_1x9b",
             "Wall time: 1 seconds\nProcess running with session ID 1\nOutput:\n",
         ),
-        completed(json!({"type": "CommandExecution", "id": "call_1", "status": "failed", "exit_code": 2})),
+        completed(json!({"type": "CommandExecution", "id": "call_1x9b", "status": "failed", "exit_code": 2})),
         count(1_000, 900, 100),
     ];
     let whole = rollout(&records);
@@ -197,4 +196,42 @@ fn an_early_snapshot_and_the_whole_rollout_agree() {
         let both = collect(&[("early", early.as_bytes()), ("whole", whole.as_bytes())]);
         assert_eq!(lines(&both), expected, "{cut}");
     }
+}
+
+#[test]
+fn an_id_that_only_counts_is_a_key_within_its_response() {
+    let header = |id: &str, parent: Option<&str>| json!({"type": "session_meta", "payload": {"id": id, "forked_from_id": parent}});
+    let turn = |id: &str| json!({"type": "turn_context", "payload": {"turn_id": id, "model": "kimi-k2"}});
+    let failed = answer(
+        "functions.shell:0",
+        "Exit code: 1\nWall time: 1 seconds\nOutput:\n",
+    );
+    let done = answer(
+        "functions.shell:0",
+        "Exit code: 0\nWall time: 1 seconds\nOutput:\n",
+    );
+    let records = [
+        turn("t-1"),
+        call("functions.shell:0", "shell"),
+        failed,
+        count(1_000, 900, 100),
+        call("functions.shell:0", "shell"),
+        done.clone(),
+        turn("t-2"),
+        call("functions.shell:0", "shell"),
+        done,
+    ];
+    let session = written(&[&[header("s-1", None)], &records[..]].concat());
+    let fork = written(&[&[header("s-2", Some("s-1")), header("s-1", None)], &records[..]].concat());
+    let collected = collect(&[("fork", fork.as_bytes()), ("session", session.as_bytes())]);
+    let mut verdicts: Vec<_> = collected.events().map(|event| event.verdict).collect();
+    verdicts.sort();
+    assert_eq!(
+        verdicts,
+        [
+            Verdict::SUCCESS,
+            Verdict::SUCCESS,
+            Verdict::because(Reason::Error)
+        ]
+    );
 }

@@ -48,7 +48,7 @@ fn who_said_no_and_what_failed_is_told_by_the_words_of_codex() {
         ("mcp__a__b", "Wall time: 0.1 seconds\nOutput:\nerr: EOF while parsing a string at line 1 column 11".to_owned(), InvalidInput),
         ("mcp__a__b", "Wall time: 0.1 seconds\nOutput:\ntool call error: timed out".to_owned(), Error),
     ] {
-        let collected = read(&[call("call_1", tool), answer("call_1", text.clone())]);
+        let collected = read(&[call("call_1x9b", tool), answer("call_1x9b", text.clone())]);
         let event = collected.events().next().unwrap();
         assert_eq!(event.verdict, Verdict::because(reason), "{tool}: {text}");
         assert_eq!(collected.totals.problems.get(&ProblemCode::UnclassifiedError), None, "{text}");
@@ -85,7 +85,7 @@ fn what_a_command_prints_and_a_foreign_tool_answers_decides_nothing() {
             "Script completed\nWall time 0.1 seconds\nOutput:\nError: x",
         ),
     ] {
-        let collected = read(&[call("call_1", tool), answer("call_1", text)]);
+        let collected = read(&[call("call_1x9b", tool), answer("call_1x9b", text)]);
         let event = collected.events().next().unwrap();
         assert_eq!(event.verdict, Verdict::SUCCESS, "{tool}: {text}");
         assert!(collected.problems.is_empty(), "{text}");
@@ -95,8 +95,8 @@ fn what_a_command_prints_and_a_foreign_tool_answers_decides_nothing() {
 #[test]
 fn an_error_in_words_that_are_not_known_counts_as_one_and_is_told() {
     let collected = read(&[
-        call("call_1", "exec_command"),
-        answer("call_1", "the sandbox helper could not be started"),
+        call("call_1x9b", "exec_command"),
+        answer("call_1x9b", "the sandbox helper could not be started"),
     ]);
     assert_eq!(summary(&collected), ["builtin:exec_command - failure error"]);
     assert_eq!(
@@ -116,14 +116,14 @@ fn nobody_rejects_where_nobody_can_be_asked() {
         let header = json!({"type": "session_meta", "payload": {"id": "s-1", "source": payload["source"]}});
         let turn = json!({"type": "turn_context", "payload": {"turn_id": "t-1", "approval_policy": payload["policy"]}});
         let end = event(
-            json!({"type": "mcp_tool_call_end", "call_id": "call_1", "invocation": {"server": "a", "tool": "b"}, "result": {"Err": "user cancelled MCP tool call"}}),
+            json!({"type": "mcp_tool_call_end", "call_id": "call_1x9b", "invocation": {"server": "a", "tool": "b"}, "result": {"Err": "user cancelled MCP tool call"}}),
         );
         written(&[
             header,
             turn,
-            server_call("call_1", "mcp__a", "b"),
+            server_call("call_1x9b", "mcp__a", "b"),
             end,
-            answer("call_1", "user cancelled MCP tool call"),
+            answer("call_1x9b", "user cancelled MCP tool call"),
         ])
     };
     for (source, policy, reason) in [
@@ -141,21 +141,21 @@ fn nobody_rejects_where_nobody_can_be_asked() {
 #[test]
 fn a_patch_that_was_declined_is_no_failure_whatever_record_says_so() {
     let call =
-        item(json!({"type": "custom_tool_call", "name": "apply_patch", "call_id": "call_1", "input": ""}));
+        item(json!({"type": "custom_tool_call", "name": "apply_patch", "call_id": "call_1x9b", "input": ""}));
     let declined = |stderr: &str| {
-        completed(json!({"type": "FileChange", "id": "call_1", "status": "declined", "stderr": stderr}))
+        completed(json!({"type": "FileChange", "id": "call_1x9b", "status": "declined", "stderr": stderr}))
     };
     let asked = only(&[
         call.clone(),
         declined("patch rejected by user"),
-        answer("call_1", "patch rejected by user"),
+        answer("call_1x9b", "patch rejected by user"),
     ]);
     assert_eq!(asked.verdict, Verdict::because(Reason::Rejected));
     let silent = only(&[
         call,
         declined(""),
         answer(
-            "call_1",
+            "call_1x9b",
             "patch rejected: writing is blocked by read-only sandbox",
         ),
     ]);
