@@ -238,10 +238,13 @@ async fn drop_indexes(client: &Client) -> Result<Vec<String>> {
         .await?;
     for index in &indexes {
         client
-            .batch_execute(&format!("drop index if exists {}", index.get::<_, &str>(0)))
+            .batch_execute(&format!(
+                "drop index if exists \"{}\"",
+                index.get::<_, &str>("indexname")
+            ))
             .await?;
     }
-    Ok(indexes.iter().map(|index| index.get(1)).collect())
+    Ok(indexes.iter().map(|index| index.get("indexdef")).collect())
 }
 
 /// How long something took.

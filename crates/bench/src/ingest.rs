@@ -310,20 +310,20 @@ async fn lone(machine: &Machine, rows: &Rows, packed: bool) -> anyhow::Result<(f
 
 /// Bytes per event, of the table and of each index.
 async fn sizes(sql: &Client, table: &str) -> anyhow::Result<()> {
-    let asked = "select relname::text, pg_relation_size(c.oid)
+    let asked = "select relname::text, pg_relation_size(c.oid) as bytes
         from pg_class c where c.oid = $1::text::regclass
             or c.oid in (select indexrelid from pg_index where indrelid = $1::text::regclass)
         order by relkind desc, relname";
     let counted = format!("select count(*) from {table}");
-    let rows: i64 = sql.query_one(&counted, &[]).await?.get(0);
+    let rows: i64 = sql.query_one(&counted, &[]).await?.get("count");
     let parts = sql.query(asked, &[&table]).await?;
     let parts: Vec<String> = parts
         .iter()
         .map(|row| {
             format!(
                 "{} {}",
-                row.get::<_, String>(0),
-                row.get::<_, i64>(1) / rows.max(1)
+                row.get::<_, String>("relname"),
+                row.get::<_, i64>("bytes") / rows.max(1)
             )
         })
         .collect();

@@ -179,14 +179,18 @@ async fn read_everything(data: &Data) -> Result<usize> {
     let mut rows = pin!(rows);
     let mut tools: HashMap<String, InProgram> = HashMap::new();
     while let Some(row) = rows.try_next().await? {
-        let tool = tools.entry(row.try_get(0)?).or_default();
+        let tool = tools.entry(row.try_get("tool_id")?).or_default();
         let at = ["success", "failure", "abandoned", "unknown"]
             .iter()
-            .position(|outcome| row.try_get::<_, &str>(2).is_ok_and(|word| word == *outcome));
+            .position(|outcome| {
+                row.try_get::<_, &str>("outcome")
+                    .is_ok_and(|word| word == *outcome)
+            });
         tool.outcomes[at.unwrap_or(3)] += 1;
-        tool.members.insert(row.try_get(1)?);
-        tool.durations.extend(row.try_get::<_, Option<i64>>(3)?);
-        if let Some(cost) = row.try_get::<_, Option<i64>>(4)? {
+        tool.members.insert(row.try_get("member_id")?);
+        tool.durations
+            .extend(row.try_get::<_, Option<i64>>("duration_ms")?);
+        if let Some(cost) = row.try_get::<_, Option<i64>>("cost_micro_usd")? {
             tool.cost += cost;
             tool.costed += 1;
         }

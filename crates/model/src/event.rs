@@ -66,8 +66,8 @@ impl Event {
     }
 
     /// Folds a later report of the same call into this one. Monotonic: the verdict only rises, what is null is
-    /// filled, cost takes the greater; everything else stays. The statement `events/upgrade.sql` of the store does
-    /// the same to a stored row. The result is `Upgraded`, `Duplicate`, or, where the later report names another tool,
+    /// filled, cost takes the greater; everything else stays. The SQL function
+    /// `merge_event` is the same rule for a stored event. The result is `Upgraded`, `Duplicate`, or, where the later report names another tool,
     /// `Conflict`.
     pub fn merge(&mut self, later: &Event) -> IngestResult {
         fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use model::OrgId;
 use store::{
     Store, StoreError,
-    ingest::{Batch, Stored},
+    ingest::{Batch, BatchResult},
 };
 use tokio::sync::oneshot;
 
@@ -58,7 +58,7 @@ struct Queue {
 struct Waiting {
     batch: Batch,
     now: DateTime<Utc>,
-    answer: oneshot::Sender<Result<Stored, ApiError>>,
+    answer: oneshot::Sender<Result<BatchResult, ApiError>>,
 }
 
 impl Committer {
@@ -76,7 +76,7 @@ impl Committer {
         org: OrgId,
         batch: Batch,
         now: DateTime<Utc>,
-    ) -> Result<Stored, ApiError> {
+    ) -> Result<BatchResult, ApiError> {
         let (answer, answered) = oneshot::channel();
         let starts = self.lock().push(org, Waiting { batch, now, answer })?;
         if starts {
@@ -165,7 +165,7 @@ impl Committer {
         org: OrgId,
         batches: &[Batch],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Stored>, StoreError> {
+    ) -> Result<Vec<BatchResult>, StoreError> {
         tokio::time::timeout(COMMIT_TIMEOUT, self.0.store.ingest(org, batches, now))
             .await
             .unwrap_or(Err(StoreError::NoAnswer {
@@ -178,10 +178,10 @@ impl Committer {
 #[cfg(feature = "planted-bugs")]
 fn acknowledge_early(
     batches: &[Batch],
-    answers: Vec<oneshot::Sender<Result<Stored, ApiError>>>,
-) -> Vec<oneshot::Sender<Result<Stored, ApiError>>> {
+    answers: Vec<oneshot::Sender<Result<BatchResult, ApiError>>>,
+) -> Vec<oneshot::Sender<Result<BatchResult, ApiError>>> {
     for (batch, answer) in batches.iter().zip(answers) {
-        let mut stored = Stored::default();
+        let mut stored = BatchResult::default();
         stored.counts.inserted = batch.events.len() as u64;
         let _ = answer.send(Ok(stored));
     }

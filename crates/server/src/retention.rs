@@ -20,7 +20,7 @@ pub(crate) async fn run(app: App) {
                 if kept.events > 0 {
                     app.scores_stale.notify_one();
                 }
-                if kept != store::privacy::Kept::default() {
+                if kept != store::privacy::RetentionDeleted::default() {
                     tracing::info!(
                         events = kept.events,
                         others = kept.others,

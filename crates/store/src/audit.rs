@@ -23,8 +23,9 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
+    identity::Identity,
     page::{self, Page},
-    team::{Identity, word},
+    row,
 };
 
 /// An administrative act: in which org, by whom, when.
@@ -197,7 +198,7 @@ pub(crate) async fn begin<'c>(
     let transaction = client.transaction().await?;
     transaction
         .query_opt(
-            "-- audit::lock\nselect from orgs where org_id = $1 for no key update",
+            "-- audit::begin (lock)\nselect from orgs where org_id = $1 for no key update",
             &[&act.org.0],
         )
         .await?;
@@ -207,13 +208,13 @@ pub(crate) async fn begin<'c>(
         Actor::Member { identity, .. } => {
             let row = transaction
                 .query_opt(
-                    "-- audit::role\n\
+                    "-- audit::begin (role)\n\
                      select role from members where org_id = $1 and member_id = $2 and deactivated_at is null",
                     &[&act.org.0, &identity.member.0],
                 )
                 .await?
                 .ok_or_else(|| StoreError::NotAllowed("you are not an active member any more".into()))?;
-            word(&row, 0, "members.role")?
+            row::word(&row, "role")?
         }
     };
     Ok((transaction, role))
@@ -281,19 +282,21 @@ impl Store {
             )
             .await?;
         Page::from_rows(&rows, limit, |row| {
-            let audit_id: Uuid = row.try_get(0)?;
-            let occurred_at: DateTime<Utc> = row.try_get(1)?;
+            let audit_id: Uuid = row.try_get("audit_id")?;
+            let occurred_at: DateTime<Utc> = row.try_get("occurred_at")?;
             let entry = AuditEntry {
                 audit_id: audit_id.to_string(),
                 occurred_at,
-                action: row.try_get(2)?,
-                actor: row.try_get(3)?,
-                token_id: row.try_get::<_, Option<Uuid>>(4)?.map(|id| id.to_string()),
+                action: row.try_get("action")?,
+                actor: row.try_get("actor")?,
+                token_id: row
+                    .try_get::<_, Option<Uuid>>("token_id")?
+                    .map(|id| id.to_string()),
                 address: row
-                    .try_get::<_, Option<IpAddr>>(5)?
+                    .try_get::<_, Option<IpAddr>>("address")?
                     .map(|address| address.to_string()),
-                subject: row.try_get(6)?,
-                details: row.try_get(7)?,
+                subject: row.try_get("subject")?,
+                details: row.try_get("details")?,
             };
             Ok((entry, page::cursor(&(occurred_at, audit_id))))
         })

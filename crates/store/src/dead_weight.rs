@@ -2,21 +2,26 @@
 
 pub mod verdict;
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{collections::HashMap, pin::pin};
 
-use chrono::NaiveDate;
+use deadpool_postgres::Object;
+use futures_util::StreamExt;
 use model::{
     Kind, OrgId,
     api::{
-        AllOr, DeadWeightRow,
+        AllOr, DeadWeightRow, Verdict,
         query::{DeadWeightQuery, ListQuery},
     },
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row, RowStream,
+    types::{ToSql, Type},
+};
 
 use self::verdict::Facts;
 use crate::{
     Store, StoreError,
+    leaderboards::{Scope, read_scope},
     page::{self, Page},
 };
 
@@ -35,83 +40,131 @@ impl Store {
     ) -> Result<Page<DeadWeightRow>, StoreError> {
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
-        let days = query.days();
-        let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("leaderboards/scope.sql"))
-            .await?;
-        let scope = client.query_one(&statement, &[&org.0, &query.member]).await?;
-        let today: NaiveDate = scope.try_get(0)?;
-        // A handle that nobody has is no member's number.
-        let member = match query.member {
-            Some(_) => Some(scope.try_get::<_, Option<i64>>(2)?.unwrap_or(-1)),
-            None => None,
-        };
-        let without_events = query.verdict.is_none();
-        let precomputed = member.is_none() && query.project.is_none() && PRECOMPUTED_DAYS.contains(&days);
-        let rows = if precomputed {
-            let statement = client
-                .prepare_cached(include_str!("dead_weight/precomputed.sql"))
-                .await?;
-            let days = i32::try_from(days).unwrap_or(i32::MAX);
-            client
-                .query(&statement, &[&org.0, &days, &kind, &without_events])
-                .await?
-        } else {
-            let first_day = verdict::first_day(days, today);
-            client
-                .query_typed(
-                    include_str!("dead_weight/live.sql"),
-                    &[
-                        (&org.0, Type::INT8),
-                        (&first_day, Type::DATE),
-                        (&kind, Type::TEXT),
-                        (&query.project, Type::TEXT),
-                        (&member, Type::INT8),
-                        (&without_events, Type::BOOL),
-                    ],
-                )
-                .await?
-        };
-        let mut judged = Vec::new();
-        for row in &rows {
-            let facts = read(row)?;
-            let (verdict, reason) = facts.judge(days, today);
-            if query
-                .verdict
-                .and_then(AllOr::only)
-                .is_none_or(|one| one == verdict)
-            {
-                judged.push((facts, verdict, reason));
-            }
+        let scope = read_scope(&client, org, query.member.as_deref()).await?;
+        let mut tools = audited(&client, org, query, &scope, offset).await?;
+        let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = tools.len() > limit_rows;
+        tools.truncate(limit_rows);
+        Ok(Page {
+            rows: with_installations(&client, org, scope.member_id, tools).await?,
+            next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
+        })
+    }
+}
+
+/// A tool with its verdict and the reason.
+struct Audited {
+    facts: Facts,
+    verdict: Verdict,
+    reason: String,
+}
+
+/// Reads the tools of one page, and one more where there is one. The database sorts and skips; where only one verdict is
+/// asked for, which is decided here, its rows are read one after the other and dropped. So what is held in memory is
+/// a page, however large the catalogue is.
+async fn audited(
+    client: &Object,
+    org: OrgId,
+    query: &DeadWeightQuery,
+    scope: &Scope,
+    offset: i64,
+) -> Result<Vec<Audited>, StoreError> {
+    let wanted = i64::from(query.page_rows()) + 1;
+    let only = query.verdict.and_then(AllOr::only);
+    let (skip, offset, rows) = match only {
+        Some(_) => (offset, 0, None),
+        None => (0, offset, Some(wanted)),
+    };
+    let mut rows = pin!(rows_of(client, org, query, scope, offset, rows).await?);
+    let mut page = Vec::new();
+    let mut skipped = 0;
+    while let Some(row) = rows.next().await {
+        let facts = read(&row?)?;
+        let (verdict, reason) = facts.judge(query.days(), scope.today);
+        if only.is_some_and(|only| only != verdict) {
+            continue;
         }
-        judged.sort_by(|(a, ..), (b, ..)| {
-            let weight = |facts: &Facts| Reverse((facts.context_bytes, facts.sessions_loaded));
-            (weight(a), a.last_used_at, &a.tool_id).cmp(&(weight(b), b.last_used_at, &b.tool_id))
+        if skipped < skip {
+            skipped += 1;
+            continue;
+        }
+        page.push(Audited {
+            facts,
+            verdict,
+            reason,
         });
-        let (skip, take) = (
-            usize::try_from(offset).unwrap_or(0),
-            usize::try_from(limit).unwrap_or(usize::MAX),
-        );
-        let more = judged.len() > skip.saturating_add(take);
-        let page: Vec<_> = judged.into_iter().skip(skip).take(take).collect();
-        let tools: Vec<&str> = page.iter().map(|(facts, ..)| facts.tool_id.as_str()).collect();
-        let statement = client
-            .prepare_cached(include_str!("dead_weight/installed.sql"))
-            .await?;
-        let mut installed: HashMap<String, (i64, Vec<String>)> = HashMap::new();
-        for row in client.query(&statement, &[&org.0, &tools, &member]).await? {
-            installed.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+        if i64::try_from(page.len()).is_ok_and(|read| read == wanted) {
+            break;
         }
-        let rows = page.into_iter().map(|(facts, verdict, reason)| {
+    }
+    Ok(page)
+}
+
+/// The catalogue as the query asks for it, those that cost the most context first.
+async fn rows_of(
+    client: &Object,
+    org: OrgId,
+    query: &DeadWeightQuery,
+    scope: &Scope,
+    offset: i64,
+    limit: Option<i64>,
+) -> Result<RowStream, StoreError> {
+    let days = query.days();
+    let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
+    let without_events = query.verdict.is_none();
+    if query.member.is_none() && query.project.is_none() && PRECOMPUTED_DAYS.contains(&days) {
+        let statement = client
+            .prepare_cached(include_str!("dead_weight/precomputed.sql"))
+            .await?;
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        let asked: [&(dyn ToSql + Sync); 6] = [&org.0, &days, &kind, &without_events, &offset, &limit];
+        return Ok(client.query_raw(&statement, asked).await?);
+    }
+    let first_day = verdict::first_day(days, scope.today);
+    let asked: [(&(dyn ToSql + Sync), Type); 8] = [
+        (&org.0, Type::INT8),
+        (&first_day, Type::DATE),
+        (&kind, Type::TEXT),
+        (&query.project, Type::TEXT),
+        (&scope.member_id, Type::INT8),
+        (&without_events, Type::BOOL),
+        (&offset, Type::INT8),
+        (&limit, Type::INT8),
+    ];
+    Ok(client
+        .query_typed_raw(include_str!("dead_weight/live.sql"), asked)
+        .await?)
+}
+
+/// Adds who has the tools of a page installed.
+async fn with_installations(
+    client: &Object,
+    org: OrgId,
+    member: Option<i64>,
+    tools: Vec<Audited>,
+) -> Result<Vec<DeadWeightRow>, StoreError> {
+    let ids: Vec<&str> = tools.iter().map(|tool| tool.facts.tool_id.as_str()).collect();
+    let statement = client
+        .prepare_cached(include_str!("dead_weight/installed.sql"))
+        .await?;
+    let mut installed: HashMap<String, (i64, Vec<String>)> = HashMap::new();
+    for row in client.query(&statement, &[&org.0, &ids, &member]).await? {
+        installed.insert(
+            row.try_get("tool_id")?,
+            (row.try_get("members_installed")?, row.try_get("installed_by")?),
+        );
+    }
+    let rows = tools.into_iter().map(
+        |Audited {
+             facts,
+             verdict,
+             reason,
+         }| {
             let (members_installed, installed_by) = installed.remove(&facts.tool_id).unwrap_or_default();
+            let kind = facts.tool_id.split_once(':').map_or("", |(kind, _)| kind);
             DeadWeightRow {
-                kind: facts
-                    .tool_id
-                    .split_once(':')
-                    .map_or("", |(kind, _)| kind)
-                    .to_owned(),
+                kind: kind.to_owned(),
                 last_used_at: facts.last_used_at,
                 events: facts.events,
                 members: facts.members,
@@ -125,29 +178,26 @@ impl Store {
                 reason,
                 tool_id: facts.tool_id,
             }
-        });
-        Ok(Page {
-            rows: rows.collect(),
-            next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
-        })
-    }
+        },
+    );
+    Ok(rows.collect())
 }
 
-fn read(row: &Row) -> Result<Facts, tokio_postgres::Error> {
+fn read(row: &Row) -> Result<Facts, StoreError> {
     Ok(Facts {
-        tool_id: row.try_get(0)?,
-        known_since: row.try_get(1)?,
-        last_used_at: row.try_get(2)?,
-        events: row.try_get(3)?,
-        successes: row.try_get(4)?,
-        failures: row.try_get(5)?,
-        unknown_tool: row.try_get(6)?,
-        members: row.try_get(7)?,
-        sessions_loaded: row.try_get(8)?,
-        members_loaded: row.try_get(9)?,
-        context_bytes: row.try_get(10)?,
-        ever_loaded: row.try_get(11)?,
-        installed: row.try_get(12)?,
-        active_members: row.try_get(13)?,
+        tool_id: row.try_get("tool_id")?,
+        known_since: row.try_get("known_since")?,
+        last_used_at: row.try_get("last_used_at")?,
+        events: row.try_get("events")?,
+        successes: row.try_get("successes")?,
+        failures: row.try_get("failures")?,
+        unknown_tool: row.try_get("unknown_tool")?,
+        members: row.try_get("members")?,
+        sessions_loaded: row.try_get("sessions_loaded")?,
+        members_loaded: row.try_get("members_loaded")?,
+        context_bytes: row.try_get("context_bytes")?,
+        ever_loaded: row.try_get("ever_loaded")?,
+        installed: row.try_get("installed")?,
+        active_members: row.try_get("active_members")?,
     })
 }

@@ -10,8 +10,6 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::publishers::Untrusted;
-
 /// The oldest PostgreSQL that has all toolhub uses (`security_invoker`, `wal_compression = lz4`).
 pub const MIN_POSTGRES_MAJOR: u32 = 15;
 
@@ -128,11 +126,54 @@ pub enum StoreError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     /// A stored value that this program does not understand.
-    #[error("the column {0} holds a value that this toolhub does not know. Upgrade toolhub")]
+    #[error("the database column `{0}` holds a value that this toolhub does not know. Upgrade toolhub")]
     Unreadable(&'static str),
     /// The system gave no random bytes.
     #[error("the system gives no randomness for a token: {0}")]
     Randomness(String),
+}
+
+/// Why a run was given no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Untrusted {
+    /// The identity token was exchanged before.
+    #[error("this identity token was exchanged before; each works once. Ask the provider for a fresh one")]
+    Replayed,
+    /// No org trusts the repository.
+    #[error("no org trusts this repository; an admin adds it with `toolhub trusted-publishers add`")]
+    Repository,
+    /// The repository has another owner than it had.
+    #[error(
+        "the repository belongs to another owner than the one that is trusted; if that is right, add it anew"
+    )]
+    Owner,
+    /// Another workflow is trusted.
+    #[error("this workflow file is not the one that is trusted")]
+    Workflow,
+    /// Another environment is trusted.
+    #[error("this environment is not the one that is trusted")]
+    Environment,
+    /// Several orgs trust the repository.
+    #[error("several orgs trust this repository; name one with `org`")]
+    Ambiguous,
+    /// The CI member is deactivated, or may not upload any more.
+    #[error("the member as which this repository uploads is deactivated, or may not upload any more")]
+    Member,
+}
+
+impl Untrusted {
+    /// Stable, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Untrusted::Replayed => "identity_replayed",
+            Untrusted::Repository => "untrusted_repository",
+            Untrusted::Owner => "untrusted_owner",
+            Untrusted::Workflow => "untrusted_workflow",
+            Untrusted::Environment => "untrusted_environment",
+            Untrusted::Ambiguous => "ambiguous_org",
+            Untrusted::Member => "untrusted_member",
+        }
+    }
 }
 
 impl StoreError {
@@ -189,7 +230,7 @@ impl StoreError {
 
     /// Two transactions were in each other's way (SQLSTATE 40001 or 40P01): running it again at once will do.
     #[must_use]
-    pub fn is_conflict_of_transactions(&self) -> bool {
+    pub fn is_serialization_failure(&self) -> bool {
         self.db_state().is_some_and(|state| {
             *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED
         })

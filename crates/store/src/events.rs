@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use model::{
-    MicroUsd, OrgId, Outcome, Reason,
+    MemberId, MicroUsd, OrgId, Outcome,
     api::{
         EventRow,
         query::{EventsQuery, ListQuery},
     },
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{GenericClient, Row, types::Type};
 
 use crate::{
     Store, StoreError,
     page::{self, Page},
+    row,
 };
 
 /// The statement that finds such events without walking through all others.
@@ -34,26 +35,21 @@ impl Store {
     /// The events of an org, newest first. Whatever the query, only a part of the events is read.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when the cursor was not given by an earlier page.
     pub async fn event_list(&self, org: OrgId, query: &EventsQuery) -> Result<Page<EventRow>, StoreError> {
-        let limit = query.page_rows();
-        let after: Option<(DateTime<Utc>, i64, String)> = page::read_cursor(query.cursor())?;
-        let (at, member, uuid) = match after {
-            Some((at, member, uuid)) => (Some(at), Some(member), Some(uuid)),
-            None => (None, None, None),
-        };
         let client = self.client().await?;
-        let of_member = match &query.member {
+        let member = match &query.member {
             None => None,
             Some(handle) => {
                 let statement = client
                     .prepare_cached(
-                        "-- events::member\nselect member_id from members where org_id = $1 and handle = $2",
+                        "-- events::event_list\nselect member_id from members where org_id = $1 and handle = $2",
                     )
                     .await?;
                 match client.query_opt(&statement, &[&org.0, handle]).await? {
-                    Some(row) => Some(row.try_get::<_, i64>(0)?),
+                    Some(row) => Some(MemberId(row::only(&row)?)),
                     None => {
+                        page::read_cursor::<Key>(query.cursor())?;
                         return Ok(Page {
                             rows: Vec::new(),
                             next_cursor: None,
@@ -62,70 +58,84 @@ impl Store {
                 }
             }
         };
-        // Planned with these very values: each filter has its own index.
-        let rows = client
-            .query_typed(
-                statement(query),
-                &[
-                    (&org.0, Type::INT8),
-                    (&query.tool_id, Type::TEXT),
-                    (&of_member, Type::INT8),
-                    (&query.session, Type::TEXT),
-                    (&query.project, Type::TEXT),
-                    (&query.outcome.map(Outcome::as_str), Type::TEXT),
-                    (&query.since, Type::TIMESTAMPTZ),
-                    (&query.until, Type::TIMESTAMPTZ),
-                    (&at, Type::TIMESTAMPTZ),
-                    (&member, Type::INT8),
-                    (&uuid, Type::TEXT),
-                    (&(i64::from(limit) + 1), Type::INT8),
-                ],
-            )
-            .await?;
-        Page::from_rows(&rows, limit, |row| {
-            let event = read(row)?;
-            let cursor = page::cursor(&(event.occurred_at, row.try_get::<_, i64>(18)?, &event.uuid));
-            Ok((event, cursor))
-        })
+        list(&**client, org, query, member).await
     }
 
-    /// How many events an org has; of one tool where a tool is given.
+    /// How many events an org has; of one tool where a tool is given. Counted in the rollup.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn event_count(&self, org: OrgId, tool_id: Option<&str>) -> Result<i64, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("events/count.sql")).await?;
-        Ok(client
-            .query_one(&statement, &[&org.0, &tool_id])
-            .await?
-            .try_get(0)?)
+        row::only(&client.query_one(&statement, &[&org.0, &tool_id]).await?)
     }
 }
 
-fn read(row: &Row) -> Result<EventRow, tokio_postgres::Error> {
-    let outcome: &str = row.try_get(7)?;
-    let reason: Option<&str> = row.try_get(8)?;
+/// The key of an event, as a cursor holds it: when it occurred, the id of its member, and its uuid.
+type Key = (DateTime<Utc>, i64, String);
+
+/// Reads a page of events in the caller's transaction. `member` is the member whose handle the query names.
+pub(crate) async fn list(
+    client: &impl GenericClient,
+    org: OrgId,
+    query: &EventsQuery,
+    member: Option<MemberId>,
+) -> Result<Page<EventRow>, StoreError> {
+    let limit = query.page_rows();
+    let (at, after_member, uuid) = match page::read_cursor::<Key>(query.cursor())? {
+        Some((at, member, uuid)) => (Some(at), Some(member), Some(uuid)),
+        None => (None, None, None),
+    };
+    // Planned with these very values: each filter has its own index.
+    let rows = client
+        .query_typed(
+            statement(query),
+            &[
+                (&org.0, Type::INT8),
+                (&query.tool_id, Type::TEXT),
+                (&member.map(|MemberId(id)| id), Type::INT8),
+                (&query.session, Type::TEXT),
+                (&query.project, Type::TEXT),
+                (&query.outcome.map(Outcome::as_str), Type::TEXT),
+                (&query.since, Type::TIMESTAMPTZ),
+                (&query.until, Type::TIMESTAMPTZ),
+                (&at, Type::TIMESTAMPTZ),
+                (&after_member, Type::INT8),
+                (&uuid, Type::TEXT),
+                (&(i64::from(limit) + 1), Type::INT8),
+            ],
+        )
+        .await?;
+    Page::from_rows(&rows, limit, |row| {
+        let event = read(row)?;
+        let member: i64 = row.try_get("member_id")?;
+        let cursor = page::cursor(&(event.occurred_at, member, &event.uuid));
+        Ok((event, cursor))
+    })
+}
+
+fn read(row: &Row) -> Result<EventRow, StoreError> {
     Ok(EventRow {
-        uuid: row.try_get(0)?,
-        member: row.try_get(1)?,
-        tool_id: row.try_get(2)?,
-        operation: row.try_get(3)?,
-        session_id: row.try_get(4)?,
-        project: row.try_get(5)?,
-        task_text: row.try_get(6)?,
-        outcome: outcome.parse().unwrap_or(Outcome::Unknown),
-        reason: reason.and_then(|reason| reason.parse::<Reason>().ok()),
-        duration_ms: row.try_get(9)?,
+        uuid: row.try_get("uuid")?,
+        member: row.try_get("handle")?,
+        tool_id: row.try_get("tool_id")?,
+        operation: row.try_get("operation")?,
+        session_id: row.try_get("session_id")?,
+        project: row.try_get("project")?,
+        task_text: row.try_get("task_text")?,
+        outcome: row::word(row, "outcome")?,
+        reason: row::optional_word(row, "reason")?,
+        duration_ms: row.try_get("duration_ms")?,
         cost_usd: row
-            .try_get::<_, Option<i64>>(10)?
+            .try_get::<_, Option<i64>>("cost_micro_usd")?
             .map(|micros| MicroUsd(micros).as_usd()),
-        model: row.try_get(11)?,
-        agent: row.try_get(12)?,
-        agent_version: row.try_get(13)?,
-        git_branch: row.try_get(14)?,
-        occurred_at: row.try_get(15)?,
-        received_at: row.try_get(16)?,
-        source: row.try_get(17)?,
+        model: row.try_get("model")?,
+        agent: row.try_get("agent")?,
+        agent_version: row.try_get("agent_version")?,
+        git_branch: row.try_get("git_branch")?,
+        occurred_at: row.try_get("occurred_at")?,
+        received_at: row.try_get("received_at")?,
+        source: row.try_get("source")?,
     })
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
 use model::{
     MemberId, OrgId,
-    inventory::{Inventory, InventoryReceipt, SessionInventory},
+    inventory::{Inventory, InventoryReceipt, MachineInventory, SessionInventory},
 };
 use uuid::Uuid;
 
-use crate::{Store, StoreError, policy};
+use crate::{Store, StoreError, catalogue, policy, refresh};
 
 impl Store {
     /// Stores an inventory in one transaction. Monotonic for sessions (bytes rise, the earliest time stands); a
@@ -37,16 +38,12 @@ impl Store {
             .machine
             .as_ref()
             .filter(|machine| !policy.is_past(machine.observed_at));
+        let installed = machine.iter().flat_map(|machine| &machine.tools);
         let mut tools: Vec<&str> = rows.tool_id.clone();
-        if let Some(machine) = machine {
-            tools.extend(machine.tools.iter().map(|tool| tool.tool_id.as_str()));
-        }
+        tools.extend(installed.map(|tool| tool.tool_id.as_str()));
         tools.sort_unstable();
         tools.dedup();
-        let statement = transaction
-            .prepare_cached(include_str!("events/catalogue.sql"))
-            .await?;
-        transaction.execute(&statement, &[&org.0, &now, &tools]).await?;
+        catalogue::add(&transaction, org, &tools, now).await?;
         let mut receipt = InventoryReceipt {
             sessions: inventory.sessions.len() as u64,
             loaded: rows.tool_id.len() as u64,
@@ -70,63 +67,71 @@ impl Store {
             )
             .await?;
         if let Some(machine) = machine {
-            let installed: BTreeMap<&str, _> = machine
-                .tools
-                .iter()
-                .map(|tool| (tool.tool_id.as_str(), tool))
-                .collect();
-            let tool_id: Vec<&str> = installed.keys().copied().collect();
-            let description: Vec<Option<&str>> = installed
-                .values()
-                .map(|tool| tool.description.as_deref())
-                .collect();
-            let source: Vec<Option<&str>> = installed.values().map(|tool| tool.source.as_deref()).collect();
-            receipt.installed = tool_id.len() as u64;
-            let statement = transaction
-                .prepare_cached(include_str!("inventory/machine.sql"))
-                .await?;
-            receipt.changed += transaction
-                .execute(
-                    &statement,
-                    &[
-                        &org.0,
-                        &member.0,
-                        &machine.machine_id,
-                        &machine.observed_at,
-                        &tool_id,
-                        &description,
-                        &source,
-                    ],
-                )
-                .await?;
-            let statement = transaction
-                .prepare_cached(include_str!("inventory/forget.sql"))
-                .await?;
-            receipt.changed += transaction
-                .execute(
-                    &statement,
-                    &[
-                        &org.0,
-                        &member.0,
-                        &machine.machine_id,
-                        &machine.observed_at,
-                        &tool_id,
-                    ],
-                )
-                .await?;
+            let (installed, changed) = put_machine(&transaction, org, member, machine).await?;
+            receipt.installed = installed;
+            receipt.changed += changed;
         }
         if receipt.changed > 0 {
             // Dead weight counts sessions when the boards are refreshed.
-            let statement = transaction
-                .prepare_cached(include_str!("refresh/mark.sql"))
-                .await?;
-            transaction
-                .execute(&statement, &[&org.0, &Uuid::now_v7()])
-                .await?;
+            refresh::mark(&*transaction, org, Uuid::now_v7()).await?;
         }
         transaction.commit().await?;
         Ok(receipt)
     }
+}
+
+/// Replaces the tools of a machine, where this report of it is not older than the stored one. Returns how many tools
+/// the report names, and how many rows it changed.
+async fn put_machine(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    member: MemberId,
+    machine: &MachineInventory,
+) -> Result<(u64, u64), StoreError> {
+    let installed: BTreeMap<&str, _> = machine
+        .tools
+        .iter()
+        .map(|tool| (tool.tool_id.as_str(), tool))
+        .collect();
+    let tool_id: Vec<&str> = installed.keys().copied().collect();
+    let description: Vec<Option<&str>> = installed
+        .values()
+        .map(|tool| tool.description.as_deref())
+        .collect();
+    let source: Vec<Option<&str>> = installed.values().map(|tool| tool.source.as_deref()).collect();
+    let statement = transaction
+        .prepare_cached(include_str!("inventory/machine.sql"))
+        .await?;
+    let stored = transaction
+        .execute(
+            &statement,
+            &[
+                &org.0,
+                &member.0,
+                &machine.machine_id,
+                &machine.observed_at,
+                &tool_id,
+                &description,
+                &source,
+            ],
+        )
+        .await?;
+    let statement = transaction
+        .prepare_cached(include_str!("inventory/forget.sql"))
+        .await?;
+    let removed = transaction
+        .execute(
+            &statement,
+            &[
+                &org.0,
+                &member.0,
+                &machine.machine_id,
+                &machine.observed_at,
+                &tool_id,
+            ],
+        )
+        .await?;
+    Ok((tool_id.len() as u64, stored + removed))
 }
 
 /// The loaded tools as one array per column, each session and tool once.

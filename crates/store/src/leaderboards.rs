@@ -5,6 +5,7 @@
 //! rollup; its windows end on the same day.
 
 use chrono::{Days, NaiveDate};
+use deadpool_postgres::Object;
 use model::{
     Kind, OrgId,
     api::{
@@ -59,72 +60,27 @@ impl Store {
         let window = query.window.unwrap_or_default();
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
-        let rows_wanted = i64::from(limit) + 1;
-        let least = query.min_sample.unwrap_or(1).max(1);
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("leaderboards/scope.sql"))
-            .await?;
-        let scope = client.query_one(&statement, &[&org.0, &query.member]).await?;
-        let today: NaiveDate = scope.try_get(0)?;
+        let scope = read_scope(&client, org, query.member.as_deref()).await?;
+        let today = scope.today;
         let first_day = window.first_day(today);
-        let member_id: Option<i64> = scope.try_get(2)?;
-        if board == Board::Members && query.member.is_some() && !scope.try_get::<_, bool>(1)? {
+        if board == Board::Members && query.member.is_some() && !scope.show_names {
             return Err(StoreError::Invalid(
                 "the org hides names on the board of members; `member` cannot be asked for there".to_owned(),
             ));
         }
+        let question = Question {
+            org,
+            board,
+            window,
+            query,
+            offset,
+            limit: i64::from(limit) + 1,
+        };
         let rows = if is_precomputed(board, query) {
-            let builtins = query.kind.is_some();
-            let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
-            let days = i32::from(window.days());
-            if board == Board::Members {
-                let statement = client
-                    .prepare_cached(include_str!("leaderboards/precomputed_members.sql"))
-                    .await?;
-                let asked: [&(dyn ToSql + Sync); 6] =
-                    [&org.0, &days, &builtins, &least, &offset, &rows_wanted];
-                client.query(&statement, &asked).await?
-            } else {
-                let statement = client
-                    .prepare_cached(include_str!("leaderboards/precomputed.sql"))
-                    .await?;
-                let word = board.as_str();
-                let asked: [&(dyn ToSql + Sync); 8] = [
-                    &org.0,
-                    &word,
-                    &days,
-                    &builtins,
-                    &kind,
-                    &least,
-                    &offset,
-                    &rows_wanted,
-                ];
-                client.query(&statement, &asked).await?
-            }
+            question.precomputed_rows(&client).await?
         } else {
-            let kind = query.kind.map(|kind| kind.to_string());
-            let before = first_day.map(|day| day - Days::new(u64::from(window.days())));
-            // A handle that nobody has is no member's number.
-            let member = query.member.as_ref().map(|_| member_id.unwrap_or(-1));
-            // Planned with these very values: the best plan for one member is not the best for one kind.
-            client
-                .query_typed(
-                    include_str!("leaderboards/live.sql"),
-                    &[
-                        (&org.0, Type::INT8),
-                        (&board.as_str(), Type::TEXT),
-                        (&first_day, Type::DATE),
-                        (&before, Type::DATE),
-                        (&kind, Type::TEXT),
-                        (&query.project, Type::TEXT),
-                        (&member, Type::INT8),
-                        (&least, Type::INT8),
-                        (&offset, Type::INT8),
-                        (&rows_wanted, Type::INT8),
-                    ],
-                )
-                .await?
+            question.live_rows(&client, &scope).await?
         };
         let next = page::cursor(&(offset + i64::from(limit)));
         let mut page = Page::from_rows(&rows, limit, |row| Ok((read(row, board, window)?, next.clone())))?;
@@ -139,14 +95,118 @@ impl Store {
     }
 }
 
-fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, tokio_postgres::Error> {
-    let subject: String = row.try_get(0)?;
+/// Which rows of which board are asked for.
+struct Question<'q> {
+    org: OrgId,
+    board: Board,
+    window: Window,
+    query: &'q LeaderboardQuery,
+    offset: i64,
+    limit: i64,
+}
+
+impl Question<'_> {
+    /// Reads the rows from the board that the latest refresh has stored.
+    async fn precomputed_rows(&self, client: &Object) -> Result<Vec<Row>, StoreError> {
+        let builtins = self.query.kind.is_some();
+        let kind = self.query.kind.and_then(AllOr::only).map(Kind::as_str);
+        let days = i32::from(self.window.days());
+        let min_sample = self.query.min_sample.unwrap_or(1).max(1);
+        if self.board == Board::Members {
+            let statement = client
+                .prepare_cached(include_str!("leaderboards/precomputed_members.sql"))
+                .await?;
+            let asked: [&(dyn ToSql + Sync); 6] = [
+                &self.org.0,
+                &days,
+                &builtins,
+                &min_sample,
+                &self.offset,
+                &self.limit,
+            ];
+            return Ok(client.query(&statement, &asked).await?);
+        }
+        let statement = client
+            .prepare_cached(include_str!("leaderboards/precomputed.sql"))
+            .await?;
+        let board = self.board.as_str();
+        let asked: [&(dyn ToSql + Sync); 8] = [
+            &self.org.0,
+            &board,
+            &days,
+            &builtins,
+            &kind,
+            &min_sample,
+            &self.offset,
+            &self.limit,
+        ];
+        Ok(client.query(&statement, &asked).await?)
+    }
+
+    /// Counts the rows from the rollup.
+    async fn live_rows(&self, client: &Object, scope: &Scope) -> Result<Vec<Row>, StoreError> {
+        let kind = self.query.kind.map(|kind| kind.to_string());
+        let first_day = self.window.first_day(scope.today);
+        let before = first_day.map(|day| day - Days::new(u64::from(self.window.days())));
+        let min_sample = self.query.min_sample.unwrap_or(1).max(1);
+        // Planned with these very values: the best plan for one member is not the best for one kind.
+        let rows = client
+            .query_typed(
+                include_str!("leaderboards/live.sql"),
+                &[
+                    (&self.org.0, Type::INT8),
+                    (&self.board.as_str(), Type::TEXT),
+                    (&first_day, Type::DATE),
+                    (&before, Type::DATE),
+                    (&kind, Type::TEXT),
+                    (&self.query.project, Type::TEXT),
+                    (&scope.member_id, Type::INT8),
+                    (&min_sample, Type::INT8),
+                    (&self.offset, Type::INT8),
+                    (&self.limit, Type::INT8),
+                ],
+            )
+            .await?;
+        Ok(rows)
+    }
+}
+
+/// What an org's boards and its dead weight are about.
+pub(crate) struct Scope {
+    /// The UTC day on which windows end.
+    pub(crate) today: NaiveDate,
+    /// Members are shown by their handles.
+    pub(crate) show_names: bool,
+    /// The member that was asked for; -1, which no member has, when the org has no such member.
+    pub(crate) member_id: Option<i64>,
+}
+
+/// Reads the scope of a question about the org, or about the member with this handle.
+pub(crate) async fn read_scope(
+    client: &Object,
+    org: OrgId,
+    member: Option<&str>,
+) -> Result<Scope, StoreError> {
+    let statement = client
+        .prepare_cached(include_str!("leaderboards/scope.sql"))
+        .await?;
+    let row = client.query_one(&statement, &[&org.0, &member]).await?;
+    let found: Option<i64> = row.try_get("member_id")?;
+    Ok(Scope {
+        today: row.try_get("today")?,
+        show_names: row.try_get("show_names")?,
+        member_id: member.map(|_| found.unwrap_or(-1)),
+    })
+}
+
+fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, StoreError> {
+    let subject: String = row.try_get("subject")?;
     let previous = match window {
         Window::All => None,
         _ => Some(Previous {
-            events: row.try_get(15)?,
-            decided_rate: row.try_get(16)?,
-            wilson_low: row.try_get(17)?,
+            events: row.try_get("previous_events")?,
+            decided_rate: row.try_get("previous_decided_rate")?,
+            wilson_low: row.try_get("previous_wilson_low")?,
         }),
     };
     let mut ranked = LeaderboardRow {
@@ -155,9 +215,11 @@ fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, tokio
         kind: None,
         member: None,
         project: None,
-        tools: (board != Board::Tools).then(|| row.try_get(1)).transpose()?,
+        tools: (board != Board::Tools)
+            .then(|| row.try_get("tools"))
+            .transpose()?,
         previous,
-        tally: read_tally(row, 2)?,
+        tally: read_tally(row)?,
     };
     match board {
         Board::Tools => {

@@ -5,14 +5,17 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+mod catalogue;
 pub mod database_url;
 pub mod dead_weight;
 pub mod error;
 pub mod events;
+pub mod identity;
 pub mod ingest;
 pub mod inventory;
 pub mod leaderboards;
 pub mod migrate;
+pub mod options;
 pub mod page;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
@@ -23,6 +26,7 @@ pub mod publishers;
 pub mod readers;
 pub mod refresh;
 pub mod rollup;
+mod row;
 pub mod scores;
 pub mod session;
 pub mod team;
@@ -31,4 +35,5 @@ pub mod tool_detail;
 pub mod uploads;
 
 pub use error::StoreError;
-pub use pool::{Durability, PoolOptions, PoolStatus, Store};
+pub use options::PoolOptions;
+pub use pool::{Durability, PoolStatus, Store};

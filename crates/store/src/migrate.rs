@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::error::StoreError;
 use crate::pool::Store;
+use crate::row;
 use crate::session::{Session, SessionLimits};
 
 mod embedded {
@@ -88,7 +89,7 @@ impl Store {
         }
         // Closing the session would release the lock as well, but only when the server notices.
         session
-            .query_one("/* migrate::unlock */ select pg_advisory_unlock($1)", &[&LOCK])
+            .query_one("/* migrate::migrate */ select pg_advisory_unlock($1)", &[&LOCK])
             .await?;
         Ok(Migrated { from, to, applied })
     }
@@ -145,7 +146,7 @@ async fn lock(session: &Session) -> Result<(), StoreError> {
             &parameters,
         )
         .await?;
-    if held.try_get(0)? {
+    if row::only(&held)? {
         Ok(())
     } else {
         Err(StoreError::LockLost {
@@ -157,18 +158,18 @@ async fn lock(session: &Session) -> Result<(), StoreError> {
 async fn applied_version(client: &tokio_postgres::Client) -> Result<Option<i32>, StoreError> {
     let table = client
         .query_one(
-            "/* migrate::version */ select to_regclass('refinery_schema_history') is not null",
+            "/* migrate::applied_version (version) */ select to_regclass('refinery_schema_history') is not null",
             &[],
         )
         .await?;
-    if !table.try_get::<_, bool>(0)? {
+    if !row::only::<bool>(&table)? {
         return Ok(None);
     }
     let newest = client
         .query_one(
-            "/* migrate::version */ select max(version) from refinery_schema_history",
+            "/* migrate::applied_version (version) */ select max(version) from refinery_schema_history",
             &[],
         )
         .await?;
-    Ok(newest.try_get(0)?)
+    row::only(&newest)
 }

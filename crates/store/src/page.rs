@@ -21,7 +21,7 @@ impl<T> Page<T> {
     pub(crate) fn from_rows(
         rows: &[Row],
         limit: u32,
-        read: impl Fn(&Row) -> Result<(T, String), tokio_postgres::Error>,
+        read: impl Fn(&Row) -> Result<(T, String), StoreError>,
     ) -> Result<Page<T>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;

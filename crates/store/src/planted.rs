@@ -20,10 +20,9 @@ pub(crate) fn bent(sql: &str) -> String {
     sql.to_owned()
 }
 
-/// The rows to insert, as they came: the events of a batch lie one after the other.
-pub(crate) fn unsorted<'e>(mut rows: Vec<usize>, event: impl Fn(usize) -> &'e model::Event) -> Vec<usize> {
+/// Puts the rows to insert back into the order in which they came: the events of a batch lie one after the other.
+pub(crate) fn unsort<T>(rows: &mut [T], event: impl Fn(&T) -> &model::Event) {
     if is("unsorted_batch") {
-        rows.sort_by_key(|&row| std::ptr::from_ref(event(row)).addr());
+        rows.sort_by_key(|row| std::ptr::from_ref(event(row)).addr());
     }
-    rows
 }

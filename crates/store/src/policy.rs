@@ -82,13 +82,13 @@ pub(crate) async fn read(
         .await?;
     let mut policies = HashMap::with_capacity(members.len());
     for row in transaction.query(&statement, &[&org.0, &members]).await? {
-        let retention_days: Option<i32> = row.try_get(2)?;
+        let retention_days: Option<i32> = row.try_get("retention_days")?;
         let policy = Policy {
-            events_before: row.try_get(1)?,
+            events_before: row.try_get("events_before")?,
             kept_since: retention_days.map(|days| kept_since(days, now)),
-            task_text_allowed: row.try_get(3)?,
+            task_text_allowed: row.try_get("task_text_allowed")?,
         };
-        policies.insert(MemberId(row.try_get(0)?), policy);
+        policies.insert(MemberId(row.try_get("member_id")?), policy);
     }
     Ok(policies)
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
@@ -13,51 +12,15 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
 use crate::error::StoreError;
+use crate::options::PoolOptions;
 use crate::session::{Session, SessionLimits, session_config};
-use crate::tls;
+use crate::{row, tls};
 
 /// Run on a connection before it is handed out again. Fails (by a division by zero) on a server that has become
 /// read-only, so that a pool full of connections to a demoted primary empties itself: such a server still answers
 /// `select 1` and then refuses every write with 25006. A closed connection fails it, too.
 const RECYCLE_CHECK: &str =
-    "/* pool::recycle */ select 1 / (current_setting('transaction_read_only') = 'off')::int";
-
-/// How [`Store::connect`] sets its pool up.
-#[derive(Clone, Debug)]
-pub struct PoolOptions {
-    /// Most connections. `None`: a quarter of what the server offers, at least 2 and at most 8 per processor, so
-    /// that several toolhub processes, a refresher and an operator's `psql` find room.
-    pub max_size: Option<usize>,
-    /// Longest wait for a free connection; then [`StoreError::PoolTimeout`].
-    pub wait_timeout: Duration,
-    /// Longest time to make a connection.
-    pub create_timeout: Duration,
-    /// Longest time to check a connection before it is used again.
-    pub recycle_timeout: Duration,
-    /// Longest run of a statement of a request.
-    pub statement_timeout: Duration,
-    /// Longest wait of a request's statement for a lock.
-    pub lock_timeout: Duration,
-    /// Longest silence of a request inside a transaction.
-    pub idle_in_transaction_timeout: Duration,
-    /// What `pg_stat_activity` shows.
-    pub application_name: String,
-}
-
-impl Default for PoolOptions {
-    fn default() -> Self {
-        Self {
-            max_size: None,
-            wait_timeout: Duration::from_secs(2),
-            create_timeout: Duration::from_secs(3),
-            recycle_timeout: Duration::from_secs(2),
-            statement_timeout: Duration::from_secs(10),
-            lock_timeout: Duration::from_secs(5),
-            idle_in_transaction_timeout: Duration::from_secs(15),
-            application_name: "toolhub".to_owned(),
-        }
-    }
-}
+    "/* pool::connect */ select 1 / (current_setting('transaction_read_only') = 'off')::int";
 
 /// Whether an acknowledged commit survives a crash of the server and of its machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,9 +93,9 @@ impl Store {
         let config = session_config(&url, &options.application_name, &limits, &options);
 
         let first = Session::open(&config, &tls, &url, options.create_timeout).await?;
-        let room = first.room().await?;
+        let offered = first.max_connections().await?;
         drop(first);
-        let max_size = options.max_size.unwrap_or_else(|| default_size(room)).max(1);
+        let max_size = options.max_size.unwrap_or_else(|| default_size(offered)).max(1);
 
         let manager = Manager::from_config(
             config,
@@ -216,7 +179,7 @@ impl Store {
     pub async fn deadlocks(&self) -> Result<i64, StoreError> {
         let statement =
             "/* pool::deadlocks */ select deadlocks from pg_stat_database where datname = current_database()";
-        Ok(self.client().await?.query_one(statement, &[]).await?.try_get(0)?)
+        row::only(&self.client().await?.query_one(statement, &[]).await?)
     }
 
     /// What time it is for the database.
@@ -229,7 +192,7 @@ impl Store {
             .await?
             .query_one("/* pool::clock */ select clock_timestamp()", &[])
             .await?;
-        Ok(row.try_get(0)?)
+        row::only(&row)
     }
 
     /// Reads whether commits survive a crash. Ask at start: an acknowledgement is worth this much.
@@ -241,13 +204,14 @@ impl Store {
             .client()
             .await?
             .query_one(
-                "/* pool::durability */ select current_setting('fsync') = 'on', current_setting('synchronous_commit')",
+                "/* pool::durability */ select current_setting('fsync') = 'on' as fsync, \
+                 current_setting('synchronous_commit') as synchronous_commit",
                 &[],
             )
             .await?;
         Ok(Durability {
-            fsync: row.try_get(0)?,
-            synchronous_commit: row.try_get(1)?,
+            fsync: row.try_get("fsync")?,
+            synchronous_commit: row.try_get("synchronous_commit")?,
         })
     }
 
@@ -274,9 +238,9 @@ impl Store {
     }
 }
 
-fn default_size(room: usize) -> usize {
+fn default_size(offered: usize) -> usize {
     let processors = available_parallelism().map_or(2, usize::from);
-    (room / 4).clamp(2, processors * 8)
+    (offered / 4).clamp(2, processors * 8)
 }
 
 #[cfg(test)]

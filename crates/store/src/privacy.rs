@@ -8,4 +8,4 @@ mod settings;
 
 pub use columns::{COLUMNS, Class};
 pub use export::{EXPORTED, Export};
-pub use retention::Kept;
+pub use retention::RetentionDeleted;

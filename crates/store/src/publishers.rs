@@ -6,10 +6,12 @@
 
 mod exchange;
 
-pub use exchange::{Exchanged, Run, Untrusted};
+pub use crate::error::Untrusted;
+pub use exchange::{Exchanged, Run};
 
+use deadpool_postgres::Transaction;
 use model::{
-    OrgId,
+    MemberId, OrgId,
     administration::{Publisher, PublisherRequest},
     api::query::{ListQuery, PublishersQuery},
     limits,
@@ -25,6 +27,7 @@ use crate::{
     page::{self, Page},
     team::{self, NewMember},
 };
+
 impl Store {
     /// Trusts CI. Its member is made, where there is none of that name.
     ///
@@ -44,26 +47,7 @@ impl Store {
             .member
             .clone()
             .unwrap_or_else(|| format!("ci-{}", request.repository.replace('/', "-")));
-        let member = match team::find_member(&transaction, act.org, &handle).await {
-            Ok(found) if found.kind != MemberKind::Ci => {
-                return Err(StoreError::Conflict(format!(
-                    "`{handle}` is a person; runs upload as a member of kind ci"
-                )));
-            }
-            Ok(found) => {
-                team::within(rank, found.role)?;
-                found.id
-            }
-            Err(StoreError::NotFound(_)) => {
-                let new = NewMember {
-                    handle: &handle,
-                    kind: MemberKind::Ci,
-                    role: Role::Member,
-                };
-                team::add_member(&transaction, act, new).await?
-            }
-            Err(error) => return Err(error),
-        };
+        let member = ci_member(&transaction, act, rank, &handle).await?;
         let publisher_id = Uuid::now_v7();
         let added = transaction
             .execute(
@@ -113,14 +97,14 @@ impl Store {
         let (transaction, _) = audit::begin(&mut client, act).await?;
         let row = transaction
             .query_opt(
-                "-- publishers::remove\n\
+                "-- publishers::publisher_remove\n\
                  delete from trusted_publishers where org_id = $1 and publisher_id = $2 returning repository",
                 &[&act.org.0, &publisher],
             )
             .await?
             .ok_or_else(|| StoreError::NotFound("no such publisher".into()))?;
         team::end_all(&transaction, act, team::Of::Publisher(publisher)).await?;
-        let repository: &str = row.try_get(0)?;
+        let repository: &str = row.try_get("repository")?;
         let details = json!({ "publisher_id": publisher });
         let subject = Subject::named(repository);
         audit::record(&transaction, act, Action::PublisherRemoved, subject, &details).await?;
@@ -146,22 +130,49 @@ impl Store {
             .query(&statement, &[&org.0, &repository, &id, &(i64::from(limit) + 1)])
             .await?;
         Page::from_rows(&rows, limit, |row| {
-            let publisher_id: Uuid = row.try_get(0)?;
+            let publisher_id: Uuid = row.try_get("publisher_id")?;
             let publisher = Publisher {
                 publisher_id: publisher_id.to_string(),
-                provider: row.try_get(1)?,
-                issuer: row.try_get(2)?,
-                repository: row.try_get(3)?,
-                owner_id: row.try_get(4)?,
-                workflow: row.try_get(5)?,
-                environment: row.try_get(6)?,
-                member: row.try_get(7)?,
-                created_at: row.try_get(8)?,
-                created_by: row.try_get(9)?,
+                provider: row.try_get("provider")?,
+                issuer: row.try_get("issuer")?,
+                repository: row.try_get("repository")?,
+                owner_id: row.try_get("owner_id")?,
+                workflow: row.try_get("workflow")?,
+                environment: row.try_get("environment")?,
+                member: row.try_get("handle")?,
+                created_at: row.try_get("created_at")?,
+                created_by: row.try_get("created_by")?,
             };
             let cursor = page::cursor(&(&publisher.repository, publisher_id));
             Ok((publisher, cursor))
         })
+    }
+}
+
+/// The CI member with this handle, made where there is none.
+async fn ci_member(
+    transaction: &Transaction<'_>,
+    act: &Act,
+    rank: Role,
+    handle: &str,
+) -> Result<MemberId, StoreError> {
+    match team::find_member(transaction, act.org, handle).await {
+        Ok(found) if found.kind != MemberKind::Ci => Err(StoreError::Conflict(format!(
+            "`{handle}` is a person; runs upload as a member of kind ci"
+        ))),
+        Ok(found) => {
+            team::within(rank, found.role)?;
+            Ok(found.id)
+        }
+        Err(StoreError::NotFound(_)) => {
+            let new = NewMember {
+                handle,
+                kind: MemberKind::Ci,
+                role: Role::Member,
+            };
+            team::add_member(transaction, act, new).await
+        }
+        Err(error) => Err(error),
     }
 }
 

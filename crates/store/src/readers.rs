@@ -1,10 +1,11 @@
 //! Database roles for BI tools: they read one org, and nothing that is about a person.
 //!
-//! What a role may read is made from [`COLUMNS`]: the columns classed public and internal of the tables below, and the
-//! view `reader_scores` in place of the materialized view, which knows no row security. Which rows, row security
-//! says (`migrations/V7__readers.sql`): those of the org that the role's name is bound to.
+//! A role may read the columns in [`COLUMNS`] that are not personal, of the tables below and of the view
+//! `reader_scores`, because row security does not apply to the materialized view. Row security
+//! (`migrations/V7__readers.sql`) selects the rows: those of the org that the role's name is bound to.
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
 use model::OrgId;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
@@ -13,6 +14,7 @@ use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
     privacy::{COLUMNS, Class},
+    row, team,
 };
 
 /// The tables and views that a reader may read.
@@ -50,35 +52,15 @@ impl Store {
                 "a role's name is 1 to 63 lower-case letters, digits and underscores, and begins with a letter".into(),
             ));
         }
-        let password = crate::team::random_text()?;
+        let password = team::random_text()?;
         let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
         let mut client = self.client().await?;
         let (transaction, _) = audit::begin(&mut client, act).await?;
-        // Only the verifier travels and is logged. The server quotes, because a role's name cannot be a parameter.
-        let mut script: String = transaction
-            .query_one(
-                "-- readers::create\n\
-                 select format(\n\
-                 \x20   'create role %1$I login nosuperuser nocreatedb nocreaterole nobypassrls noreplication password %2$L;\n\
-                 \x20    alter role %1$I set default_transaction_read_only = on;\n\
-                 \x20    alter role %1$I set statement_timeout = ''60s'';', $1::text, $2::text)",
-                &[&role, &verifier],
-            )
-            .await?
-            .try_get(0)?;
+        let mut script = create_script(&transaction, role, &verifier).await?;
         for (table, columns) in COLUMNS {
-            if !READABLE.contains(table) {
-                continue;
+            if READABLE.contains(table) {
+                script.push_str(&grant_script(&transaction, role, table, columns).await?);
             }
-            let columns: Vec<&str> = columns
-                .iter()
-                .filter(|(_, class)| *class != Class::Personal)
-                .map(|(column, _)| *column)
-                .collect();
-            script.push_str(&format!(
-                "\ngrant select ({}) on {table} to {role};",
-                columns.join(", ")
-            ));
         }
         match transaction.batch_execute(&script).await {
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => {
@@ -95,7 +77,7 @@ impl Store {
         }
         transaction
             .execute(
-                "-- readers::bind\ninsert into org_readers (org_id, role_name, created_at) values ($1, $2, $3)",
+                "-- readers::reader_create\ninsert into org_readers (org_id, role_name, created_at) values ($1, $2, $3)",
                 &[&act.org.0, &role, &act.now],
             )
             .await?;
@@ -120,14 +102,14 @@ impl Store {
         let (transaction, _) = audit::begin(&mut client, act).await?;
         let found = transaction
             .query_opt(
-                "-- readers::unbind\n\
+                "-- readers::reader_remove\n\
                  delete from org_readers where org_id = $1 and role_name = $2\n\
                  returning format('drop owned by %1$I; drop role %1$I', role_name)",
                 &[&act.org.0, &role],
             )
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("no reader `{role}`")))?;
-        transaction.batch_execute(found.try_get(0)?).await?;
+        transaction.batch_execute(row::only(&found)?).await?;
         audit::record(
             &transaction,
             act,
@@ -148,7 +130,7 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "-- readers::list\n\
+                "-- readers::reader_list\n\
                  select role_name, created_at from org_readers where org_id = $1 order by role_name",
                 &[&org.0],
             )
@@ -156,10 +138,56 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Reader {
-                    role: row.try_get(0)?,
-                    created_at: row.try_get(1)?,
+                    role: row.try_get("role_name")?,
+                    created_at: row.try_get("created_at")?,
                 })
             })
             .collect()
     }
+}
+
+/// The statements that make a role. The server quotes: a role's name cannot be a parameter of them. Only the verifier of
+/// the password travels and is logged.
+async fn create_script(
+    transaction: &Transaction<'_>,
+    role: &str,
+    verifier: &str,
+) -> Result<String, StoreError> {
+    let row = transaction
+        .query_one(
+            "-- readers::create_script\n\
+             select format(\n\
+             \x20   'create role %1$I login nosuperuser nocreatedb nocreaterole nobypassrls noreplication password %2$L;\n\
+             \x20    alter role %1$I set default_transaction_read_only = on;\n\
+             \x20    alter role %1$I set statement_timeout = ''60s'';', $1::text, $2::text)",
+            &[&role, &verifier],
+        )
+        .await?;
+    row::only(&row)
+}
+
+/// The statement that lets a role read the columns of a table that are not personal.
+async fn grant_script(
+    transaction: &Transaction<'_>,
+    role: &str,
+    table: &str,
+    columns: &[(&str, Class)],
+) -> Result<String, StoreError> {
+    let columns: Vec<&str> = columns
+        .iter()
+        .filter(|(_, class)| *class != Class::Personal)
+        .map(|(column, _)| *column)
+        .collect();
+    let statement = transaction
+        .prepare_cached(
+            "-- readers::grant_script\n\
+             select format('grant select (%s) on %I to %I;', string_agg(quote_ident(c), ', '), $2::text, $1::text)\n\
+             from unnest($3::text[]) c",
+        )
+        .await?;
+    row::only(
+        &transaction
+            .query_one(&statement, &[&role, &table, &columns])
+            .await?,
+    )
 }

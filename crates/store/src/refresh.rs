@@ -11,9 +11,10 @@ use model::{
     OrgId,
     api::{RefreshState, ViewRefresh},
 };
-use tokio_postgres::Transaction;
+use tokio_postgres::{GenericClient, Transaction, types::Type};
+use uuid::Uuid;
 
-use crate::{Store, StoreError, session::SessionLimits};
+use crate::{Store, StoreError, row, session::SessionLimits};
 
 /// A refresh of ten million events takes seconds; one that takes ten minutes is stuck.
 const LIMITS: SessionLimits = SessionLimits {
@@ -123,20 +124,19 @@ impl Store {
         let transaction = session.transaction().await?;
         // A refresh sorts and hashes much in one session, where a request does little in many.
         transaction
-            .batch_execute("/* refresh::memory */ set local work_mem = '64MB'")
+            .batch_execute("/* refresh::refresh_once (memory) */ set local work_mem = '64MB'")
             .await?;
-        if !transaction
+        let locked = transaction
             .query_one(include_str!("refresh/lock.sql"), &[&view.as_str()])
-            .await?
-            .try_get::<_, bool>(0)?
-        {
+            .await?;
+        if !row::only::<bool>(&locked)? {
             return Ok(Refresh::Busy);
         }
         // Read before the pending marks are: what they name is committed, so the view's snapshot holds it.
-        let started_at: DateTime<Utc> = transaction
-            .query_one("-- refresh::clock\nselect clock_timestamp()", &[])
-            .await?
-            .try_get(0)?;
+        let clock = transaction
+            .query_one("-- refresh::refresh_once (clock)\nselect clock_timestamp()", &[])
+            .await?;
+        let started_at: DateTime<Utc> = row::only(&clock)?;
         let news = match view {
             View::Scores => {
                 analyze_new_tables(&transaction).await?;
@@ -153,35 +153,19 @@ impl Store {
             }
         };
         for relation in view.relations() {
-            let populated: bool = transaction
-                .query_one(include_str!("refresh/populated.sql"), &[relation])
-                .await?
-                .try_get(0)?;
-            if populated {
-                transaction
-                    .batch_execute(&format!("refresh materialized view concurrently {relation}"))
-                    .await?;
-            } else {
-                // A view that was never filled cannot be compared with its old contents, and nothing is known of it:
-                // without statistics its boards are joined row by row.
-                transaction
-                    .batch_execute(&format!(
-                        "refresh materialized view {relation}; analyze {relation}"
-                    ))
-                    .await?;
-            }
+            refresh_relation(&transaction, relation).await?;
         }
-        let rows_changed: i64 = transaction
+        let changed = transaction
             .query_one(include_str!("refresh/changed.sql"), &[])
-            .await?
-            .try_get(0)?;
-        let duration_ms = transaction
+            .await?;
+        let rows_changed: i64 = row::only(&changed)?;
+        let recorded = transaction
             .query_one(
                 include_str!("refresh/record.sql"),
                 &[&view.as_str(), &started_at, &rows_changed, &news],
             )
-            .await?
-            .try_get(0)?;
+            .await?;
+        let duration_ms = recorded.try_get("duration_ms")?;
         transaction.commit().await?;
         Ok(Refresh::Done {
             started_at,
@@ -201,14 +185,14 @@ impl Store {
         let mut views = Vec::new();
         for row in &rows {
             views.push(ViewRefresh {
-                view: row.try_get(0)?,
-                as_of: row.try_get(1)?,
-                finished_at: row.try_get(2)?,
-                duration_ms: row.try_get(3)?,
-                rows_changed: row.try_get(4)?,
-                last_error: row.try_get(5)?,
-                age_ms: row.try_get(6)?,
-                pending: row.try_get::<_, Option<bool>>(7)?.unwrap_or(false),
+                view: row.try_get("view_name")?,
+                as_of: row.try_get("started_at")?,
+                finished_at: row.try_get("finished_at")?,
+                duration_ms: row.try_get("duration_ms")?,
+                rows_changed: row.try_get("rows_changed")?,
+                last_error: row.try_get("last_error")?,
+                age_ms: row.try_get("age_ms")?,
+                pending: row.try_get::<_, Option<bool>>("pending")?.unwrap_or(false),
             });
         }
         let unreadable = || StoreError::Unreadable("score_refresh.view_name");
@@ -225,7 +209,7 @@ impl Store {
             pending: scores.pending,
             views,
         };
-        let at = rows.first().ok_or_else(unreadable)?.try_get(8)?;
+        let at = rows.first().ok_or_else(unreadable)?.try_get("at")?;
         Ok(Freshness { at, state })
     }
 
@@ -238,10 +222,31 @@ impl Store {
         let statement = client.prepare_cached(include_str!("refresh/needed.sql")).await?;
         let row = client.query_one(&statement, &[&today]).await?;
         Ok(Needed {
-            scores: row.try_get(0)?,
-            boards: row.try_get(1)?,
+            scores: row.try_get("scores")?,
+            boards: row.try_get("boards")?,
         })
     }
+}
+
+/// Refreshes one materialized view.
+async fn refresh_relation(transaction: &Transaction<'_>, relation: &str) -> Result<(), StoreError> {
+    let populated = transaction
+        .query_one(include_str!("refresh/populated.sql"), &[&relation])
+        .await?;
+    if row::only(&populated)? {
+        transaction
+            .batch_execute(&format!("refresh materialized view concurrently {relation}"))
+            .await?;
+    } else {
+        // A view that was never filled cannot be compared with its old contents, and nothing is known of it: without
+        // statistics its boards are joined row by row.
+        transaction
+            .batch_execute(&format!(
+                "refresh materialized view {relation}; analyze {relation}"
+            ))
+            .await?;
+    }
+    Ok(())
 }
 
 /// Gives the planner its first statistics of a table that has rows, without waiting for autovacuum: a statement planned
@@ -251,8 +256,27 @@ async fn analyze_new_tables(transaction: &Transaction<'_>) -> Result<(), StoreEr
         .query(include_str!("refresh/never_analyzed.sql"), &[])
         .await?;
     for table in tables {
-        let table: String = table.try_get(0)?;
+        let table: String = row::only(&table)?;
         transaction.batch_execute(&format!("analyze {table}")).await?;
     }
+    Ok(())
+}
+
+/// When a view was last refreshed, in the caller's transaction.
+pub(crate) async fn as_of(
+    client: &impl GenericClient,
+    view: View,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let statement = "-- refresh::as_of\nselect started_at from score_refresh where view_name = $1";
+    row::only(&client.query_one(statement, &[&view.as_str()]).await?)
+}
+
+/// Notes that an upload, or another change with this id, is not in the scores yet. Part of the transaction that makes
+/// the change.
+pub(crate) async fn mark(client: &impl GenericClient, org: OrgId, change: Uuid) -> Result<(), StoreError> {
+    let values = [(&org.0 as _, Type::INT8), (&change as _, Type::UUID)];
+    client
+        .execute_typed(include_str!("refresh/mark.sql"), &values)
+        .await?;
     Ok(())
 }

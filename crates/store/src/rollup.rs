@@ -16,8 +16,8 @@ use std::time::Duration;
 use model::{MemberId, OrgId};
 use tokio_postgres::GenericClient;
 
-pub(crate) use self::changes::{Changes, Raised};
-use crate::{Store, StoreError, session::SessionLimits};
+pub(crate) use self::changes::{Changes, UpgradedEvent};
+use crate::{Store, StoreError, row, session::SessionLimits};
 
 /// A rebuild reads every event, member by member.
 const LIMITS: SessionLimits = SessionLimits {
@@ -41,12 +41,16 @@ pub(crate) async fn forget(
     org: OrgId,
     member: MemberId,
 ) -> Result<(), StoreError> {
-    for sql in [
-        include_str!("rollup/days/forget.sql"),
-        include_str!("rollup/totals/forget.sql"),
-    ] {
-        client.execute(sql, &[&org.0, &member.0]).await?;
-    }
+    client
+        .execute(include_str!("rollup/forget_days.sql"), &[&org.0, &member.0])
+        .await?;
+    forget_totals(client, org, member).await
+}
+
+async fn forget_totals(client: &impl GenericClient, org: OrgId, member: MemberId) -> Result<(), StoreError> {
+    client
+        .execute(include_str!("rollup/forget_totals.sql"), &[&org.0, &member.0])
+        .await?;
     Ok(())
 }
 
@@ -54,7 +58,7 @@ pub(crate) async fn forget(
 async fn rebuild_member(client: &impl GenericClient, org: OrgId, member: MemberId) -> Result<(), StoreError> {
     forget(client, org, member).await?;
     client
-        .execute(include_str!("rollup/days/rebuild.sql"), &[&org.0, &member.0])
+        .execute(include_str!("rollup/rebuild_days.sql"), &[&org.0, &member.0])
         .await?;
     rebuild_totals(client, org, member).await
 }
@@ -66,12 +70,10 @@ pub(crate) async fn rebuild_totals(
     org: OrgId,
     member: MemberId,
 ) -> Result<(), StoreError> {
-    for sql in [
-        include_str!("rollup/totals/forget.sql"),
-        include_str!("rollup/totals/rebuild.sql"),
-    ] {
-        client.execute(sql, &[&org.0, &member.0]).await?;
-    }
+    forget_totals(client, org, member).await?;
+    client
+        .execute(include_str!("rollup/rebuild_totals.sql"), &[&org.0, &member.0])
+        .await?;
     Ok(())
 }
 
@@ -92,14 +94,14 @@ async fn compare(
 ) -> Result<(i64, i64), StoreError> {
     let key: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&org.0, &member.0];
     let days = client
-        .query_one(include_str!("rollup/days/compare.sql"), &key)
+        .query_one(include_str!("rollup/compare_days.sql"), &key)
         .await?;
     let totals = client
-        .query_one(include_str!("rollup/totals/compare.sql"), &key)
+        .query_one(include_str!("rollup/compare_totals.sql"), &key)
         .await?;
     Ok((
-        days.try_get(0)?,
-        days.try_get::<_, i64>(1)? + totals.try_get::<_, i64>(0)?,
+        days.try_get("days")?,
+        days.try_get::<_, i64>("differences")? + row::only::<i64>(&totals)?,
     ))
 }
 
@@ -115,7 +117,7 @@ impl Store {
         let members = session.query(include_str!("rollup/members.sql"), &[]).await?;
         let mut rebuilt = Rebuilt::default();
         for row in members {
-            let (org, member) = (OrgId(row.try_get(0)?), MemberId(row.try_get(1)?));
+            let (org, member) = (OrgId(row.try_get("org_id")?), MemberId(row.try_get("member_id")?));
             let (days, differences) = compare(&*session, org, member).await?;
             rebuilt.days += days;
             if differences == 0 {

@@ -1,6 +1,5 @@
 //! Scores: reading the materialized view `tool_scores`.
 
-use chrono::{DateTime, Utc};
 use model::{
     Kind, OrgId,
     api::{
@@ -8,7 +7,7 @@ use model::{
         query::{ListQuery, ScoresQuery},
     },
 };
-use tokio_postgres::Row;
+use tokio_postgres::{GenericClient, Row};
 
 use crate::{
     Store, StoreError,
@@ -21,24 +20,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor is not one of ours.
     pub async fn score_list(&self, org: OrgId, query: &ScoresQuery) -> Result<Page<Score>, StoreError> {
-        self.scores(org, query, None).await
-    }
-
-    /// The score of one tool; `None` when the org has no event of it, or none that the scores hold yet.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn score_get(&self, org: OrgId, tool_id: &str) -> Result<Option<Score>, StoreError> {
-        let page = self.scores(org, &ScoresQuery::default(), Some(tool_id)).await?;
-        Ok(page.rows.into_iter().next())
-    }
-
-    async fn scores(
-        &self,
-        org: OrgId,
-        query: &ScoresQuery,
-        tool_id: Option<&str>,
-    ) -> Result<Page<Score>, StoreError> {
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
         let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
@@ -51,7 +32,6 @@ impl Store {
                     &org.0,
                     &kind,
                     &query.min_sample.unwrap_or(0),
-                    &tool_id,
                     &query.sort.unwrap_or_default().as_str(),
                     &offset,
                     &(i64::from(limit) + 1),
@@ -59,32 +39,52 @@ impl Store {
             )
             .await?;
         let next = page::cursor(&(offset + i64::from(limit)));
-        Page::from_rows(&rows, limit, |row| {
-            let score = Score {
-                tool_id: row.try_get(0)?,
-                kind: row.try_get(1)?,
-                tally: read_tally(row, 2)?,
-            };
-            Ok((score, next.clone()))
-        })
+        Page::from_rows(&rows, limit, |row| Ok((read(row)?, next.clone())))
+    }
+
+    /// The score of one tool; `None` when the org has no event of it, or none that the scores hold yet.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn score_get(&self, org: OrgId, tool_id: &str) -> Result<Option<Score>, StoreError> {
+        find(&**self.client().await?, org, tool_id).await
     }
 }
 
-/// Reads the thirteen figures that begin at column `at`.
-pub(crate) fn read_tally(row: &Row, at: usize) -> Result<Tally, tokio_postgres::Error> {
+/// Reads the score of one tool in the caller's transaction.
+pub(crate) async fn find(
+    client: &impl GenericClient,
+    org: OrgId,
+    tool_id: &str,
+) -> Result<Option<Score>, StoreError> {
+    let statement = include_str!("scores/find.sql");
+    let row = client.query_opt(statement, &[&org.0, &tool_id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &Row) -> Result<Score, StoreError> {
+    Ok(Score {
+        tool_id: row.try_get("tool_id")?,
+        kind: row.try_get("kind")?,
+        tally: read_tally(row)?,
+    })
+}
+
+/// Reads the columns that scores and boards share.
+pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
     Ok(Tally {
-        events: row.try_get(at)?,
-        successes: row.try_get(at + 1)?,
-        failures: row.try_get(at + 2)?,
-        abandoned: row.try_get(at + 3)?,
-        unknown: row.try_get(at + 4)?,
-        success_rate: row.try_get(at + 5)?,
-        decided_rate: row.try_get(at + 6)?,
-        wilson_low: row.try_get(at + 7)?,
-        avg_cost_usd: row.try_get(at + 8)?,
-        median_duration_ms: row.try_get(at + 9)?,
-        members: row.try_get(at + 10)?,
-        first_used_at: row.try_get::<_, Option<DateTime<Utc>>>(at + 11)?,
-        last_used_at: row.try_get::<_, Option<DateTime<Utc>>>(at + 12)?,
+        events: row.try_get("events")?,
+        successes: row.try_get("successes")?,
+        failures: row.try_get("failures")?,
+        abandoned: row.try_get("abandoned")?,
+        unknown: row.try_get("unknown")?,
+        success_rate: row.try_get("success_rate")?,
+        decided_rate: row.try_get("decided_rate")?,
+        wilson_low: row.try_get("wilson_low")?,
+        avg_cost_usd: row.try_get("avg_cost_usd")?,
+        median_duration_ms: row.try_get("median_duration_ms")?,
+        members: row.try_get("members")?,
+        first_used_at: row.try_get("first_used_at")?,
+        last_used_at: row.try_get("last_used_at")?,
     })
 }

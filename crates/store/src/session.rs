@@ -9,7 +9,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{MIN_POSTGRES_MAJOR, StoreError};
-use crate::pool::PoolOptions;
+use crate::options::PoolOptions;
+use crate::row;
 
 /// Limits of a session. A zero duration means no limit, as in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -73,24 +74,25 @@ impl Session {
         let session = Self { client, task };
         let row = session
             .query_one(
-                "/* pool::open */ select current_setting('server_version_num')::int, current_setting('server_version')",
+                "/* session::open */ select current_setting('server_version_num')::int as number, \
+                 current_setting('server_version') as version",
                 &[],
             )
             .await?;
-        refuse_old(row.try_get(0)?, row.try_get(1)?)?;
+        refuse_old(row.try_get("number")?, row.try_get("version")?)?;
         Ok(session)
     }
 
     /// Connections the server offers to ordinary sessions.
-    pub(crate) async fn room(&self) -> Result<usize, StoreError> {
+    pub(crate) async fn max_connections(&self) -> Result<usize, StoreError> {
         let row = self
             .query_one(
-                "/* pool::room */ select current_setting('max_connections')::int \
+                "/* session::max_connections */ select current_setting('max_connections')::int \
                  - current_setting('superuser_reserved_connections')::int",
                 &[],
             )
             .await?;
-        Ok(usize::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0))
+        Ok(usize::try_from(row::only::<i32>(&row)?).unwrap_or(0))
     }
 }
 

@@ -1,129 +1,181 @@
-//! One tool in depth: what stands behind its score in a window of days.
+//! One tool in detail: the events behind its score in a window of days.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use model::{
-    OrgId, Outcome,
-    api::{Day, Durations, OutcomeCount, Part, ToolDetail, Window},
+    OrgId,
+    api::{
+        Day, Durations, EventRow, OutcomeCount, Part, Score, ToolDetail, Window,
+        query::{EventsQuery, ScoreQuery},
+    },
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{GenericClient, IsolationLevel, Row, types::Type};
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError, events,
+    page::Page,
+    refresh::{self, View},
+    row, scores,
+};
 
-/// Parts of one kind that are told, the most frequent ones.
-const PARTS: usize = 100;
+/// The most frequent operations, versions, members and projects are listed, so many of each.
+const MAX_PARTS: usize = 100;
+
+/// A tool with all that its page shows, of one moment.
+#[derive(Clone, Debug)]
+pub struct ToolSnapshot {
+    /// When the scores were last refreshed.
+    pub as_of: Option<DateTime<Utc>>,
+    /// Its score.
+    pub score: Score,
+    /// Its events in the window, by several criteria.
+    pub detail: ToolDetail,
+    /// A page of its events, newest first.
+    pub recent: Page<EventRow>,
+}
 
 impl Store {
-    /// Looks into the events of a tool in a window that ends on the day of the latest refresh. Reads only events of
-    /// that tool and window, but all of them: over everything, the most used tool of a large org takes seconds.
+    /// Reads a tool in one snapshot of the database: its score, its events in a window that ends on the day of the
+    /// latest refresh, and a page of them. `None` when it has no score. Reads only events of that tool and window, but
+    /// all of them: over everything, the most used tool of a large org takes seconds.
     ///
     /// # Errors
-    /// When the database cannot be asked.
-    pub async fn tool_detail(
+    /// [`StoreError::Cursor`] when the cursor was not given by an earlier page.
+    pub async fn tool_snapshot(
         &self,
         org: OrgId,
         tool_id: &str,
-        window: Window,
-    ) -> Result<ToolDetail, StoreError> {
-        let client = self.client().await?;
-        let first_day = window.first_day(
-            client
-                .query_one(
-                    "-- tool_detail::today\nselect today from score_refresh where view_name = 'board_scores'",
-                    &[],
-                )
-                .await?
-                .try_get(0)?,
-        );
-        let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
-        // Planned with these very values: a rare tool and the most used one are read differently.
-        let of_tool = [
-            (&org.0 as _, Type::INT8),
-            (&tool_id as _, Type::TEXT),
-            (&since as _, Type::TIMESTAMPTZ),
-        ];
-        let events = client
-            .query_typed(include_str!("tool_detail/events.sql"), &of_tool)
+        query: &ScoreQuery,
+    ) -> Result<Option<ToolSnapshot>, StoreError> {
+        let mut client = self.client().await?;
+        let snapshot = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
             .await?;
-        let durations = client
-            .query_typed(include_str!("tool_detail/durations.sql"), &of_tool)
-            .await?;
-        let of_tool = [
-            (&org.0 as _, Type::INT8),
-            (&tool_id as _, Type::TEXT),
-            (&first_day as _, Type::DATE),
-        ];
-        let days = client
-            .query_typed(include_str!("tool_detail/days.sql"), &of_tool)
-            .await?;
-
-        let percentiles: Option<Vec<f64>> = match durations.first() {
-            Some(row) => row.try_get(0)?,
-            None => None,
+        let Some(score) = scores::find(&*snapshot, org, tool_id).await? else {
+            return Ok(None);
         };
-        let percentile = |at: usize| percentiles.as_ref().and_then(|all| all.get(at).copied());
-        let mut detail = ToolDetail {
-            outcomes: Vec::new(),
-            by_operation: Vec::new(),
-            by_version: Vec::new(),
-            by_member: Vec::new(),
-            by_project: Vec::new(),
-            daily: Vec::new(),
-            durations: Durations {
-                p50: percentile(0),
-                p90: percentile(1),
-                p99: percentile(2),
-            },
+        let as_of = refresh::as_of(&*snapshot, View::Scores).await?;
+        let detail = read_detail(&*snapshot, org, tool_id, query.window.unwrap_or_default()).await?;
+        let of_tool = EventsQuery {
+            tool_id: Some(tool_id.to_owned()),
+            limit: query.limit,
+            cursor: query.cursor.clone(),
+            ..EventsQuery::default()
         };
-        for row in &events {
-            match row.try_get::<_, &str>(0)? {
-                "outcome" => detail.outcomes.push(read_outcome(row)?),
-                "operation" => push(&mut detail.by_operation, read_part(row, 3)?),
-                _ => push(&mut detail.by_version, read_part(row, 3)?),
-            }
-        }
-        for row in &days {
-            match row.try_get::<_, &str>(0)? {
-                "day" => detail.daily.push(Day {
-                    day: row.try_get(1)?,
-                    events: row.try_get(3)?,
-                    successes: row.try_get(4)?,
-                    failures: row.try_get(5)?,
-                }),
-                "project" => push(&mut detail.by_project, read_part(row, 2)?),
-                _ => push(&mut detail.by_member, read_part(row, 2)?),
-            }
-        }
-        Ok(detail)
+        let recent = events::list(&*snapshot, org, &of_tool, None).await?;
+        snapshot.commit().await?;
+        Ok(Some(ToolSnapshot {
+            as_of,
+            score,
+            detail,
+            recent,
+        }))
     }
 }
 
+async fn read_detail(
+    client: &impl GenericClient,
+    org: OrgId,
+    tool_id: &str,
+    window: Window,
+) -> Result<ToolDetail, StoreError> {
+    let today = client
+        .query_one(
+            "-- tool_detail::read_detail\nselect today from score_refresh where view_name = 'board_scores'",
+            &[],
+        )
+        .await?;
+    let first_day = window.first_day(row::only(&today)?);
+    let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    // Planned with these very values: a rare tool and the most used one are read differently.
+    let of_tool = [
+        (&org.0 as _, Type::INT8),
+        (&tool_id as _, Type::TEXT),
+        (&since as _, Type::TIMESTAMPTZ),
+    ];
+    let events = client
+        .query_typed(include_str!("tool_detail/events.sql"), &of_tool)
+        .await?;
+    let durations = client
+        .query_typed(include_str!("tool_detail/durations.sql"), &of_tool)
+        .await?;
+    let of_tool = [
+        (&org.0 as _, Type::INT8),
+        (&tool_id as _, Type::TEXT),
+        (&first_day as _, Type::DATE),
+    ];
+    let days = client
+        .query_typed(include_str!("tool_detail/days.sql"), &of_tool)
+        .await?;
+    let mut detail = ToolDetail {
+        outcomes: Vec::new(),
+        by_operation: Vec::new(),
+        by_version: Vec::new(),
+        by_member: Vec::new(),
+        by_project: Vec::new(),
+        daily: Vec::new(),
+        durations: read_durations(durations.first())?,
+    };
+    for row in &events {
+        match row.try_get::<_, &str>("part")? {
+            "outcome" => detail.outcomes.push(read_outcome(row)?),
+            "operation" => push(&mut detail.by_operation, read_part(row)?),
+            _ => push(&mut detail.by_version, read_part(row)?),
+        }
+    }
+    for row in &days {
+        add_days(&mut detail, row)?;
+    }
+    Ok(detail)
+}
+
+/// Adds a row of `days.sql`.
+fn add_days(detail: &mut ToolDetail, row: &Row) -> Result<(), StoreError> {
+    match row.try_get::<_, &str>("part")? {
+        "day" => detail.daily.push(Day {
+            day: row.try_get("day")?,
+            events: row.try_get("events")?,
+            successes: row.try_get("successes")?,
+            failures: row.try_get("failures")?,
+        }),
+        "project" => push(&mut detail.by_project, read_part(row)?),
+        _ => push(&mut detail.by_member, read_part(row)?),
+    }
+    Ok(())
+}
+
+/// The percentiles are null, all together, for a tool without a duration.
+fn read_durations(row: Option<&Row>) -> Result<Durations, StoreError> {
+    let percentiles: Option<Vec<f64>> = row.map(row::only).transpose()?.flatten();
+    let mut percentiles = percentiles.unwrap_or_default().into_iter();
+    Ok(Durations {
+        p50: percentiles.next(),
+        p90: percentiles.next(),
+        p99: percentiles.next(),
+    })
+}
+
 fn push(parts: &mut Vec<Part>, part: Part) {
-    if parts.len() < PARTS {
+    if parts.len() < MAX_PARTS {
         parts.push(part);
     }
 }
 
 fn read_outcome(row: &Row) -> Result<OutcomeCount, StoreError> {
-    let outcome: &str = row.try_get(1)?;
-    let reason: Option<&str> = row.try_get(2)?;
     Ok(OutcomeCount {
-        outcome: outcome
-            .parse::<Outcome>()
-            .map_err(|_| StoreError::Unreadable("usage_events.outcome"))?,
-        reason: reason
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| StoreError::Unreadable("usage_events.reason"))?,
-        events: row.try_get(4)?,
+        outcome: row::word(row, "outcome")?,
+        reason: row::optional_word(row, "reason")?,
+        events: row.try_get("events")?,
     })
 }
 
-/// Reads a name at column `at` and the three counts after it.
-fn read_part(row: &Row, at: usize) -> Result<Part, StoreError> {
+fn read_part(row: &Row) -> Result<Part, StoreError> {
     Ok(Part {
-        name: row.try_get(at)?,
-        events: row.try_get(at + 1)?,
-        successes: row.try_get(at + 2)?,
-        failures: row.try_get(at + 3)?,
+        name: row.try_get("name")?,
+        events: row.try_get("events")?,
+        successes: row.try_get("successes")?,
+        failures: row.try_get("failures")?,
     })
 }

@@ -232,7 +232,7 @@ async fn template(server: &str) -> String {
         )
         .await
         .expect("the list of databases");
-    if !exists.get::<_, bool>(0) {
+    if !exists.get::<_, bool>("exists") {
         // Under another name until it is complete: this may be interrupted.
         let unfinished = format!("{name}_unfinished");
         run(
@@ -275,7 +275,7 @@ async fn sweep(server: &str) {
         .await;
     let now = seconds_since_1970();
     for row in names.expect("the list of databases") {
-        let name: String = row.get(0);
+        let name: String = row.get("datname");
         let made = name
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split('_').next()?.parse::<u64>().ok());

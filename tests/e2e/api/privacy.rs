@@ -232,7 +232,7 @@ async fn a_retention_deletes_whole_days_with_all_that_is_derived_and_refuses_wha
     ann.refreshed().await;
     assert_eq!(
         hub.store.retention_run(now()).await.unwrap(),
-        store::privacy::Kept::default(),
+        store::privacy::RetentionDeleted::default(),
         "kept for ever"
     );
     for days in [-1, 40_000] {

@@ -84,8 +84,8 @@ impl Machine {
     pub(super) async fn description(&self, sql: &Client) -> anyhow::Result<String> {
         let row = sql
             .query_one(
-                "select split_part(version(), ' on ', 1), current_setting('shared_buffers'),
-                    current_setting('synchronous_commit'), current_setting('fsync')",
+                "select split_part(version(), ' on ', 1) as version, current_setting('shared_buffers') as buffers,
+                    current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync",
                 &[],
             )
             .await?;
@@ -93,10 +93,10 @@ impl Machine {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Ok(format!(
             "{}, shared_buffers {}, synchronous_commit {}, fsync {}; {cores} cores, load {}",
-            row.get::<_, String>(0),
-            row.get::<_, String>(1),
-            row.get::<_, String>(2),
-            row.get::<_, String>(3),
+            row.get::<_, String>("version"),
+            row.get::<_, String>("buffers"),
+            row.get::<_, String>("commit"),
+            row.get::<_, String>("fsync"),
             load.split(' ').next().unwrap_or_default()
         ))
     }

@@ -36,7 +36,7 @@ async fn learn_program(data_dir: &Path) -> (PathBuf, (u32, u32)) {
         .unwrap();
     tokio::spawn(connection);
     let asked = "select setting from pg_config where name = 'BINDIR'";
-    let directory: String = client.query_one(asked, &[]).await.unwrap().get(0);
+    let directory: String = client.query_one(asked, &[]).await.unwrap().get("setting");
     drop((client, store));
     server.stop().await.unwrap();
     let owner = data_dir.join("postgres").metadata().unwrap();

@@ -15,7 +15,7 @@ use model::{
     wire::{self, Framing},
 };
 use sha2::{Digest, Sha256};
-use store::ingest::{Batch, Noted, Stored};
+use store::ingest::{Batch, BatchNotice, BatchResult};
 use uuid::Uuid;
 
 use crate::{
@@ -184,8 +184,8 @@ fn check(
 
 /// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
 /// given to it.
-fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
-    let notice = |noted: &Noted| {
+fn tell(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
+    let notice = |noted: &BatchNotice| {
         let (field, detail) = match noted.code {
             NoticeCode::DeletedByMember => (
                 "occurred_at",
@@ -205,15 +205,15 @@ fn tell(stored: &Stored, at: &[usize], receipt: &mut Receipt) {
             detail: detail.to_owned(),
         }
     };
-    let unlisted = |count: u64, listed: &[Noted]| count.saturating_sub(listed.len() as u64);
+    let unlisted = |count: u64, listed: &[BatchNotice]| count.saturating_sub(listed.len() as u64);
     for noted in &stored.refused {
         receipt.reject(notice(noted));
     }
     receipt.rejected += unlisted(stored.counts.refused, &stored.refused);
-    for noted in &stored.lesser {
+    for noted in &stored.warnings {
         receipt.warn(notice(noted));
     }
-    receipt.warned += unlisted(stored.lessened, &stored.lesser);
+    receipt.warned += unlisted(stored.warned, &stored.warnings);
 }
 
 /// The events of the org, newest first.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use model::api::{
     ScoreDetail, Scores,
-    query::{EventsQuery, ScoreQuery, ScoresQuery},
+    query::{ScoreQuery, ScoresQuery},
 };
 use store::refresh::View;
 
@@ -38,24 +38,20 @@ pub(crate) async fn get(
     Query(query): Query<ScoreQuery>,
 ) -> Result<Json<ScoreDetail>, ApiError> {
     let window = query.window.unwrap_or_default();
-    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
-    let score = app.store.score_get(caller.org, &tool_id).await?.ok_or_else(|| {
-        ApiError::NotFound(format!("no score of a tool `{}`", model::text::clean(&tool_id)))
-    })?;
-    let detail = app.store.tool_detail(caller.org, &tool_id, window).await?;
-    let of_tool = EventsQuery {
-        tool_id: Some(tool_id),
-        limit: query.limit,
-        cursor: query.cursor,
-        ..EventsQuery::default()
-    };
-    let recent = app.store.event_list(caller.org, &of_tool).await?;
+    refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
+    let tool = app
+        .store
+        .tool_snapshot(caller.org, &tool_id, &query)
+        .await?
+        .ok_or_else(|| {
+            ApiError::NotFound(format!("no score of a tool `{}`", model::text::clean(&tool_id)))
+        })?;
     Ok(Json(ScoreDetail {
-        score,
-        as_of,
+        score: tool.score,
+        as_of: tool.as_of,
         window,
-        detail,
-        recent: recent.rows,
-        next_cursor: recent.next_cursor,
+        detail: tool.detail,
+        recent: tool.recent.rows,
+        next_cursor: tool.recent.next_cursor,
     }))
 }

@@ -1,4 +1,4 @@
--- audit::list
+-- audit::audit_list
 -- Newest first; the cursor is the key of the last row of the page before.
 select audit_id, occurred_at, action, actor, token_id, address, subject, details
 from audit_log

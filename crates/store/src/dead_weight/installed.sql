@@ -1,6 +1,6 @@
--- dead_weight::installed
+-- dead_weight::with_installations
 -- Who has the tools of one page installed: how many, and the names of twenty.
-select i.tool_id, count(*), (array_agg(i.name order by i.name))[1:20]
+select i.tool_id, count(*) as members_installed, (array_agg(i.name order by i.name))[1:20] as installed_by
 from (
     select distinct i.tool_id, board_name(o.show_names, o.board_salt, m.member_id, m.handle) as name
     from machine_tools i

@@ -1,4 +1,4 @@
--- dead_weight::live
+-- dead_weight::rows_of (live)
 -- What is known about each tool of the catalogue, for any window that begins on day $2, and for what one project ($4)
 -- or one member ($5) has: tools that neither ever had are not theirs to remove. With $6, only of tools without an event
 -- since then.
@@ -66,3 +66,5 @@ where t.org_id = $1
         or l.tool_id is not null
         or (i.tool_id is not null and $4::text is null)
     )
+order by context_bytes desc, sessions_loaded desc, u.last_used_at nulls first, t.tool_id
+offset $7 limit $8

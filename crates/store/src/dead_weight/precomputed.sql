@@ -1,4 +1,4 @@
--- dead_weight::precomputed
+-- dead_weight::rows_of (precomputed)
 -- What is known about each tool of the catalogue, for one of the windows that the boards hold ($2 days); with
 -- $4, only of those without an event in it.
 select
@@ -28,3 +28,5 @@ left join loaded_tools l on l.org_id = $1 and l.days = $2 and l.tool_id = t.tool
 left join loaded_tools ever on ever.org_id = $1 and ever.days = 0 and ever.tool_id = t.tool_id
 where t.org_id = $1 and ($3::text is null or t.kind = $3)
     and (not $4 or coalesce(b.events, 0) = 0)
+order by context_bytes desc, sessions_loaded desc, s.last_used_at nulls first, t.tool_id
+offset $5 limit $6

@@ -177,10 +177,20 @@ mod tests {
         }
     }
 
+    fn new() -> DateTime<Utc> {
+        "2026-10-20T00:00:00Z".parse().unwrap()
+    }
+
+    fn check(cases: impl IntoIterator<Item = (Facts, Verdict)>) {
+        for (facts, verdict) in cases {
+            let (found, reason) = facts.judge(30, today());
+            assert_eq!(found, verdict, "{reason}");
+        }
+    }
+
     #[test]
-    fn each_verdict_has_its_case() {
-        let new = "2026-10-20T00:00:00Z".parse().unwrap();
-        for (facts, verdict) in [
+    fn each_verdict_on_a_tool_without_a_call_has_its_case() {
+        check([
             (silent(), Verdict::Unused),
             (
                 Facts {
@@ -191,7 +201,7 @@ mod tests {
             ),
             (
                 Facts {
-                    known_since: new,
+                    known_since: new(),
                     ..silent()
                 },
                 Verdict::TooNew,
@@ -203,6 +213,12 @@ mod tests {
                 },
                 Verdict::TooLittleEvidence,
             ),
+        ]);
+    }
+
+    #[test]
+    fn each_verdict_on_a_tool_with_calls_has_its_case() {
+        check([
             (called(3, 1), Verdict::TooLittleEvidence),
             (called(1, 9), Verdict::Failing),
             (called(2, 8), Verdict::InUse),
@@ -238,15 +254,12 @@ mod tests {
             ),
             (
                 Facts {
-                    known_since: new,
+                    known_since: new(),
                     ..called(9, 0)
                 },
                 Verdict::InUse,
             ),
-        ] {
-            let (found, reason) = facts.judge(30, today());
-            assert_eq!(found, verdict, "{reason}");
-        }
+        ]);
     }
 
     #[test]

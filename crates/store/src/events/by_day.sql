@@ -1,4 +1,4 @@
--- events::by_day
+-- events::list (by day)
 -- Newest first, for a project or for a combination of tool, member, project and outcome. The rollup names the days and
 -- members that have such events; their events are read day by day, the newest day first, until the page is full.
 with days as (

@@ -1,2 +1,4 @@
--- events::count
-select count(*) from usage_events where org_id = $1 and ($2::text is null or tool_id = $2)
+-- events::event_count
+select coalesce(sum(events), 0)::bigint
+from usage_totals
+where org_id = $1 and ($2::text is null or tool_id = $2)

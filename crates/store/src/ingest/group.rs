@@ -1,19 +1,23 @@
-//! Bringing all reports of one call together, and accounting for each of them afterwards.
+//! Merging all reports of one call, and counting the result of each report.
 
 use std::{borrow::Cow, collections::HashMap};
 
-use model::{Event, IngestResult, MemberId, NoticeCode, event::Source, limits};
+use model::{Event, IngestResult, MemberId, NoticeCode, event::Source};
 use uuid::Uuid;
 
-use super::{Batch, Noted, Stored};
+use super::batch::{Batch, BatchResult};
 use crate::policy::Policy;
 
-/// What became of a call.
+/// What the database knows about a call, compared with what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Inserted,
-    Upgraded,
-    Duplicate,
+pub(super) enum State {
+    /// It was not stored, and is now.
+    New,
+    /// It is stored with all that was sent.
+    Known,
+    /// It is stored with less than what was sent: it is upgraded.
+    Outdated,
+    /// It is stored as a call of another tool.
     Conflict,
 }
 
@@ -24,10 +28,11 @@ pub(super) struct Group<'a> {
     pub(super) event: Cow<'a, Event>,
     pub(super) source: Source,
     pub(super) upload_id: Uuid,
-    pub(super) fate: Fate,
+    /// `None` until it is known.
+    pub(super) state: Option<State>,
     /// The batch of the first report.
     batch: usize,
-    /// The batches of further reports, in the order of arrival, and whether each told more than those before it.
+    /// The batches of further reports, in the order of arrival, and what each added to those before it.
     /// Nearly always empty.
     further: Vec<(usize, IngestResult)>,
 }
@@ -39,24 +44,24 @@ impl Group<'_> {
     }
 }
 
-/// Folds the batches into groups, sorted by the key. A key that stands with several tools gives several groups, the
-/// one that arrived first in front. What the policies of the members refuse is noted and left out.
+/// Folds the batches into groups, sorted by the key. A key that was sent with several tools gives several groups, the
+/// one that arrived first in front. Events that a policy refuses are left out, with a notice.
 pub(super) fn fold<'a>(
     batches: &'a [Batch],
     policies: &HashMap<MemberId, Policy>,
-) -> (Vec<Group<'a>>, Vec<Stored>) {
-    let mut stored = vec![Stored::default(); batches.len()];
+) -> (Vec<Group<'a>>, Vec<BatchResult>) {
+    let mut results = vec![BatchResult::default(); batches.len()];
     let mut reports: Vec<Group<'_>> =
         Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
     for (index, batch) in batches.iter().enumerate() {
         let policy = policies.get(&batch.member).copied().unwrap_or_default();
         for (position, event) in batch.events.iter().enumerate() {
             if let Some(code) = policy.refuses(event) {
-                stored[index].refuse(position, event, code);
+                results[index].refuse(position, event, code);
                 continue;
             }
             if policy.drops_task_text(event) {
-                stored[index].lessen(position, event, NoticeCode::TaskTextNotStored);
+                results[index].warn(position, event, NoticeCode::TaskTextNotStored);
             }
             reports.push(Group {
                 member: batch.member,
@@ -67,7 +72,7 @@ pub(super) fn fold<'a>(
                 event: policy.apply(event),
                 source: batch.source,
                 upload_id: batch.upload_id,
-                fate: Fate::Duplicate,
+                state: None,
                 batch: index,
                 further: Vec::new(),
             });
@@ -95,64 +100,44 @@ pub(super) fn fold<'a>(
             }
         }
     }
-    (groups, stored)
+    (groups, results)
 }
 
-impl Stored {
-    fn refuse(&mut self, position: usize, event: &Event, code: NoticeCode) {
-        self.counts.refused += 1;
-        note(&mut self.refused, position, event, code);
-    }
-
-    fn lessen(&mut self, position: usize, event: &Event, code: NoticeCode) {
-        self.lessened += 1;
-        note(&mut self.lesser, position, event, code);
-    }
-}
-
-fn note(list: &mut Vec<Noted>, position: usize, event: &Event, code: NoticeCode) {
-    if list.len() < limits::LISTED_REJECTIONS {
-        list.push(Noted {
-            position,
-            uuid: event.uuid.clone(),
-            code,
-        });
-    }
-}
-
-/// What became of the reports of each batch, once the fate of each group is known. Counts as if the reports had come
-/// one after the other: one of them brought the news, the rest did not.
-pub(super) fn count(stored: &mut [Stored], groups: &[Group<'_>]) {
+/// Counts the result of each report, once the state of each group is known. Counts as if the reports had come one after
+/// the other: one of them brought the new facts, the rest did not.
+pub(super) fn count(results: &mut [BatchResult], groups: &[Group<'_>]) {
     for group in groups {
-        let news = match group.fate {
-            Fate::Upgraded => group
+        // Of the reports of an outdated call, the one that counts as the upgrade.
+        let upgrade = match group.state {
+            Some(State::Outdated) => group
                 .further
                 .iter()
                 .rposition(|(_, merge)| *merge == IngestResult::Upgraded),
             _ => None,
         };
-        let first = if news.is_some() {
-            Fate::Duplicate
-        } else {
-            group.fate
+        let first = match group.state {
+            Some(State::New) => IngestResult::Inserted,
+            Some(State::Outdated) if upgrade.is_none() => IngestResult::Upgraded,
+            Some(State::Conflict) => IngestResult::Conflict,
+            _ => IngestResult::Duplicate,
         };
-        stored[group.batch].counts.add(first);
+        results[group.batch].counts.add(first);
         for (at, (batch, merge)) in group.further.iter().enumerate() {
-            let fate = match group.fate {
-                Fate::Conflict => Fate::Conflict,
-                Fate::Inserted if *merge == IngestResult::Upgraded => Fate::Upgraded,
-                Fate::Upgraded if news == Some(at) => Fate::Upgraded,
-                _ => Fate::Duplicate,
+            let result = match group.state {
+                Some(State::Conflict) => IngestResult::Conflict,
+                Some(State::New) if *merge == IngestResult::Upgraded => IngestResult::Upgraded,
+                Some(State::Outdated) if upgrade == Some(at) => IngestResult::Upgraded,
+                _ => IngestResult::Duplicate,
             };
-            stored[*batch].counts.add(fate);
+            results[*batch].counts.add(result);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::Counts;
     use super::*;
-    use crate::ingest::Counts;
     use chrono::DateTime;
     use model::{ToolId, Verdict};
 
@@ -195,7 +180,7 @@ mod tests {
             ),
             batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
         ];
-        let (mut groups, mut stored) = fold(&batches, &HashMap::new());
+        let (mut groups, mut results) = fold(&batches, &HashMap::new());
         assert_eq!(
             groups.len(),
             4,
@@ -203,14 +188,14 @@ mod tests {
         );
         assert!(groups.is_sorted_by_key(|group| (group.member, group.uuid.clone())));
         for group in &mut groups {
-            group.fate = if group.event.tool.as_str() == "mcp:y" {
-                Fate::Conflict
+            group.state = Some(if group.event.tool.as_str() == "mcp:y" {
+                State::Conflict
             } else {
-                Fate::Inserted
-            };
+                State::New
+            });
         }
-        count(&mut stored, &groups);
-        let counts: Vec<Counts> = stored.iter().map(|stored| stored.counts).collect();
+        count(&mut results, &groups);
+        let counts: Vec<Counts> = results.iter().map(|result| result.counts).collect();
         assert_eq!(
             counts[0],
             Counts {

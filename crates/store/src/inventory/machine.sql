@@ -1,4 +1,4 @@
--- inventory::machine
+-- inventory::put_machine (machine)
 insert into machine_tools (org_id, member_id, machine_id, tool_id, description, source, observed_at)
 select $1, $2, $3, b.tool_id, b.description, b.source, $4
 from unnest($5::text[], $6::text[], $7::text[]) as b (tool_id, description, source)

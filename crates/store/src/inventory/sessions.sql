@@ -1,4 +1,4 @@
--- inventory::sessions
+-- inventory::inventory_put
 insert into session_tools (org_id, member_id, session_id, tool_id, context_bytes, project, observed_at)
 select $1, $2, b.session_id, b.tool_id, b.context_bytes, b.project, b.observed_at
 from unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[])

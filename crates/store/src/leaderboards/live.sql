@@ -1,4 +1,4 @@
--- leaderboards::live
+-- leaderboards::live_rows
 -- A board over a part of the events: counted from the rollup, its medians from the events of the members and days
 -- that the rollup names. $2 is the board, $3 and $4 the first days of the window and of the one before, $5 the kind
 -- (null leaves built-ins out, 'all' does not), $6 the project, $7 the member.

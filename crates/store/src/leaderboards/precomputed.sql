@@ -1,4 +1,4 @@
--- leaderboards::precomputed
+-- leaderboards::precomputed_rows (precomputed)
 -- A board of tools or projects over everything: at most as many rows as there are, read from the view by its key.
 select
     subject, tools, events, successes, failures, abandoned, unknown, success_rate, decided_rate, wilson_low,

@@ -1,4 +1,4 @@
--- leaderboards::precomputed_members
+-- leaderboards::precomputed_rows (precomputed members)
 -- The board of members over everything, without those who opted out.
 select
     board_name(o.show_names, o.board_salt, m.member_id, m.handle) collate "C" as subject, b.tools, b.events,

@@ -1,4 +1,4 @@
--- leaderboards::scope
+-- leaderboards::read_scope
 -- The day on which the windows end, whether names are shown, and the number of the member that is asked for.
 select
     r.today,

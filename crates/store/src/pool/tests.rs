@@ -39,7 +39,7 @@ async fn connections_that_were_killed_are_not_handed_out() {
                     .query_one("select pg_backend_pid()", &[])
                     .await
                     .expect("a living one")
-                    .get(0),
+                    .get("pg_backend_pid"),
             );
         }
         if round % 2 == 0 {
@@ -73,7 +73,7 @@ async fn a_connection_that_became_read_only_is_not_handed_out() {
             .query_one("select pg_backend_pid()", &[])
             .await
             .unwrap()
-            .get(0)
+            .get("pg_backend_pid")
     };
     let client = store.client().await.unwrap();
     let before = pid(&client).await;
@@ -171,7 +171,7 @@ async fn statements_locks_and_idle_transactions_have_their_limits() {
     client.batch_execute("begin").await.unwrap();
     let ended = "select count(*) from pg_stat_activity where datname = current_database() \
                  and state like 'idle in transaction%'";
-    while holder.query_one(ended, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+    while holder.query_one(ended, &[]).await.unwrap().get::<_, i64>("count") > 0 {
         tokio::task::yield_now().await;
     }
     let error = client.batch_execute("select 1").await.unwrap_err();

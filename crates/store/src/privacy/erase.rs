@@ -5,6 +5,7 @@
 //! keeps that the deletion took place.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::Transaction;
 use model::administration::Deleted;
 use serde_json::json;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
-    rollup, team,
+    refresh, rollup, team,
 };
 
 impl Store {
@@ -36,51 +37,29 @@ impl Store {
         }
         // Years of events may take longer than a request's statement otherwise may.
         transaction
-            .batch_execute("/* privacy::patience */ set local statement_timeout = '10min'; set local lock_timeout = '1min'")
+            .batch_execute("/* privacy::erase::member_erase (timeouts) */ set local statement_timeout = '10min'; set local lock_timeout = '1min'")
             .await?;
-        let key: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&act.org.0, &member.id.0];
+        let key: Key<'_> = [&act.org.0, &member.id.0];
         transaction
             .query_opt(
-                "-- privacy::erase_lock\nselect from members where org_id = $1 and member_id = $2 for update",
+                "-- privacy::erase::member_erase (lock)\nselect from members where org_id = $1 and member_id = $2 for update",
                 &key,
             )
             .await?;
-        let row = transaction
-            .query_one(
-                "-- privacy::erase_events\n\
-                 with gone as (delete from usage_events where org_id = $1 and member_id = $2 returning occurred_at)\n\
-                 select count(*), max(occurred_at) from gone",
-                &key,
-            )
-            .await?;
-        let events: i64 = row.try_get(0)?;
+        let (events, last) = delete_events(&transaction, &key).await?;
         // A clock that was ahead wrote times that are yet to come: the same logs must not come back by them.
-        let last: Option<DateTime<Utc>> = row.try_get(1)?;
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
-        let mut removed = [0_i64; 3];
-        for (count, statement) in removed.iter_mut().zip([
-            "-- privacy::erase_uploads\ndelete from uploads where org_id = $1 and member_id = $2",
-            "-- privacy::erase_sessions\ndelete from session_tools where org_id = $1 and member_id = $2",
-            "-- privacy::erase_machines\ndelete from machine_tools where org_id = $1 and member_id = $2",
-        ]) {
-            *count = i64::try_from(transaction.execute(statement, &key).await?).unwrap_or(i64::MAX);
-        }
-        let [uploads, sessions, machines] = removed;
+        let [uploads, sessions, machines] = delete_others(&transaction, &key).await?;
         rollup::forget(&*transaction, act.org, member.id).await?;
         transaction
             .execute(
-                "-- privacy::erase_cut\n\
+                "-- privacy::erase::member_erase (cut)\n\
                  update members set events_before = greatest(events_before, $3) where org_id = $1 and member_id = $2",
                 &[&act.org.0, &member.id.0, &cut],
             )
             .await?;
         // The scores hold the events until they are refreshed.
-        transaction
-            .execute(
-                include_str!("../refresh/mark.sql"),
-                &[&act.org.0, &Uuid::now_v7()],
-            )
-            .await?;
+        refresh::mark(&*transaction, act.org, Uuid::now_v7()).await?;
         let deleted = Deleted {
             member: handle.to_owned(),
             events,
@@ -93,4 +72,39 @@ impl Store {
         transaction.commit().await?;
         Ok(deleted)
     }
+}
+
+/// The org and the member, as parameters.
+type Key<'k> = [&'k (dyn tokio_postgres::types::ToSql + Sync); 2];
+
+/// Deletes the events of a member. Returns how many there were, and when the last of them occurred.
+async fn delete_events(
+    transaction: &Transaction<'_>,
+    key: &Key<'_>,
+) -> Result<(i64, Option<DateTime<Utc>>), StoreError> {
+    let row = transaction
+        .query_one(
+            "-- privacy::erase::delete_events\n\
+             with gone as (delete from usage_events where org_id = $1 and member_id = $2 returning occurred_at)\n\
+             select count(*) as events, max(occurred_at) as last from gone",
+            key,
+        )
+        .await?;
+    Ok((row.try_get("events")?, row.try_get("last")?))
+}
+
+/// Deletes the uploads, the loaded and the installed tools of a member. Returns how many rows each were.
+async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 3], StoreError> {
+    let mut deleted = [0_i64; 3];
+    for (count, statement) in deleted.iter_mut().zip([
+        "-- privacy::erase::delete_others (uploads)\n\
+         delete from uploads where org_id = $1 and member_id = $2",
+        "-- privacy::erase::delete_others (sessions)\n\
+         delete from session_tools where org_id = $1 and member_id = $2",
+        "-- privacy::erase::delete_others (machines)\n\
+         delete from machine_tools where org_id = $1 and member_id = $2",
+    ]) {
+        *count = i64::try_from(transaction.execute(statement, key).await?).unwrap_or(i64::MAX);
+    }
+    Ok(deleted)
 }

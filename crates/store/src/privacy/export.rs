@@ -10,6 +10,7 @@ use tokio_postgres::IsolationLevel;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
+    row,
     session::SessionLimits,
 };
 use std::{pin::pin, time::Duration};
@@ -26,62 +27,62 @@ const LIMITS: SessionLimits = SessionLimits {
 pub const EXPORTED: &[(&str, &str)] = &[
     (
         "members",
-        "-- privacy::export_members\n\
+        "-- privacy::export::export (members)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from members t\n\
          where org_id = $1 and member_id = $2",
     ),
     (
         "api_tokens",
-        "-- privacy::export_tokens\n\
+        "-- privacy::export::export (tokens)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id' - 'token_hash' || jsonb_build_object('last_used_at', u.last_used_at))::text\n\
          from api_tokens t left join token_uses u on u.org_id = t.org_id and u.token_id = t.token_id\n\
          where t.org_id = $1 and t.member_id = $2 order by t.created_at",
     ),
     (
         "trusted_publishers",
-        "-- privacy::export_publishers\n\
+        "-- privacy::export::export (publishers)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from trusted_publishers t\n\
          where org_id = $1 and member_id = $2 order by created_at",
     ),
     (
         "audit_log",
-        "-- privacy::export_audit\n\
+        "-- privacy::export::export (audit)\n\
          select (to_jsonb(t) - 'org_id' - 'actor_id' - 'subject_id')::text from audit_log t\n\
          where org_id = $1 and (actor_id = $2 or subject_id = $2) order by occurred_at",
     ),
     (
         "machine_tools",
-        "-- privacy::export_machines\n\
+        "-- privacy::export::export (machines)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from machine_tools t\n\
          where org_id = $1 and member_id = $2 order by machine_id, tool_id",
     ),
     (
         "session_tools",
-        "-- privacy::export_sessions\n\
+        "-- privacy::export::export (sessions)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from session_tools t\n\
          where org_id = $1 and member_id = $2 order by observed_at",
     ),
     (
         "uploads",
-        "-- privacy::export_uploads\n\
+        "-- privacy::export::export (uploads)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from uploads t\n\
          where org_id = $1 and member_id = $2 order by received_at",
     ),
     (
         "usage_days",
-        "-- privacy::export_days\n\
+        "-- privacy::export::export (days)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_days t\n\
          where org_id = $1 and member_id = $2 order by day",
     ),
     (
         "usage_events",
-        "-- privacy::export_events\n\
+        "-- privacy::export::export (events)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_events t\n\
          where org_id = $1 and member_id = $2 order by occurred_at",
     ),
     (
         "usage_totals",
-        "-- privacy::export_totals\n\
+        "-- privacy::export::export (totals)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from usage_totals t\n\
          where org_id = $1 and member_id = $2 order by tool_id, project",
     ),
@@ -143,7 +144,7 @@ impl Store {
                 }
                 first = false;
                 piece.push('\n');
-                piece.push_str(row?.try_get(0)?);
+                piece.push_str(row::only(&row?)?);
                 if piece.len() > PIECE_BYTES && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
                     return Ok(());
                 }

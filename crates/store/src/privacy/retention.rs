@@ -2,8 +2,8 @@
 //!
 //! The job goes member by member and takes whole UTC days from the oldest on, about ten thousand events at a time: each
 //! step is a transaction that removes the events and the rows of the rollup that count them, and marks the scores as
-//! stale. It may be interrupted anywhere and goes on where it was. Events that are too old already are refused at the
-//! door ([`crate::policy`]), so what it deletes does not come back.
+//! stale. It may be interrupted anywhere and goes on where it was. Events that are too old already are refused when
+//! they arrive ([`crate::policy`]), so what it deletes does not come back.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use model::{MemberId, OrgId};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, policy, rollup, session::SessionLimits};
+use crate::{Store, StoreError, policy, refresh, rollup, row, session::SessionLimits};
 
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(60),
@@ -19,9 +19,9 @@ const LIMITS: SessionLimits = SessionLimits {
     idle_in_transaction: Duration::from_secs(60),
 };
 
-/// What a run of the job removed.
+/// How many rows a run of the retention job deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetentionDeleted {
     /// Events past the retention of their org.
     pub events: u64,
     /// Receipts and inventory past it.
@@ -35,79 +35,108 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails. What was deleted before stays deleted, with everything derived from it.
-    pub async fn retention_run(&self, now: DateTime<Utc>) -> Result<Kept, StoreError> {
+    pub async fn retention_run(&self, now: DateTime<Utc>) -> Result<RetentionDeleted, StoreError> {
         let mut session = self.session("retention", &LIMITS).await?;
-        let alone: bool = session
+        let locked = session
             .query_one(
-                "-- privacy::retention_lock\n\
+                "-- privacy::retention::retention_run (lock)\n\
                  select pg_try_advisory_lock(hashtextextended('toolhub.retention', 0))",
                 &[],
             )
-            .await?
-            .try_get(0)?;
-        let mut kept = Kept::default();
-        if !alone {
-            return Ok(kept);
+            .await?;
+        let mut deleted = RetentionDeleted::default();
+        if !row::only::<bool>(&locked)? {
+            return Ok(deleted);
         }
         let orgs = session
             .query(
-                "-- privacy::retention_orgs\n\
+                "-- privacy::retention::retention_run (orgs)\n\
                  select org_id, retention_days from orgs where retention_days is not null order by org_id",
                 &[],
             )
             .await?;
         for row in orgs {
-            let org = OrgId(row.try_get(0)?);
-            let since = policy::kept_since(row.try_get(1)?, now);
-            let members = session
-                .query(
-                    "-- privacy::retention_members\n\
-                     select distinct member_id from usage_days where org_id = $1 and day < $2 order by member_id",
-                    &[&org.0, &since.date_naive()],
-                )
-                .await?;
-            for row in members {
-                let member = MemberId(row.try_get(0)?);
-                while let Some(events) = forget_days(&mut session, org, member, since.date_naive()).await? {
-                    kept.events += events;
-                }
-            }
-            for statement in [
-                "-- privacy::retention_uploads\n\
-                 delete from uploads where org_id = $1 and upload_id in (\n\
-                 \x20   select upload_id from uploads where org_id = $1 and received_at < $2 limit 5000)",
-                "-- privacy::retention_sessions\n\
-                 delete from session_tools where org_id = $1 and (member_id, session_id, tool_id) in (\n\
-                 \x20   select member_id, session_id, tool_id from session_tools\n\
-                 \x20   where org_id = $1 and observed_at < $2 limit 5000)",
-                "-- privacy::retention_machines\n\
-                 delete from machine_tools where org_id = $1 and (member_id, machine_id, tool_id) in (\n\
-                 \x20   select member_id, machine_id, tool_id from machine_tools\n\
-                 \x20   where org_id = $1 and observed_at < $2 limit 5000)",
-            ] {
-                loop {
-                    let deleted = session.execute(statement, &[&org.0, &since]).await?;
-                    kept.others += deleted;
-                    if deleted == 0 {
-                        break;
-                    }
-                }
-            }
+            let org = OrgId(row.try_get("org_id")?);
+            let since = policy::kept_since(row.try_get("retention_days")?, now);
+            deleted.events += delete_events(&mut session, org, since).await?;
+            deleted.others += delete_others(&session, org, since).await?;
         }
-        for statement in [
-            "-- privacy::retention_oidc\ndelete from oidc_uses where expires_at < $1::timestamptz - interval '7 days'",
-            "-- privacy::retention_uses\n\
-             delete from token_uses u using api_tokens t\n\
-             where t.org_id = u.org_id and t.token_id = u.token_id and t.publisher_id is not null\n\
-             and t.expires_at < $1::timestamptz - interval '7 days'",
-            "-- privacy::retention_tokens\n\
-             delete from api_tokens\n\
-             where publisher_id is not null and expires_at < $1::timestamptz - interval '7 days'",
-        ] {
-            kept.ended += session.execute(statement, &[&now]).await?;
-        }
-        Ok(kept)
+        deleted.ended = delete_ended(&session, now).await?;
+        Ok(deleted)
     }
+}
+
+/// Deletes the events of an org from before a time, which is the beginning of a day.
+async fn delete_events(
+    session: &mut tokio_postgres::Client,
+    org: OrgId,
+    since: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let members = session
+        .query(
+            "-- privacy::retention::delete_events\n\
+             select distinct member_id from usage_days where org_id = $1 and day < $2 order by member_id",
+            &[&org.0, &since.date_naive()],
+        )
+        .await?;
+    let mut deleted = 0;
+    for row in members {
+        let member = MemberId(row.try_get("member_id")?);
+        while let Some(events) = forget_days(session, org, member, since.date_naive()).await? {
+            deleted += events;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Deletes the receipts and the inventory of an org from before a time, some thousand rows at a time.
+async fn delete_others(
+    session: &tokio_postgres::Client,
+    org: OrgId,
+    since: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for statement in [
+        "-- privacy::retention::delete_others (uploads)\n\
+         delete from uploads where org_id = $1 and upload_id in (\n\
+         \x20   select upload_id from uploads where org_id = $1 and received_at < $2 limit 5000)",
+        "-- privacy::retention::delete_others (sessions)\n\
+         delete from session_tools where org_id = $1 and (member_id, session_id, tool_id) in (\n\
+         \x20   select member_id, session_id, tool_id from session_tools\n\
+         \x20   where org_id = $1 and observed_at < $2 limit 5000)",
+        "-- privacy::retention::delete_others (machines)\n\
+         delete from machine_tools where org_id = $1 and (member_id, machine_id, tool_id) in (\n\
+         \x20   select member_id, machine_id, tool_id from machine_tools\n\
+         \x20   where org_id = $1 and observed_at < $2 limit 5000)",
+    ] {
+        loop {
+            let rows = session.execute(statement, &[&org.0, &since]).await?;
+            if rows == 0 {
+                break;
+            }
+            deleted += rows;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Deletes the tokens of CI runs, and the uses of their identities, that ended more than a week ago, in every org.
+async fn delete_ended(session: &tokio_postgres::Client, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for statement in [
+        "-- privacy::retention::delete_ended (identities)\n\
+         delete from oidc_uses where expires_at < $1::timestamptz - interval '7 days'",
+        "-- privacy::retention::delete_ended (uses)\n\
+         delete from token_uses u using api_tokens t\n\
+         where t.org_id = u.org_id and t.token_id = u.token_id and t.publisher_id is not null\n\
+         and t.expires_at < $1::timestamptz - interval '7 days'",
+        "-- privacy::retention::delete_ended (tokens)\n\
+         delete from api_tokens\n\
+         where publisher_id is not null and expires_at < $1::timestamptz - interval '7 days'",
+    ] {
+        deleted += session.execute(statement, &[&now]).await?;
+    }
+    Ok(deleted)
 }
 
 /// Removes the oldest days of a member before a day, as many as hold about ten thousand events; `None` when there are
@@ -122,7 +151,7 @@ async fn forget_days(
     // Uploads of this member wait, so that events and rollup change together.
     transaction
         .query_opt(
-            "-- privacy::retention_member\nselect from members where org_id = $1 and member_id = $2 for update",
+            "-- privacy::retention::forget_days (member)\nselect from members where org_id = $1 and member_id = $2 for update",
             &[&org.0, &member.0],
         )
         .await?;
@@ -132,12 +161,12 @@ async fn forget_days(
             &[&org.0, &member.0, &before],
         )
         .await?;
-    let Some(end) = row.try_get::<_, Option<NaiveDate>>(0)? else {
+    let Some(end) = row::only::<Option<NaiveDate>>(&row)? else {
         return Ok(None);
     };
     let events = transaction
         .execute(
-            "-- privacy::retention_events\n\
+            "-- privacy::retention::forget_days (events)\n\
              delete from usage_events\n\
              where org_id = $1 and member_id = $2 and occurred_at < ($3::date + 1)::timestamp at time zone 'UTC'",
             &[&org.0, &member.0, &end],
@@ -145,15 +174,13 @@ async fn forget_days(
         .await?;
     transaction
         .execute(
-            "-- privacy::retention_days\n\
+            "-- privacy::retention::forget_days (days)\n\
              delete from usage_days where org_id = $1 and member_id = $2 and day <= $3",
             &[&org.0, &member.0, &end],
         )
         .await?;
     rollup::rebuild_totals(&transaction, org, member).await?;
-    transaction
-        .execute(include_str!("../refresh/mark.sql"), &[&org.0, &Uuid::now_v7()])
-        .await?;
+    refresh::mark(&transaction, org, Uuid::now_v7()).await?;
     transaction.commit().await?;
     Ok(Some(events))
 }

@@ -18,14 +18,14 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_one(
-                "-- privacy::settings\n\
+                "-- privacy::settings::my_settings\n\
                  select board_opt_out, events_before from members where org_id = $1 and member_id = $2",
                 &[&org.0, &member.0],
             )
             .await?;
         Ok(MySettings {
-            board_opt_out: row.try_get(0)?,
-            events_before: row.try_get(1)?,
+            board_opt_out: row.try_get("board_opt_out")?,
+            events_before: row.try_get("events_before")?,
         })
     }
 
@@ -43,7 +43,7 @@ impl Store {
         let (transaction, _) = audit::begin(&mut client, act).await?;
         transaction
             .execute(
-                "-- privacy::change\n\
+                "-- privacy::settings::my_change\n\
                  update members\n\
                  set board_opt_out = coalesce($3, board_opt_out),\n\
                  \x20   events_before = case when $4 then null else events_before end\n\

@@ -1,4 +1,4 @@
--- publishers::add
+-- publishers::publisher_add
 insert into trusted_publishers (
     org_id, publisher_id, provider, issuer, repository, owner_id, workflow, environment, member_id, created_at,
     created_by

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::Transaction;
 use model::{MemberId, OrgId, administration::EXCHANGED_MINUTES, api::CiContext, limits, team::Scope, text};
 use serde_json::json;
 use tokio_postgres::Row;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Actor, Subject},
+    error::Untrusted,
     team::{self, NewToken, Origin},
 };
 
@@ -48,49 +50,6 @@ pub struct Exchanged {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Why a run was given no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Untrusted {
-    /// The identity token was exchanged before.
-    #[error("this identity token was exchanged before; each works once. Ask the provider for a fresh one")]
-    Replayed,
-    /// No org trusts the repository.
-    #[error("no org trusts this repository; an admin adds it with `toolhub trusted-publishers add`")]
-    Repository,
-    /// The repository has another owner than it had.
-    #[error(
-        "the repository belongs to another owner than the one that is trusted; if that is right, add it anew"
-    )]
-    Owner,
-    /// Another workflow is trusted.
-    #[error("this workflow file is not the one that is trusted")]
-    Workflow,
-    /// Another environment is trusted.
-    #[error("this environment is not the one that is trusted")]
-    Environment,
-    /// Several orgs trust the repository.
-    #[error("several orgs trust this repository; name one with `org`")]
-    Ambiguous,
-    /// The CI member is deactivated, or may not upload any more.
-    #[error("the member as which this repository uploads is deactivated, or may not upload any more")]
-    Member,
-}
-
-impl Untrusted {
-    /// Stable, for programs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Untrusted::Replayed => "identity_replayed",
-            Untrusted::Repository => "untrusted_repository",
-            Untrusted::Owner => "untrusted_owner",
-            Untrusted::Workflow => "untrusted_workflow",
-            Untrusted::Environment => "untrusted_environment",
-            Untrusted::Ambiguous => "ambiguous_org",
-            Untrusted::Member => "untrusted_member",
-        }
-    }
-}
-
 /// A publisher as the exchange finds it.
 struct Candidate {
     org: OrgId,
@@ -117,36 +76,18 @@ impl Store {
     ) -> Result<Exchanged, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let fresh = transaction
-            .execute(
-                "-- publishers::use\n\
-                 insert into oidc_uses (issuer, jti, expires_at) values ($1, $2, $3) on conflict do nothing",
-                &[&run.issuer, &run.jti, &run.expires_at],
-            )
-            .await?;
-        if fresh == 0 {
-            return Err(Untrusted::Replayed.into());
-        }
-        let candidates = transaction
-            .query(
-                include_str!("candidates.sql"),
-                &[&run.issuer, &run.repository, &org],
-            )
-            .await?
-            .iter()
-            .map(candidate)
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let chosen = choose(candidates, run)?;
+        use_identity(&transaction, run).await?;
+        let chosen = choose(candidates(&transaction, run, org).await?, run)?;
         let member = transaction
             .query_opt(
-                "-- publishers::member\n\
+                "-- publishers::exchange::exchange\n\
                  select handle from members\n\
                  where org_id = $1 and member_id = $2 and deactivated_at is null and role <> 'viewer'",
                 &[&chosen.org.0, &chosen.member.0],
             )
             .await?
             .ok_or(Untrusted::Member)?;
-        let handle: String = member.try_get(0)?;
+        let handle: String = member.try_get("handle")?;
         let actor = Actor::Publisher {
             name: format!("{}:{}", chosen.provider, run.repository),
             address,
@@ -163,9 +104,8 @@ impl Store {
             run.ci.run_id.as_deref().unwrap_or("?")
         );
         let expires_at = now + TimeDelta::minutes(EXCHANGED_MINUTES);
-        let name = text::truncate_bytes(&label, limits::NAME_CHARS);
         let new = NewToken {
-            name,
+            name: text::truncate_bytes(&label, limits::NAME_CHARS),
             scopes: &[Scope::Upload],
             expires_at: Some(expires_at),
         };
@@ -189,15 +129,44 @@ impl Store {
     }
 }
 
+/// Notes that the identity token was used.
+async fn use_identity(transaction: &Transaction<'_>, run: &Run) -> Result<(), StoreError> {
+    let fresh = transaction
+        .execute(
+            "-- publishers::exchange::use_identity\n\
+             insert into oidc_uses (issuer, jti, expires_at) values ($1, $2, $3) on conflict do nothing",
+            &[&run.issuer, &run.jti, &run.expires_at],
+        )
+        .await?;
+    if fresh == 0 {
+        return Err(Untrusted::Replayed.into());
+    }
+    Ok(())
+}
+
+async fn candidates(
+    transaction: &Transaction<'_>,
+    run: &Run,
+    org: Option<&str>,
+) -> Result<Vec<Candidate>, StoreError> {
+    let rows = transaction
+        .query(
+            include_str!("exchange/candidates.sql"),
+            &[&run.issuer, &run.repository, &org],
+        )
+        .await?;
+    rows.iter().map(candidate).collect()
+}
+
 fn candidate(row: &Row) -> Result<Candidate, StoreError> {
     Ok(Candidate {
-        org: OrgId(row.try_get(0)?),
-        publisher: row.try_get(1)?,
-        member: MemberId(row.try_get(2)?),
-        owner_id: row.try_get(3)?,
-        workflow: row.try_get(4)?,
-        environment: row.try_get(5)?,
-        provider: row.try_get(6)?,
+        org: OrgId(row.try_get("org_id")?),
+        publisher: row.try_get("publisher_id")?,
+        member: MemberId(row.try_get("member_id")?),
+        owner_id: row.try_get("owner_id")?,
+        workflow: row.try_get("workflow")?,
+        environment: row.try_get("environment")?,
+        provider: row.try_get("provider")?,
     })
 }
 

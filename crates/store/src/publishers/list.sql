@@ -1,4 +1,4 @@
--- publishers::list
+-- publishers::publisher_list
 select
     p.publisher_id, p.provider, p.issuer, p.repository, p.owner_id, p.workflow, p.environment, m.handle, p.created_at,
     p.created_by

@@ -1,2 +1,2 @@
--- refresh::delete_pending
+-- refresh::refresh_once (delete pending)
 delete from pending_scores

@@ -1,7 +1,8 @@
--- refresh::needed
+-- refresh::refresh_needed
 -- Whether the scores lack something, and whether the boards do: what the scores have and they have not, or a new day.
 select
-    exists (select from pending_scores),
+    exists (select from pending_scores) as scores,
     coalesce(scores.news_at > boards.started_at, scores.news_at is not null) or boards.today is distinct from $1::date
+        as boards
 from score_refresh scores, score_refresh boards
 where scores.view_name = 'tool_scores' and boards.view_name = 'board_scores'

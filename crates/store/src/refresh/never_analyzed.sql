@@ -1,4 +1,4 @@
--- refresh::never_analyzed
+-- refresh::analyze_new_tables
 -- Tables that hold something and of which nothing is known: reltuples is -1 until the first analyze.
 select oid::regclass::text
 from pg_class

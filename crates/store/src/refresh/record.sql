@@ -1,4 +1,4 @@
--- refresh::record
+-- refresh::refresh_once (record)
 -- news_at stays when nothing was new: only news make the boards stale.
 update score_refresh
 set

@@ -1,4 +1,4 @@
--- refresh::state
+-- refresh::freshness
 select
     r.view_name, r.started_at, r.finished_at, r.duration_ms, r.rows_changed, r.last_error,
     (extract(epoch from clock_timestamp() - r.started_at) * 1000)::bigint as age_ms,

@@ -1,6 +1,6 @@
 //! What an ingest changes in the rollup, and how it is written.
 //!
-//! Inserted events are added; raised ones are moved from what they were to what they are. The rows are written by one
+//! Inserted events are added; upgraded ones are moved from what they were to what they are. The rows are written by one
 //! statement per table in the order of the key, after the events and the days before the totals; a transaction that
 //! holds rows of the rollup waits for no event any more, so ingests cannot wait for each other in a circle.
 
@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use model::{Event, MemberId, MicroUsd, OrgId, Outcome, Reason};
 use tokio_postgres::{Row, types::ToSql};
 
-use crate::StoreError;
+use crate::{StoreError, row};
 
 /// What an event adds to its day.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +22,9 @@ struct Facts {
     timed: bool,
 }
 
-/// A stored event that an upload has raised, before and after. Tool and time never change.
+/// A stored event that an upload has upgraded, before and after. Tool and time never change.
 #[derive(Debug)]
-pub(crate) struct Raised {
+pub(crate) struct UpgradedEvent {
     member: MemberId,
     tool_id: String,
     occurred_at: DateTime<Utc>,
@@ -32,26 +32,28 @@ pub(crate) struct Raised {
     after: (Facts, Option<String>),
 }
 
-impl Raised {
-    /// Reads a row of `events/upgrade.sql` from column `at` on.
-    pub(crate) fn read(member: MemberId, row: &Row, at: usize) -> Result<Raised, StoreError> {
-        let facts = |at: usize| -> Result<Facts, StoreError> {
-            let outcome: &str = row.try_get(at)?;
-            Ok(Facts {
-                outcome: outcome
-                    .parse()
-                    .map_err(|_| StoreError::Unreadable("usage_events.outcome"))?,
-                unknown_tool: row.try_get::<_, Option<&str>>(at + 1)? == Some(Reason::UnknownTool.as_str()),
-                cost: row.try_get(at + 2)?,
-                timed: row.try_get(at + 3)?,
-            })
+impl UpgradedEvent {
+    /// Reads a row of `ingest/upgrade.sql`.
+    pub(crate) fn read(row: &Row) -> Result<UpgradedEvent, StoreError> {
+        let unknown_tool = |reason: Option<Reason>| reason == Some(Reason::UnknownTool);
+        let before = Facts {
+            outcome: row::word(row, "old_outcome")?,
+            unknown_tool: unknown_tool(row::optional_word(row, "old_reason")?),
+            cost: row.try_get("old_cost_micro_usd")?,
+            timed: row.try_get("was_timed")?,
         };
-        Ok(Raised {
-            member,
-            tool_id: row.try_get(at)?,
-            occurred_at: row.try_get(at + 1)?,
-            before: (facts(at + 2)?, row.try_get(at + 6)?),
-            after: (facts(at + 7)?, row.try_get(at + 11)?),
+        let after = Facts {
+            outcome: row::word(row, "outcome")?,
+            unknown_tool: unknown_tool(row::optional_word(row, "reason")?),
+            cost: row.try_get("cost_micro_usd")?,
+            timed: row.try_get("is_timed")?,
+        };
+        Ok(UpgradedEvent {
+            member: MemberId(row.try_get("member_id")?),
+            tool_id: row.try_get("tool_id")?,
+            occurred_at: row.try_get("occurred_at")?,
+            before: (before, row.try_get("old_project")?),
+            after: (after, row.try_get("project")?),
         })
     }
 }
@@ -67,15 +69,15 @@ struct Table {
 }
 
 const DAYS: Table = Table {
-    add: include_str!("days/add.sql"),
-    narrow: include_str!("days/narrow.sql"),
-    drop_empty: include_str!("days/drop_empty.sql"),
+    add: include_str!("changes/add_days.sql"),
+    narrow: include_str!("changes/narrow_days.sql"),
+    drop_empty: include_str!("changes/drop_empty_days.sql"),
 };
 
 const TOTALS: Table = Table {
-    add: include_str!("totals/add.sql"),
-    narrow: include_str!("totals/narrow.sql"),
-    drop_empty: include_str!("totals/drop_empty.sql"),
+    add: include_str!("changes/add_totals.sql"),
+    narrow: include_str!("changes/narrow_totals.sql"),
+    drop_empty: include_str!("changes/drop_empty_totals.sql"),
 };
 
 /// By how much a row changes.
@@ -117,14 +119,14 @@ impl<'a> Changes<'a> {
     }
 
     /// Moves an event from what it was to what it is.
-    pub(crate) fn raise(&mut self, raised: &'a Raised) {
-        let Raised {
+    pub(crate) fn upgrade(&mut self, event: &'a UpgradedEvent) {
+        let UpgradedEvent {
             member,
             tool_id,
             occurred_at,
             before,
             after,
-        } = raised;
+        } = event;
         let change = self.at(*member, tool_id, before.1.as_deref(), *occurred_at);
         change.events -= 1;
         change.add(before.0, -1);

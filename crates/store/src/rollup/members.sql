@@ -1,4 +1,4 @@
--- rollup::members
+-- rollup::rebuild
 -- Every member of every org, for the rebuild.
 select org_id, member_id from members
 union

@@ -12,13 +12,14 @@ use serde_json::json;
 use tokio_postgres::Row;
 
 use super::{
+    access::{find, unknown, within},
     tokens::{self, Of},
-    word,
 };
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
     page::{self, Page},
+    row,
 };
 
 /// A member to add.
@@ -30,14 +31,6 @@ pub struct NewMember<'a> {
     pub kind: MemberKind,
     /// What the member may do.
     pub role: Role,
-}
-
-/// A member as an act finds it.
-pub(crate) struct Found {
-    pub(crate) id: MemberId,
-    pub(crate) kind: MemberKind,
-    pub(crate) role: Role,
-    pub(crate) active: bool,
 }
 
 impl Store {
@@ -79,12 +72,12 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_opt(
-                "-- team::member_find\nselect member_id from members where org_id = $1 and handle = $2",
+                "-- team::members::member_find\nselect member_id from members where org_id = $1 and handle = $2",
                 &[&org.0, &handle],
             )
             .await?
             .ok_or_else(|| unknown(handle))?;
-        Ok(MemberId(row.try_get(0)?))
+        Ok(MemberId(row.try_get("member_id")?))
     }
 
     /// A member with what administrators see of them.
@@ -199,7 +192,7 @@ pub(crate) async fn add(
     check_handle(new.handle).map_err(|error| StoreError::Invalid(error.to_string()))?;
     let row = transaction
         .query_opt(
-            "-- team::member_add\n\
+            "-- team::members::add\n\
              insert into members (org_id, handle, kind, role, created_at) values ($1, $2, $3, $4, $5)\n\
              on conflict (org_id, handle) do nothing returning member_id",
             &[
@@ -212,56 +205,23 @@ pub(crate) async fn add(
         )
         .await?
         .ok_or_else(|| StoreError::Exists(format!("the member `{}`", new.handle)))?;
-    let member = MemberId(row.try_get(0)?);
+    let member = MemberId(row.try_get("member_id")?);
     let details = json!({ "kind": new.kind, "role": new.role });
     let subject = Subject::member(member, new.handle);
     audit::record(transaction, act, Action::MemberAdded, subject, &details).await?;
     Ok(member)
 }
 
-/// Finds a member within the transaction of an act.
-pub(crate) async fn find(
-    transaction: &Transaction<'_>,
-    org: OrgId,
-    handle: &str,
-) -> Result<Found, StoreError> {
-    let row = transaction
-        .query_opt(
-            "-- team::member_in_act\n\
-             select member_id, kind, role, deactivated_at is null from members where org_id = $1 and handle = $2",
-            &[&org.0, &handle],
-        )
-        .await?
-        .ok_or_else(|| unknown(handle))?;
-    Ok(Found {
-        id: MemberId(row.try_get(0)?),
-        kind: word(&row, 1, "members.kind")?,
-        role: word(&row, 2, "members.role")?,
-        active: row.try_get(3)?,
-    })
-}
-
-/// Nobody touches or makes what is above their own role.
-pub(crate) fn within(rank: Role, role: Role) -> Result<(), StoreError> {
-    if role <= rank {
-        Ok(())
-    } else {
-        Err(StoreError::NotAllowed(format!(
-            "this needs the role `{role}`; yours is `{rank}`"
-        )))
-    }
-}
-
 /// An org that has an owner keeps one. The acts of an org run one after the other, so none can slip in between.
 async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(), StoreError> {
     let row = transaction
         .query_one(
-            "-- team::owners\n\
+            "-- team::members::require_an_owner\n\
              select count(*) filter (where deactivated_at is null and role = 'owner') from members where org_id = $1",
             &[&org.0],
         )
         .await?;
-    if row.try_get::<_, i64>(0)? > 0 {
+    if row::only::<i64>(&row)? > 0 {
         Ok(())
     } else {
         Err(StoreError::Conflict(
@@ -270,20 +230,14 @@ async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(
     }
 }
 
-fn unknown(handle: &str) -> StoreError {
-    StoreError::NotFound(format!(
-        "no member `{handle}`; `toolhub members list` shows them all"
-    ))
-}
-
 fn read(row: &Row) -> Result<Member, StoreError> {
     Ok(Member {
-        handle: row.try_get(0)?,
-        kind: word(row, 1, "members.kind")?,
-        role: word(row, 2, "members.role")?,
-        created_at: row.try_get(3)?,
-        deactivated_at: row.try_get(4)?,
-        tokens: row.try_get(5)?,
-        last_seen_at: row.try_get(6)?,
+        handle: row.try_get("handle")?,
+        kind: row::word(row, "kind")?,
+        role: row::word(row, "role")?,
+        created_at: row.try_get("created_at")?,
+        deactivated_at: row.try_get("deactivated_at")?,
+        tokens: row.try_get("tokens")?,
+        last_seen_at: row.try_get("last_seen_at")?,
     })
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
+    row,
 };
 
 impl Store {
@@ -24,13 +25,13 @@ impl Store {
         let transaction = client.transaction().await?;
         let row = transaction
             .query_opt(
-                "-- team::org_create\n\
+                "-- team::orgs::org_create\n\
                  insert into orgs (slug, created_at) values ($1, $2) on conflict (slug) do nothing returning org_id",
                 &[&slug, &now],
             )
             .await?
             .ok_or_else(|| StoreError::Exists(format!("the org `{slug}`")))?;
-        let org = OrgId(row.try_get(0)?);
+        let org = OrgId(row.try_get("org_id")?);
         let act = Act::by_operator(org, now);
         audit::record(
             &transaction,
@@ -52,12 +53,12 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_opt(
-                "-- team::org_find\nselect org_id from orgs where slug = $1",
+                "-- team::orgs::org_find\nselect org_id from orgs where slug = $1",
                 &[&slug],
             )
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("no org `{slug}`")))?;
-        Ok(OrgId(row.try_get(0)?))
+        Ok(OrgId(row.try_get("org_id")?))
     }
 
     /// The orgs, by slug: for the operator alone.
@@ -70,10 +71,10 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Org {
-                    org: row.try_get(0)?,
-                    created_at: row.try_get(1)?,
-                    retention_days: row.try_get(2)?,
-                    members: row.try_get(3)?,
+                    org: row.try_get("slug")?,
+                    created_at: row.try_get("created_at")?,
+                    retention_days: row.try_get("retention_days")?,
+                    members: row.try_get("members")?,
                 })
             })
             .collect()
@@ -85,10 +86,8 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn org_count(&self) -> Result<i64, StoreError> {
         let client = self.client().await?;
-        Ok(client
-            .query_one("-- team::org_count\nselect count(*) from orgs", &[])
-            .await?
-            .try_get(0)?)
+        let statement = "-- team::orgs::org_count\nselect count(*) from orgs";
+        row::only(&client.query_one(statement, &[]).await?)
     }
 
     /// What an org has decided.
@@ -99,16 +98,16 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_one(
-                "-- team::org_settings\n\
+                "-- team::orgs::org_settings\n\
                  select slug, task_text_allowed, retention_days, show_names from orgs where org_id = $1",
                 &[&org.0],
             )
             .await?;
         Ok(OrgSettings {
-            org: row.try_get(0)?,
-            task_text_allowed: row.try_get(1)?,
-            retention_days: row.try_get(2)?,
-            show_names: row.try_get(3)?,
+            org: row.try_get("slug")?,
+            task_text_allowed: row.try_get("task_text_allowed")?,
+            retention_days: row.try_get("retention_days")?,
+            show_names: row.try_get("show_names")?,
         })
     }
 
@@ -129,7 +128,7 @@ impl Store {
         let (transaction, _) = audit::begin(&mut client, act).await?;
         transaction
             .execute(
-                "-- team::org_change\n\
+                "-- team::orgs::org_change\n\
                  update orgs\n\
                  set task_text_allowed = coalesce($2, task_text_allowed),\n\
                  \x20   retention_days = nullif(coalesce($3, retention_days), 0),\n\

@@ -1,4 +1,4 @@
--- tool_detail::days
+-- tool_detail::read_detail (days)
 -- The days of one tool since $3: by day, by project, and by member under the name that boards show.
 select
     case when d.day is not null then 'day' when d.project is not null then 'project' else 'member' end as part,

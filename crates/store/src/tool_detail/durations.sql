@@ -1,4 +1,4 @@
--- tool_detail::durations
+-- tool_detail::read_detail (durations)
 -- The index of the tool's events, newest first, holds all that this needs.
 select percentile_cont(array[0.5, 0.9, 0.99]) within group (order by duration_ms)
 from usage_events

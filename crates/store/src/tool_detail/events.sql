@@ -1,4 +1,4 @@
--- tool_detail::events
+-- tool_detail::read_detail (events)
 -- The events of one tool since $3, by how they ended, by operation and by version of the agent.
 select
     case

@@ -1,4 +1,4 @@
--- uploads::list
+-- uploads::upload_list
 select
     u.upload_id, m.handle, u.received_at, u.source, u.client, u.ci, u.batch,
     u.received, u.inserted, u.upgraded, u.duplicate, u.conflict, u.rejected

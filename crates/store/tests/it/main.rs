@@ -14,5 +14,6 @@ mod readers;
 mod rollup;
 mod schema;
 mod scores;
+mod source;
 mod statements;
 mod tls;

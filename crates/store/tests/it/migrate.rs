@@ -103,7 +103,13 @@ async fn a_migration_waits_for_one_in_progress() {
     let mut migrating = tokio::spawn(async move { store.migrate().await });
     let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
                    and database = (select oid from pg_database where datname = current_database())";
-    while holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+    while holder
+        .query_one(waiting, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>("count")
+        == 0
+    {
         assert!(!migrating.is_finished(), "it did not wait");
         tokio::task::yield_now().await;
     }

@@ -6,7 +6,7 @@ use model::{
     event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, audit::Act, ingest::Batch, readers::READABLE};
+use store::{Store, StoreError, audit::Act, ingest::Batch, readers::READABLE};
 use testing::TestDatabase;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ async fn connect(database: &TestDatabase, role: Option<(&str, &str)>) -> Client 
 }
 
 async fn count(client: &Client, sql: &str) -> i64 {
-    client.query_one(sql, &[]).await.unwrap().get(0)
+    client.query_one(sql, &[]).await.unwrap().get("count")
 }
 
 #[tokio::test]
@@ -112,9 +112,9 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         )
         .await
         .unwrap();
-    assert!(relations.iter().any(|row| row.get::<_, &str>(1) == "m"));
+    assert!(relations.iter().any(|row| row.get::<_, &str>("relkind") == "m"));
     for row in relations {
-        let (name, kind): (&str, &str) = (row.get(0), row.get(1));
+        let (name, kind): (&str, &str) = (row.get("relname"), row.get("relkind"));
         if READABLE.contains(&name) {
             assert_ne!(kind, "m", "{name} knows no row security");
             continue;
@@ -128,7 +128,10 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         let seen = reader
             .query_one("select count(org_id) from usage_events", &[])
             .await;
-        assert!(seen.map_or(true, |row| row.get::<_, i64>(0) == 2), "{attempt}");
+        assert!(
+            seen.map_or(true, |row| row.get::<_, i64>("count") == 2),
+            "{attempt}"
+        );
     }
     let stranger = format!("{role}_x");
     let admin = connect(&database, None).await;
@@ -165,4 +168,30 @@ async fn a_readers_name_cannot_say_anything_else() {
     for name in ["", "Bi", "bi; drop table orgs", "bi\"", "1bi", &"b".repeat(64)] {
         assert!(store.reader_create(&act, name).await.is_err(), "{name:?}");
     }
+}
+
+/// Words of SQL that a role's name must not be taken for, all of them names that `reader_create` takes.
+const RESERVED: [&str; 6] = ["user", "order", "group", "table", "select", "end"];
+
+#[tokio::test]
+async fn a_reader_may_have_the_name_of_a_reserved_word() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let acme = org(&store, "acme", "ann", &["cli:make"]).await;
+    let act = Act::by_operator(acme, now());
+    let mut made = 0;
+    for role in RESERVED {
+        // Roles belong to the whole server, which other test programs use as well.
+        let password = match store.reader_create(&act, role).await {
+            Err(StoreError::Exists(_)) => continue,
+            created => created.unwrap(),
+        };
+        let reader = connect(&database, Some((role, &password))).await;
+        let seen = count(&reader, "select count(org_id) from usage_events").await;
+        drop(reader);
+        store.reader_remove(&act, role).await.unwrap();
+        assert_eq!(seen, 1, "{role}");
+        made += 1;
+    }
+    assert!(made > 0, "every reserved word is taken as a role's name");
 }

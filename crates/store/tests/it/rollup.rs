@@ -140,7 +140,14 @@ async fn an_event_that_learns_its_project_moves_there_with_its_time() {
         let sql = "select project, events, first_used_at, last_used_at from usage_days order by project";
         let rows = connect(&database).await.query(sql, &[]).await.unwrap();
         rows.iter()
-            .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
+            .map(|row| {
+                (
+                    row.get("project"),
+                    row.get("events"),
+                    row.get("first_used_at"),
+                    row.get("last_used_at"),
+                )
+            })
             .collect()
     };
     let at = |hour: i64| now() - TimeDelta::hours(hour);
@@ -257,7 +264,7 @@ async fn writers_of_one_member_and_of_many_neither_deadlock_nor_miscount() {
 async fn waiting(watcher: &tokio_postgres::Client, sessions: i64) {
     let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     for _ in 0..1000 {
-        if watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == sessions {
+        if watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>("count") == sessions {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -326,9 +333,15 @@ async fn uploads_that_meet_at_one_event_are_merged_one_after_the_other() {
         )
         .await
         .unwrap();
-    assert_eq!(row.get::<_, &str>(0), "success");
-    assert_eq!(row.get::<_, Option<&str>>(1), None);
-    assert_eq!((row.get::<_, i64>(2), row.get::<_, i64>(3)), (3, 5));
-    assert_eq!(row.get::<_, &str>(4), "web");
+    assert_eq!(row.get::<_, &str>("outcome"), "success");
+    assert_eq!(row.get::<_, Option<&str>>("reason"), None);
+    assert_eq!(
+        (
+            row.get::<_, i64>("cost_micro_usd"),
+            row.get::<_, i64>("duration_ms")
+        ),
+        (3, 5)
+    );
+    assert_eq!(row.get::<_, &str>("project"), "web");
     assert_eq!(store.rebuild().await.unwrap().differences, 0);
 }

@@ -17,11 +17,11 @@ async fn connect(database: &TestDatabase) -> Client {
 
 async fn column(client: &Client, sql: &str) -> BTreeSet<String> {
     client
-        .query(sql, &[])
+        .query(&format!("select answer.value from ({sql}) answer (value)"), &[])
         .await
         .unwrap()
         .iter()
-        .map(|row| row.get(0))
+        .map(|row| row.get("value"))
         .collect()
 }
 

@@ -213,10 +213,13 @@ async fn dead_weight_is_what_nobody_used_in_the_window() {
 /// Every row of a query, as text.
 async fn rows(client: &tokio_postgres::Client, sql: &str) -> Vec<String> {
     let rows = client
-        .query(&format!("select (r.*)::text from ({sql}) r order by 1"), &[])
+        .query(
+            &format!("select (r.*)::text as line from ({sql}) r order by 1"),
+            &[],
+        )
         .await
         .unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+    rows.iter().map(|row| row.get("line")).collect()
 }
 
 /// The scores as design has them: one plain query over the events, without rollup, index or view. Floating point
@@ -325,7 +328,7 @@ async fn the_first_refresh_gives_the_planner_statistics_of_what_is_stored() {
         .unwrap();
     let known = async || -> f32 {
         let sql = "select reltuples from pg_class where oid = 'usage_events'::regclass";
-        client.query_one(sql, &[]).await.unwrap().get(0)
+        client.query_one(sql, &[]).await.unwrap().get("reltuples")
     };
     store
         .refresh_view(View::Scores, now().date_naive())

@@ -105,7 +105,7 @@ async fn plan(client: &Client, sql: &str) -> String {
         .await
         .unwrap();
     rows.iter()
-        .map(|row| row.get::<_, String>(0))
+        .map(|row| row.get::<_, String>("QUERY PLAN"))
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -132,7 +132,11 @@ async fn the_scores_read_the_events_from_the_covering_index_alone() {
         .query_one("select pg_get_viewdef('tool_scores'::regclass)", &[])
         .await
         .unwrap();
-    let plan = plan(&client, view.get::<_, String>(0).trim_end_matches(';')).await;
+    let plan = plan(
+        &client,
+        view.get::<_, String>("pg_get_viewdef").trim_end_matches(';'),
+    )
+    .await;
     assert!(
         plan.contains("Index Only Scan using usage_events_scores_idx on usage_events"),
         "{plan}"
@@ -240,13 +244,13 @@ async fn boards_and_audits_are_read_without_any_event() {
         ),
         (
             include_str!("../../src/dead_weight/precomputed.sql"),
-            "bigint, int, text, boolean",
-            "1, 30, null, true",
+            "bigint, int, text, boolean, bigint, bigint",
+            "1, 30, null, true, 0, 51",
         ),
         (
             include_str!("../../src/dead_weight/live.sql"),
-            "bigint, date, text, text, bigint, boolean",
-            "1, '2026-10-01', null, null, 7, true",
+            "bigint, date, text, text, bigint, boolean, bigint, bigint",
+            "1, '2026-10-01', null, null, 7, true, 0, 51",
         ),
     ] {
         let plan = plan_of(&client, sql, types, values).await;

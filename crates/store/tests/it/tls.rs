@@ -89,7 +89,11 @@ async fn connect(server: &EmbeddedServer, mode: &str, root: Option<&PathBuf>) ->
     let encrypted = "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) \
                      where ssl and application_name = 'toolhub'";
     assert_eq!(
-        client.query_one(encrypted, &[]).await.unwrap().get::<_, i64>(0),
+        client
+            .query_one(encrypted, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>("count"),
         1,
         "sslmode={mode} encrypts"
     );

@@ -21,14 +21,14 @@ async fn a_test_sees_nothing_of_another() {
         .batch_execute("create table mine (x int)")
         .await
         .unwrap();
-    let seen = "select to_regclass('mine') is not null";
+    let seen = "select to_regclass('mine') is not null as seen";
     assert!(
         connect(one.url())
             .await
             .query_one(seen, &[])
             .await
             .unwrap()
-            .get::<_, bool>(0)
+            .get::<_, bool>("seen")
     );
     assert!(
         !connect(other.url())
@@ -36,7 +36,7 @@ async fn a_test_sees_nothing_of_another() {
             .query_one(seen, &[])
             .await
             .unwrap()
-            .get::<_, bool>(0)
+            .get::<_, bool>("seen")
     );
     one.store().await.check_schema().await.expect("migrated");
 }
@@ -50,14 +50,14 @@ async fn a_database_goes_with_its_test_even_while_in_use() {
     let name = dropped.url().rsplit('/').next().unwrap().to_owned();
     let name = name.split('?').next().unwrap();
     drop(dropped);
-    let listed = "select exists (select from pg_database where datname = $1)";
+    let listed = "select exists (select from pg_database where datname = $1) as seen";
     assert!(
         !connect(remaining.url())
             .await
             .query_one(listed, &[&name])
             .await
             .unwrap()
-            .get::<_, bool>(0)
+            .get::<_, bool>("seen")
     );
 }
 

@@ -1,4 +1,4 @@
--- privacy::retention_oldest
+-- privacy::retention::forget_days (oldest days)
 -- The last of the oldest days of a member that together hold at most ten thousand events; one day at least.
 with days as (
     select day, sum(sum(events)) over (order by day) as events

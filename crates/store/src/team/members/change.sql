@@ -1,4 +1,4 @@
--- team::member_change
+-- team::members::member_change
 update members
 set
     handle = coalesce($3, handle),

@@ -1,4 +1,4 @@
--- team::member_list
+-- team::members::member_list
 -- One member, or all from the cursor on.
 select
     m.handle, m.kind, m.role, m.created_at, m.deactivated_at,

@@ -5,7 +5,7 @@ use model::MemberId;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{super::members, find_any};
+use super::{super::access, lookup::find_any};
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
@@ -22,11 +22,11 @@ impl Store {
         let (transaction, rank) = audit::begin(&mut client, act).await?;
         let token = find_any(&transaction, act, token_id).await?;
         if !act.is_by(token.member) {
-            members::within(rank, token.role)?;
+            access::within(rank, token.role)?;
         }
         let ended = transaction
             .execute(
-                "-- team::token_revoke\n\
+                "-- team::tokens::end::token_revoke\n\
                  update api_tokens set revoked_at = $3 where org_id = $1 and token_id = $2 and revoked_at is null",
                 &[&act.org.0, &token_id, &act.now],
             )
@@ -58,15 +58,18 @@ pub(crate) async fn end_all(transaction: &Transaction<'_>, act: &Act, of: Of) ->
     };
     let ended = transaction
         .query(
-            include_str!("end_all.sql"),
+            include_str!("end/end_all.sql"),
             &[&act.org.0, &member, &publisher, &act.now],
         )
         .await?;
     for row in ended {
-        let (token_id, name, handle): (Uuid, &str, &str) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?);
+        let (token_id, name, handle): (Uuid, &str, &str) = (
+            row.try_get("token_id")?,
+            row.try_get("name")?,
+            row.try_get("handle")?,
+        );
         let details = json!({ "token_id": token_id, "name": name });
-        let subject = Subject::member(MemberId(row.try_get(2)?), handle);
+        let subject = Subject::member(MemberId(row.try_get("member_id")?), handle);
         audit::record(transaction, act, Action::TokenRevoked, subject, &details).await?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{super::members, find};
+use super::{super::access, lookup::find};
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Actor, Subject},
@@ -56,12 +56,12 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_opt(
-                "-- team::member_handle\nselect handle from members where org_id = $1 and member_id = $2",
+                "-- team::tokens::issue::token_create\nselect handle from members where org_id = $1 and member_id = $2",
                 &[&org.0, &member.0],
             )
             .await?
             .ok_or_else(|| StoreError::NotFound("no such member".into()))?;
-        let handle: String = row.try_get(0)?;
+        let handle: String = row.try_get("handle")?;
         drop(client);
         let issued = self
             .token_issue(&Act::by_operator(org, now), &handle, new)
@@ -84,13 +84,13 @@ impl Store {
     ) -> Result<Issued, StoreError> {
         let mut client = self.client().await?;
         let (transaction, rank) = audit::begin(&mut client, act).await?;
-        let member = members::find(&transaction, act.org, handle).await?;
+        let member = access::find(&transaction, act.org, handle).await?;
         if !act.is_by(member.id) && !act.administers() {
             return Err(StoreError::NotAllowed(
                 "this token manages only your own tokens".into(),
             ));
         }
-        members::within(rank, member.role)?;
+        access::within(rank, member.role)?;
         if let Actor::Member { identity, .. } = &act.actor
             && !act.administers()
             && let Some(scope) = new.scopes.iter().find(|scope| !identity.scopes.contains(scope))
@@ -138,7 +138,7 @@ impl Store {
         let mut client = self.client().await?;
         let (transaction, rank) = audit::begin(&mut client, act).await?;
         let old = find(&transaction, act, token_id).await?;
-        members::within(rank, old.role)?;
+        access::within(rank, old.role)?;
         if old.exchanged {
             return Err(StoreError::NotAllowed(
                 "the token of a CI run ends with it; the next run gets its own".into(),
@@ -159,7 +159,7 @@ impl Store {
         let issued = issue(&transaction, act, old.member, &new, &Origin::default()).await?;
         transaction
             .execute(
-                "-- team::token_overlap\n\
+                "-- team::tokens::issue::token_rotate\n\
                  update api_tokens set expires_at = least(expires_at, $3) where org_id = $1 and token_id = $2",
                 &[&act.org.0, &token_id, &(act.now + overlap)],
             )
@@ -205,7 +205,7 @@ pub(crate) async fn issue(
     let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
     transaction
         .execute(
-            "-- team::token_issue\n\
+            "-- team::tokens::issue::issue\n\
              insert into api_tokens (\n\
              \x20   org_id, token_id, token_hash, member_id, name, scopes, created_at, expires_at, publisher_id, ci\n\
              ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

@@ -1,4 +1,4 @@
--- team::token_list
+-- team::tokens::token_list
 -- Newest first; the cursor is the key of the last row of the page before.
 select
     t.token_id, m.handle, t.name, t.scopes, t.created_at, t.expires_at, t.revoked_at, u.last_used_at, t.ci

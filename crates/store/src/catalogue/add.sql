@@ -1,4 +1,4 @@
--- events::catalogue
+-- catalogue::add
 -- A tool that nobody has declared joins the catalogue with its first event; no event is dropped for it.
 insert into tools (org_id, tool_id, kind, first_seen_at)
 select $1, b.tool_id, split_part(b.tool_id, ':', 1), $2

@@ -7,11 +7,9 @@ use model::{
     team::{MemberKind, Role, Scope},
     token::TokenHash,
 };
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{super::word, scopes};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, row};
 
 /// Who a request speaks for, as its token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,32 +51,35 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Identity>, StoreError> {
         let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("authenticate.sql")).await?;
+        let statement = client.prepare_cached(include_str!("identity/token.sql")).await?;
         let Some(token) = client.query_opt(&statement, &[&hash.0.as_slice(), &now]).await? else {
             return Ok(None);
         };
-        let (org, token_id, member): (i64, Uuid, i64) =
-            (token.try_get(0)?, token.try_get(1)?, token.try_get(2)?);
-        let statement = client.prepare_cached(include_str!("speaker.sql")).await?;
+        let org: i64 = token.try_get("org_id")?;
+        let member: i64 = token.try_get("member_id")?;
+        let token_id: Uuid = token.try_get("token_id")?;
+        let statement = client
+            .prepare_cached(include_str!("identity/speaker.sql"))
+            .await?;
         let Some(speaker) = client.query_opt(&statement, &[&org, &member, &token_id]).await? else {
             return Ok(None);
         };
-        let role: Role = word(&speaker, 3, "members.role")?;
-        let mut scopes = scopes(&token, 4)?;
+        let role: Role = row::word(&speaker, "role")?;
+        let mut scopes: Vec<Scope> = row::words(&token, "scopes")?;
         scopes.retain(|scope| role.scopes().contains(scope));
         Ok(Some(Identity {
             org: OrgId(org),
-            org_slug: speaker.try_get(0)?,
+            org_slug: speaker.try_get("slug")?,
             member: MemberId(member),
-            handle: speaker.try_get(1)?,
-            kind: word(&speaker, 2, "members.kind")?,
+            handle: speaker.try_get("handle")?,
+            kind: row::word(&speaker, "kind")?,
             role,
             token_id,
-            token_name: token.try_get(3)?,
+            token_name: token.try_get("name")?,
             scopes,
-            expires_at: token.try_get(5)?,
-            last_used_at: speaker.try_get(4)?,
-            ci: token.try_get::<_, Option<Json<CiContext>>>(6)?.map(|Json(ci)| ci),
+            expires_at: token.try_get("expires_at")?,
+            last_used_at: speaker.try_get("last_used_at")?,
+            ci: row::ci_context(&token)?,
         }))
     }
 
@@ -90,7 +91,7 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "-- team::token_used\n\
+                "-- identity::token_used\n\
                  insert into token_uses (org_id, token_id, last_used_at) values ($1, $2, $3)\n\
                  on conflict (org_id, token_id) do update set last_used_at = excluded.last_used_at\n\
                  where token_uses.last_used_at < excluded.last_used_at - interval '1 minute'",

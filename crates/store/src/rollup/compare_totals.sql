@@ -1,4 +1,4 @@
--- rollup::compare_totals
+-- rollup::compare (compare totals)
 -- One statement, so that days and totals are of one moment.
 with by_days as (
     select

@@ -1,4 +1,4 @@
--- rollup::drop_empty_totals
+-- rollup::changes::write (drop empty totals)
 -- Rows whose last event has gone to another row.
 delete from usage_totals d
 using unnest($2::bigint[], $3::text[], $4::text[]) as b (member_id, tool_id, project)

@@ -1,4 +1,4 @@
--- rollup::drop_empty_days
+-- rollup::changes::write (drop empty days)
 -- Rows whose last event has gone to another row.
 delete from usage_days d
 using unnest($2::bigint[], $3::text[], $4::text[], $5::date[]) as b (member_id, tool_id, project, day)

@@ -1,4 +1,4 @@
--- events::known
+-- ingest::mostly_known
 -- How many of a few events are stored.
 select count(*)
 from unnest($2::bigint[], $3::text[]) as b (member_id, uuid)

@@ -1,4 +1,4 @@
--- rollup::add_days
+-- rollup::changes::write (add days)
 -- Adds differences to the days, which are locked in the order of the key.
 -- org_id comes from tools and not from the parameter, so that a distributed database keeps the statement on one node.
 insert into usage_days (

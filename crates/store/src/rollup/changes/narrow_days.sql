@@ -1,4 +1,4 @@
--- rollup::narrow_days
+-- rollup::changes::write (narrow days)
 -- First and last use of rows that an event has left: the one thing that a difference cannot tell.
 update usage_days d
 set first_used_at = e.first_used_at, last_used_at = e.last_used_at

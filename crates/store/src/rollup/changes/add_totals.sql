@@ -1,4 +1,4 @@
--- rollup::add_totals
+-- rollup::changes::write (add totals)
 -- Adds differences to the totals, which are locked in the order of the key.
 -- org_id comes from tools and not from the parameter, so that a distributed database keeps the statement on one node.
 insert into usage_totals (

@@ -1,4 +1,4 @@
--- uploads::insert
+-- ingest::record_upload
 insert into uploads (
     org_id, upload_id, member_id, received_at, source, client, ci, batch,
     received, inserted, upgraded, duplicate, conflict, rejected

@@ -1,4 +1,4 @@
--- team::tokens_end
+-- team::tokens::end::end_all
 update api_tokens t
 set revoked_at = $4
 from members m

@@ -1,4 +1,4 @@
--- publishers::candidates
+-- publishers::exchange::candidates
 -- Who trusts a repository: like signing in, before the org is known. Names of repositories have no case.
 select p.org_id, p.publisher_id, p.member_id, p.owner_id, p.workflow, p.environment, p.provider
 from trusted_publishers p

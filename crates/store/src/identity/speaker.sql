@@ -1,4 +1,4 @@
--- team::speaker
+-- identity::authenticate (speaker)
 -- A second statement that names the org, so that a distributed database asks one node and not all of them.
 select o.slug, m.handle, m.kind, m.role, u.last_used_at
 from members m

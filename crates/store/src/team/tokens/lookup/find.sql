@@ -1,4 +1,4 @@
--- team::token_find
+-- team::tokens::lookup::find_any
 select
     m.member_id, m.handle, m.role, t.name, t.scopes, t.created_at, t.expires_at,
     t.revoked_at is null and (t.expires_at is null or t.expires_at > $3) and m.deactivated_at is null as works,

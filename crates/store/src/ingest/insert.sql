@@ -1,4 +1,4 @@
--- events::insert
+-- ingest::insert
 -- Sorted by the key, so that two batches that overlap never wait for each other in a circle.
 -- org_id comes from tools and not from the parameter, so that a distributed database keeps the statement on one node.
 insert into usage_events (

@@ -1,4 +1,4 @@
--- rollup::rebuild_days
+-- rollup::rebuild_member
 insert into usage_days (
     org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
     timed, cost_micro_usd, first_used_at, last_used_at

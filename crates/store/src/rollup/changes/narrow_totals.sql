@@ -1,4 +1,4 @@
--- rollup::narrow_totals
+-- rollup::changes::write (narrow totals)
 -- First and last use of rows that an event has left, from the days, which have been narrowed before.
 update usage_totals t
 set first_used_at = d.first_used_at, last_used_at = d.last_used_at

@@ -1,4 +1,4 @@
--- rollup::compare_days
+-- rollup::compare (compare days)
 -- One statement, so that events and rollup are of one moment.
 with by_events as (
     select
@@ -27,6 +27,6 @@ stored as (
     from usage_days
     where org_id = $1 and member_id = $2
 )
-select count(*), count(*) filter (where by_events is distinct from stored)
+select count(*) as days, count(*) filter (where by_events is distinct from stored) as differences
 from by_events
 full join stored using (day, tool_id, project)

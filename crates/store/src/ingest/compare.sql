@@ -1,0 +1,42 @@
+-- ingest::compare
+-- Which of these events are not stored, which are stored as calls of another tool, and which would change the stored
+-- event. Locks nothing, so that a replay costs only a read. Each is looked up by its key: without `offset 0` the planner
+-- may read the whole table to join a batch with it.
+select
+    coalesce(array_agg(b.ordinal) filter (where e.uuid is null), '{}') as absent,
+    coalesce(array_agg(b.ordinal) filter (where e.tool_id <> b.tool_id), '{}') as conflict,
+    coalesce(array_agg(b.ordinal) filter (where e.tool_id = b.tool_id and (
+        m.outcome, m.reason, m.duration_ms, m.cost_micro_usd, m.operation, m.session_id, m.project, m.model, m.agent,
+        m.agent_version, m.git_branch, m.task_text
+    ) is distinct from (
+        e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model, e.agent,
+        e.agent_version, e.git_branch, e.task_text
+    )), '{}') as outdated
+from unnest(
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+    $9::text[] collate "C", $10::text[] collate "C", $11::text[] collate "C", $12::text[] collate "C",
+    $13::text[] collate "C", $14::text[] collate "C", $15::text[] collate "C", $16::text[]
+) with ordinality as b (
+    member_id, uuid, tool_id, outcome, reason, duration_ms, cost_micro_usd, operation, session_id,
+    project, model, agent, agent_version, git_branch, task_text, ordinal
+)
+left join lateral (
+    select
+        e.uuid, e.tool_id, e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project,
+        e.model, e.agent, e.agent_version, e.git_branch, e.task_text
+    from usage_events e
+    where e.org_id = $1 and e.member_id = b.member_id and e.uuid = b.uuid
+    offset 0
+) e on true
+cross join lateral (
+    select (merge_event(
+        row(
+            e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model,
+            e.agent, e.agent_version, e.git_branch, e.task_text
+        )::event_facts,
+        row(
+            b.outcome::event_outcome, b.reason::event_reason, b.duration_ms, b.cost_micro_usd, b.operation,
+            b.session_id, b.project, b.model, b.agent, b.agent_version, b.git_branch, b.task_text
+        )::event_facts
+    )).*
+) m
