@@ -15,21 +15,24 @@ pub enum Agent {
     OpenCode,
     /// Google's Gemini CLI.
     GeminiCli,
+    /// Qwen Code.
+    QwenCode,
 }
 
 /// A word that names no agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli")]
+#[error("an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code")]
 pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 5] = [
+    pub const ALL: [Agent; 6] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
         Agent::OpenCode,
         Agent::GeminiCli,
+        Agent::QwenCode,
     ];
 
     /// The name in events and on the command line.
@@ -40,6 +43,7 @@ impl Agent {
             Agent::CopilotCli => "copilot-cli",
             Agent::OpenCode => "opencode",
             Agent::GeminiCli => "gemini-cli",
+            Agent::QwenCode => "qwen-code",
         }
     }
 }

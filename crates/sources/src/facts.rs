@@ -29,6 +29,9 @@ const LISTED_PROBLEMS: usize = 1_000;
 /// Greatest number of types of records that are told apart among those that no fact comes from.
 const IGNORED_TYPES: usize = 256;
 
+/// Greatest number of names that are looked at again when the configuration is known.
+const JOINED_NAMES: usize = 4_096;
+
 /// Milliseconds since 1970, UTC.
 pub(crate) type Millis = i64;
 
@@ -85,7 +88,7 @@ pub(crate) struct Note {
 }
 
 /// Tokens of one API response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Tokens {
     pub(crate) output: u64,
     pub(crate) input: u64,
@@ -132,6 +135,29 @@ pub(crate) struct Load {
     pub(crate) bytes: u64,
 }
 
+/// What the record of a message or of a session says about all calls of it, where a call's own record does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The message; `None` when the frame is of a session.
+    pub(crate) message: Option<Sym>,
+    pub(crate) session: Option<Sym>,
+    pub(crate) cwd: Option<Sym>,
+    pub(crate) version: Option<Sym>,
+    pub(crate) model: Option<Sym>,
+    pub(crate) task: Option<Sym>,
+    pub(crate) created: Option<Millis>,
+    pub(crate) completed: Option<Millis>,
+    pub(crate) tokens: Tokens,
+}
+
+/// A name that joins an MCP server and its tool, and how it was understood without the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JoinedName {
+    pub(crate) name: Sym,
+    pub(crate) tool: Sym,
+    pub(crate) operation: Option<Sym>,
+}
+
 /// The type of a record and the type of what it carries.
 pub(crate) type RecordType = (Option<Sym>, Option<Sym>);
 
@@ -155,6 +181,8 @@ pub struct FileFacts {
     pub(crate) usage: Vec<Usage>,
     pub(crate) searches: Vec<Searches>,
     pub(crate) loads: Vec<Load>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) joined_names: Vec<JoinedName>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
     /// Records that were recognised and that no fact comes from, or whose kind is not known.
@@ -178,6 +206,8 @@ impl FileFacts {
             usage: Vec::new(),
             searches: Vec::new(),
             loads: Vec::new(),
+            frames: Vec::new(),
+            joined_names: Vec::new(),
             problems: Vec::new(),
             problem_counts: BTreeMap::new(),
             ignored: Vec::new(),
@@ -275,6 +305,21 @@ impl FileFacts {
         )
     }
 
+    /// A tool whose name joins server and tool; [`FileFacts::name_mcp_tools`] looks at it again.
+    pub(crate) fn joined_tool(&mut self, joined: &str, understood: &ToolName) -> (Sym, Option<Sym>) {
+        let (tool, operation) = self.tool(understood);
+        let name = self.strings.intern(joined);
+        let entry = JoinedName {
+            name,
+            tool,
+            operation,
+        };
+        if self.joined_names.len() < JOINED_NAMES && !self.joined_names.contains(&entry) {
+            self.joined_names.push(entry);
+        }
+        (tool, operation)
+    }
+
     /// Adds usage. Records of one response follow each other, so the group's last record usually absorbs this one.
     pub(crate) fn push_usage(&mut self, usage: Usage) {
         if let Some(last) = self
@@ -323,6 +368,18 @@ impl FileFacts {
             names.rename_option(kind);
             names.rename_option(part);
         }
+        for frame in &mut self.frames {
+            for name in [
+                &mut frame.message,
+                &mut frame.session,
+                &mut frame.cwd,
+                &mut frame.version,
+                &mut frame.model,
+                &mut frame.task,
+            ] {
+                names.rename_option(name);
+            }
+        }
         for load in &mut self.loads {
             names.rename(&mut load.record);
             names.rename(&mut load.tool);
@@ -339,6 +396,7 @@ impl FileFacts {
         self.usage.shrink_to_fit();
         self.searches.shrink_to_fit();
         self.loads.shrink_to_fit();
+        self.frames.shrink_to_fit();
         self.strings.shrink();
     }
 }

@@ -1,48 +1,97 @@
-//! Gemini CLI: a chat is one pretty-printed JSON value, `{sessionId, projectHash, messages}`. The project is only a
-//! hash, so events have none. A call's timestamp is that of its record; how long it took is not stated.
+//! Gemini CLI. A chat was one pretty-printed JSON value, `{sessionId, projectHash, messages}`; since April 2026 it is
+//! lines: such a header without messages, then a message a line. A message is written again under its id as it grows,
+//! `{"$set": …}` changes the header or lists the messages anew, `{"$rewindTo": id}` takes messages out of the
+//! conversation: their calls were made all the same.
+//!
+//! A call's timestamp is that of its record; how long it took is not stated. Where the project is stands beside the
+//! chats, so the caller says it; the log has only a hash.
 
-use model::{Reason, Verdict};
+mod message;
+pub(crate) mod outcome;
+
+use std::collections::HashMap;
+
+pub(crate) use message::Response;
+use message::{Message, ToolCall};
 
 use crate::{
     Agent, Options,
-    facts::{Answer, Call, Context, FileFacts, Tokens, Usage},
+    facts::{Answer, Call, Context, FileFacts, Usage},
     json::{Cursor, Malformed, Str},
-    redact, time,
-    tool_name::{self, ToolName},
+    problem::ProblemCode,
+    redact,
+    strings::Sym,
+    time,
 };
+use model::{Reason, Verdict};
 
-/// Reads a whole chat into `facts`.
-pub(crate) fn document(
-    document: Cursor<'_>,
-    options: &Options,
-    facts: &mut FileFacts,
-) -> Result<(), Malformed> {
-    let mut session = None;
-    let mut messages: Vec<Message<'_>> = Vec::new();
-    let mut cursor = document;
-    cursor.object(|cursor, key| {
-        match key {
-            b"sessionId" => session = cursor.string()?,
-            b"messages" => cursor.array(|cursor| {
-                messages.push(Message::read(cursor)?);
-                Ok(())
-            })?,
-            _ => cursor.skip()?,
+/// Reads the records of one chat, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    task_text: bool,
+    session: Option<Sym>,
+    /// The working directory that the caller knows.
+    known_cwd: Option<Sym>,
+    /// The working directory that the header names.
+    cwd: Option<Sym>,
+    task: Option<Sym>,
+    /// Where the facts of a call are: a message that is written again replaces them.
+    places: HashMap<Sym, Place>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    call: usize,
+    answer: Option<usize>,
+}
+
+impl Reader {
+    /// A reader for one chat in the project directory `cwd`, if that is known.
+    pub(crate) fn new(options: &Options, cwd: Option<Sym>) -> Reader {
+        Reader {
+            task_text: options.task_text,
+            known_cwd: cwd,
+            ..Reader::default()
+        }
+    }
+
+    /// Reads a line, or a whole chat of the old form.
+    pub(crate) fn record(&mut self, record: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
+        let mut header = Header::default();
+        let mut message = Message::default();
+        let mut is_message = false;
+        let mut cursor = record;
+        cursor.object(|cursor, key| {
+            match key {
+                b"$set" => cursor.object(|cursor, key| header.field(cursor, key))?,
+                b"$rewindTo" => cursor.skip()?,
+                b"sessionId" | b"messages" | b"directories" => header.field(cursor, key)?,
+                b"id" => {
+                    is_message = true;
+                    message.field(cursor, key)?;
+                }
+                _ => message.field(cursor, key)?,
+            }
+            Ok(())
+        })?;
+        cursor.end()?;
+        self.session = facts.name(header.session).or(self.session);
+        self.cwd = facts.path(header.directory).or(self.cwd);
+        for message in &header.messages {
+            self.message(message, facts);
+        }
+        if is_message {
+            self.message(&message, facts);
+        } else if header.is_empty() {
+            facts.ignore(message.kind, None);
         }
         Ok(())
-    })?;
-    cursor.end()?;
+    }
 
-    let context = Context {
-        session: facts.name(session),
-        agent: Some(Agent::GeminiCli),
-        ..Context::default()
-    };
-    let mut task = None;
-    for message in &messages {
-        if options.task_text && message.kind == Some(Str(b"user")) {
+    fn message(&mut self, message: &Message<'_>, facts: &mut FileFacts) {
+        if self.task_text && message.kind == Some(Str(b"user")) {
             let prompt = message.content.and_then(redact::prompt);
-            task = prompt.map(|prompt| facts.strings.intern(&prompt)).or(task);
+            self.task = prompt.map(|prompt| facts.strings.intern(&prompt)).or(self.task);
         }
         let model = facts.name(message.model);
         let group = facts.name(message.id);
@@ -59,24 +108,64 @@ pub(crate) fn document(
             let Some(id) = facts.call_id(call.id) else {
                 continue;
             };
-            let name = call.name.map(Str::text).unwrap_or_default();
-            let named = ToolName::mcp_prefixed(&name).unwrap_or_else(|| ToolName::builtin(&name));
-            let (tool, operation) = facts.tool(&named);
-            let waits_for_person = tool_name::waits_for_person(&name);
-            let at = time::parse(call.timestamp).or(at);
-            facts.calls.push(Call {
+            let id = call.uuid(id, group, facts);
+            let (tool, operation) = call.tool(facts);
+            let record = Call {
                 id,
-                at,
+                at: time::parse(call.timestamp).or(at),
                 tool,
                 operation,
-                context,
+                context: Context {
+                    session: self.session,
+                    cwd: self.known_cwd.or(self.cwd),
+                    branch: None,
+                    version: None,
+                    agent: Some(Agent::GeminiCli),
+                },
                 model,
                 group,
-                task,
-                waits_for_person,
+                task: self.task,
+                waits_for_person: call.waits_for_person(),
                 unreported: false,
-            });
-            if let Some(verdict) = call.verdict() {
+            };
+            self.add(record, call, facts);
+        }
+    }
+
+    /// Adds a call and its result, or replaces what an earlier record said of it.
+    fn add(&mut self, record: Call, call: &ToolCall<'_>, facts: &mut FileFacts) {
+        let (verdict, is_known) = call.told().verdict();
+        let id = record.id;
+        let place = match self.places.get(&id) {
+            Some(&place) => {
+                let kept = &mut facts.calls[place.call];
+                *kept = Call {
+                    at: kept.at.or(record.at),
+                    group: kept.group.or(record.group),
+                    model: kept.model.or(record.model),
+                    task: kept.task,
+                    ..record
+                };
+                place
+            }
+            None => {
+                facts.calls.push(record);
+                if !is_known {
+                    let detail = format!(
+                        "a call of {} ended in a way that is not known",
+                        facts.strings.get(record.tool)
+                    );
+                    facts.problem(ProblemCode::UnclassifiedError, detail);
+                }
+                Place {
+                    call: facts.calls.len() - 1,
+                    answer: None,
+                }
+            }
+        };
+        let answer = match (verdict, place.answer) {
+            (None, answer) => answer,
+            (Some(verdict), None) => {
                 facts.answers.push(Answer {
                     id,
                     at: None,
@@ -84,96 +173,56 @@ pub(crate) fn document(
                     duration_ms: None,
                     goes_on: false,
                 });
+                Some(facts.answers.len() - 1)
             }
-        }
+            (Some(verdict), Some(at)) => {
+                // Long results are masked later, and the exit code that stood in them goes with them.
+                let kept = &mut facts.answers[at].verdict;
+                let was_exit_code = *kept == Verdict::because(Reason::Error) && verdict == Verdict::SUCCESS;
+                if !was_exit_code {
+                    *kept = verdict;
+                }
+                Some(at)
+            }
+        };
+        self.places.insert(id, Place { answer, ..place });
     }
-    Ok(())
 }
 
+/// What the first line says, a `$set`, or a whole chat.
 #[derive(Default)]
-struct Message<'a> {
-    id: Option<Str<'a>>,
-    kind: Option<Str<'a>>,
-    timestamp: Option<Str<'a>>,
-    model: Option<Str<'a>>,
-    content: Option<Str<'a>>,
-    tokens: Option<Tokens>,
-    calls: Vec<ToolCall<'a>>,
+struct Header<'a> {
+    session: Option<Str<'a>>,
+    directory: Option<Str<'a>>,
+    messages: Vec<Message<'a>>,
+    has_others: bool,
 }
 
-#[derive(Default)]
-struct ToolCall<'a> {
-    id: Option<Str<'a>>,
-    name: Option<Str<'a>>,
-    status: Option<Str<'a>>,
-    timestamp: Option<Str<'a>>,
-}
-
-impl<'a> Message<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Malformed> {
-        let mut message = Message::default();
-        cursor.object(|cursor, key| {
-            match key {
-                b"id" => message.id = cursor.string()?,
-                b"type" => message.kind = cursor.string()?,
-                b"timestamp" => message.timestamp = cursor.string()?,
-                b"model" => message.model = cursor.string()?,
-                b"content" => message.content = cursor.string()?,
-                b"tokens" => message.tokens = Some(tokens(cursor)?),
-                b"toolCalls" => cursor.array(|cursor| {
-                    message.calls.push(ToolCall::read(cursor)?);
-                    Ok(())
-                })?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(message)
-    }
-}
-
-impl<'a> ToolCall<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<ToolCall<'a>, Malformed> {
-        let mut call = ToolCall::default();
-        cursor.object(|cursor, key| {
-            match key {
-                b"id" => call.id = cursor.string()?,
-                b"name" => call.name = cursor.string()?,
-                b"status" => call.status = cursor.string()?,
-                b"timestamp" => call.timestamp = cursor.string()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(call)
-    }
-
-    /// A call is cancelled by the person who was asked to allow it.
-    fn verdict(&self) -> Option<Verdict> {
-        match self.status?.0 {
-            b"success" => Some(Verdict::SUCCESS),
-            b"error" => Some(Verdict::because(Reason::Error)),
-            b"cancelled" => Some(Verdict::because(Reason::Rejected)),
-            _ => None,
-        }
-    }
-}
-
-/// Input counts what was read from the cache; thoughts are billed as output.
-fn tokens(cursor: &mut Cursor<'_>) -> Result<Tokens, Malformed> {
-    let (mut tokens, mut input, mut thoughts) = (Tokens::default(), 0, 0);
-    cursor.object(|cursor, key| {
+impl<'a> Header<'a> {
+    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
         match key {
-            b"input" => input = cursor.count()?.unwrap_or(0),
-            b"output" => tokens.output = cursor.count()?.unwrap_or(0),
-            b"cached" => tokens.cache_read = cursor.count()?.unwrap_or(0),
-            b"thoughts" => thoughts = cursor.count()?.unwrap_or(0),
-            _ => cursor.skip()?,
+            b"sessionId" => self.session = cursor.string()?,
+            b"directories" => cursor.array(|cursor| {
+                let directory = cursor.string()?;
+                self.directory = self.directory.or(directory);
+                Ok(())
+            })?,
+            b"messages" => {
+                self.has_others = true;
+                cursor.array(|cursor| {
+                    self.messages.push(Message::read(cursor)?);
+                    Ok(())
+                })?;
+            }
+            _ => {
+                self.has_others = true;
+                cursor.skip()?;
+            }
         }
         Ok(())
-    })?;
-    tokens.cache_read = tokens.cache_read.min(input);
-    tokens.input = input - tokens.cache_read;
-    tokens.output = tokens.output.saturating_add(thoughts);
-    Ok(tokens)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.session.is_none() && self.directory.is_none() && !self.has_others
+    }
 }

@@ -5,6 +5,7 @@
 //! records is made by their contents.
 
 mod cost;
+mod frames;
 mod inventory;
 mod servers;
 
@@ -16,7 +17,7 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 use self::servers::ServerNames;
 use crate::{
     Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Note, Searches, Usage},
+    facts::{Answer, Call, Context, FileFacts, Frame, Load, Millis, Note, Searches, Usage},
     problem::{Problem, ProblemCode},
     project,
     strings::{Strings, Sym},
@@ -89,6 +90,7 @@ pub fn join(
     for file in files {
         pool.add(file);
     }
+    pool.apply_frames();
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
@@ -135,6 +137,7 @@ struct Pool {
     usage: Vec<Usage>,
     searches: Vec<Searches>,
     loads: Vec<Load>,
+    frames: Vec<Frame>,
     problems: Vec<Problem>,
     totals: Totals,
 }
@@ -150,6 +153,7 @@ impl Pool {
         self.usage.append(&mut file.usage);
         self.searches.append(&mut file.searches);
         self.loads.append(&mut file.loads);
+        self.frames.append(&mut file.frames);
         self.problems.append(&mut file.problems);
         let totals = &mut self.totals;
         totals.files += 1;

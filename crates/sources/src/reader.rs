@@ -7,7 +7,8 @@ use crate::{
     json::{Index, Malformed},
     opencode,
     problem::ProblemCode,
-    shape,
+    qwen, shape,
+    strings::Sym,
 };
 
 /// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.
@@ -23,6 +24,8 @@ pub struct LogReader {
     options: Options,
     /// The agent that the caller named: only its format is read.
     only: Option<Agent>,
+    /// The working directory of records that name none.
+    directory: Option<Sym>,
     format: Format,
     index: Index,
     /// The beginning of a line whose end has not come yet, or the whole file of a document.
@@ -41,6 +44,8 @@ enum Format {
     Claude(claude::Reader),
     Codex(codex::Reader),
     Copilot(copilot::Reader),
+    Gemini(Box<gemini::Reader>),
+    Qwen(qwen::Reader),
     /// The file is one JSON value over many lines.
     Document,
 }
@@ -53,12 +58,20 @@ impl LogReader {
             facts: FileFacts::new(file),
             options: *options,
             only: agent,
+            directory: None,
             format: Format::Unknown,
             index: Index::default(),
             pending: Vec::new(),
             dropping: false,
             no_transcript: false,
         }
+    }
+
+    /// Names the working directory of records that name none, where the caller knows it: Gemini CLI keeps it beside
+    /// its chats.
+    pub fn in_directory(mut self, directory: &str) -> LogReader {
+        self.directory = self.facts.clean_name(directory);
+        self
     }
 
     /// Takes the next bytes of the file.
@@ -221,13 +234,19 @@ impl LogReader {
                 Agent::Codex => self.format = Format::Codex(codex::Reader::new(&self.options)),
                 Agent::CopilotCli => self.format = Format::Copilot(copilot::Reader::new(&self.options)),
                 Agent::OpenCode => return opencode::document(cursor, &self.options, &mut self.facts),
-                Agent::GeminiCli => return gemini::document(cursor, &self.options, &mut self.facts),
+                Agent::GeminiCli => {
+                    let reader = gemini::Reader::new(&self.options, self.directory);
+                    self.format = Format::Gemini(Box::new(reader));
+                }
+                Agent::QwenCode => self.format = Format::Qwen(qwen::Reader::new(&self.options)),
             }
         }
         match &mut self.format {
             Format::Claude(reader) => reader.line(cursor, &mut self.facts),
             Format::Codex(reader) => reader.line(cursor, &mut self.facts),
             Format::Copilot(reader) => reader.line(cursor, &mut self.facts),
+            Format::Gemini(reader) => reader.record(cursor, &mut self.facts),
+            Format::Qwen(reader) => reader.line(cursor, &mut self.facts),
             Format::Unknown | Format::Document => Ok(()),
         }
     }
@@ -241,7 +260,9 @@ impl LogReader {
             self.facts.agent = agent;
             match agent {
                 Some(Agent::OpenCode) => opencode::document(cursor, &self.options, &mut self.facts),
-                Some(Agent::GeminiCli) => gemini::document(cursor, &self.options, &mut self.facts),
+                Some(Agent::GeminiCli) => {
+                    gemini::Reader::new(&self.options, self.directory).record(cursor, &mut self.facts)
+                }
                 Some(Agent::Codex) => codex::Reader::new(&self.options).document(cursor, &mut self.facts),
                 _ => Ok(()),
             }

@@ -4,6 +4,7 @@
 use crate::{
     Agent, claude,
     json::{Cursor, Malformed, Str},
+    qwen,
 };
 
 /// Types of the records in a Codex rollout.
@@ -26,72 +27,29 @@ const CODEX_ITEMS: [&[u8]; 5] = [
     b"local_shell_call",
 ];
 
+/// Types of the messages in a chat of Gemini CLI; those of the program are lines like any other.
+const GEMINI: [&[u8]; 5] = [b"user", b"gemini", b"info", b"warning", b"error"];
+
 /// The agent that writes objects like this one; `None` when no agent is known to. Fails when it is not one object.
 pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> {
-    let mut kind: Option<Str<'_>> = None;
     let mut keys = Keys::default();
     let mut cursor = object;
-    cursor.object(|cursor, key| {
-        match key {
-            b"type" => {
-                kind = cursor.string()?;
-                return Ok(());
-            }
-            b"payload" => keys.payload = true,
-            b"data" => keys.data = true,
-            b"parentId" => keys.parent_id = true,
-            b"info" => keys.info = true,
-            b"messages" => keys.messages = true,
-            b"sessionID" => keys.session_upper = true,
-            b"sessionId" | b"projectHash" => keys.gemini = true,
-            b"id" => keys.id = true,
-            b"timestamp" => keys.timestamp = true,
-            b"instructions" => keys.instructions = true,
-            b"call_id" => keys.call_id = true,
-            b"session" => keys.session = true,
-            b"items" => keys.items = true,
-            b"uuid" | b"parentUuid" | b"leafUuid" | b"messageId" | b"session_id" => keys.claude = true,
-            b"message" => return keys.message(cursor),
-            _ => {}
-        }
-        cursor.skip()
-    })?;
+    cursor.object(|cursor, key| keys.see(cursor, key))?;
     cursor.end()?;
-    let kind = kind.map_or(&b""[..], |kind| kind.0);
-    Ok(match keys {
-        Keys {
-            info: true,
-            messages: true,
-            ..
-        }
-        | Keys {
-            session_upper: true, ..
-        } => Some(Agent::OpenCode),
-        Keys {
-            messages: true,
-            gemini: true,
-            ..
-        } => Some(Agent::GeminiCli),
-        Keys { payload: true, .. } if CODEX.contains(&kind) => Some(Agent::Codex),
-        Keys { call_id: true, .. } if CODEX_ITEMS.contains(&kind) => Some(Agent::Codex),
-        Keys {
-            session: true,
-            items: true,
-            ..
-        }
-        | Keys {
-            id: true,
-            timestamp: true,
-            instructions: true,
-            ..
-        } if kind.is_empty() => Some(Agent::Codex),
-        Keys { data: true, .. } if keys.parent_id || kind.contains(&b'.') => Some(Agent::CopilotCli),
-        _ if keys.foreign_message => None,
-        Keys { claude, gemini, .. } if (claude || gemini) && claude::Reader::knows(kind) => {
-            Some(Agent::ClaudeCode)
-        }
-        _ => None,
-    })
+    let kind = keys.kind.map_or(&b""[..], |kind| kind.0);
+    let writers = [
+        (keys.is_opencode(), Agent::OpenCode),
+        (keys.is_gemini(kind), Agent::GeminiCli),
+        (keys.is_codex(kind), Agent::Codex),
+        (
+            keys.data && (keys.parent_id || kind.contains(&b'.')),
+            Agent::CopilotCli,
+        ),
+        (keys.is_qwen(kind), Agent::QwenCode),
+        (keys.is_claude(kind), Agent::ClaudeCode),
+    ];
+    let writer = writers.into_iter().find(|(is_it, _)| *is_it);
+    Ok(writer.map(|(_, agent)| agent))
 }
 
 /// True for a record of the journal that a workflow of Claude Code keeps beside its agents' transcripts: it holds no
@@ -120,36 +78,115 @@ pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {
 
 /// The keys that tell the formats apart.
 #[derive(Clone, Copy, Default)]
-struct Keys {
+struct Keys<'a> {
+    kind: Option<Str<'a>>,
+    id: Option<Str<'a>>,
+    uuid: bool,
     payload: bool,
     data: bool,
     parent_id: bool,
     info: bool,
     messages: bool,
     session_upper: bool,
-    gemini: bool,
-    id: bool,
+    session: bool,
+    project_hash: bool,
+    content: bool,
+    message: bool,
     timestamp: bool,
     instructions: bool,
     call_id: bool,
-    session: bool,
+    /// The key is `session`, not `sessionId`.
+    session_object: bool,
     items: bool,
-    /// What every record of Claude Code has, or its `sessionId`.
+    /// `message` holds `parts`, as Gemini's API has it.
+    parts: bool,
+    /// `message` holds `content`, as Anthropic's API has it.
+    message_content: bool,
+    /// What records of Claude Code have beside its `sessionId`.
     claude: bool,
-    /// `message` holds its text as other agents do that write the same envelope (Qwen Code: `parts`).
-    foreign_message: bool,
+    /// `$set` or `$rewindTo`.
+    change: bool,
+    /// A key that only Qwen Code writes.
+    qwen: bool,
 }
 
-impl Keys {
-    fn message(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-        let (mut content, mut parts) = (false, false);
-        cursor.object(|cursor, key| {
-            content |= key == b"content";
-            parts |= key == b"parts";
-            cursor.skip()
-        })?;
-        self.foreign_message = parts && !content;
-        Ok(())
+impl<'a> Keys<'a> {
+    fn see(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"type" => {
+                self.kind = cursor.string()?;
+                return Ok(());
+            }
+            b"id" => {
+                self.id = cursor.string()?;
+                return Ok(());
+            }
+            b"message" => {
+                self.message = true;
+                return cursor.object(|cursor, key| {
+                    self.parts |= key == b"parts";
+                    self.message_content |= key == b"content";
+                    cursor.skip()
+                });
+            }
+            b"uuid" => (self.uuid, self.claude) = (true, true),
+            b"parentUuid" | b"leafUuid" | b"messageId" | b"session_id" => self.claude = true,
+            b"payload" => self.payload = true,
+            b"data" => self.data = true,
+            b"parentId" => self.parent_id = true,
+            b"info" => self.info = true,
+            b"messages" => self.messages = true,
+            b"content" => self.content = true,
+            b"sessionID" => self.session_upper = true,
+            b"sessionId" => self.session = true,
+            b"projectHash" => self.project_hash = true,
+            b"timestamp" => self.timestamp = true,
+            b"instructions" => self.instructions = true,
+            b"call_id" => self.call_id = true,
+            b"session" => self.session_object = true,
+            b"items" => self.items = true,
+            b"$set" | b"$rewindTo" => self.change = true,
+            b"toolCallResult" | b"systemPayload" | b"usageMetadata" => self.qwen = true,
+            _ => {}
+        }
+        cursor.skip()
+    }
+
+    /// An export; a message or a part, which name their session; a session, whose id says what it is.
+    fn is_opencode(&self) -> bool {
+        let is_session = self.id.is_some_and(|id| id.0.starts_with(b"ses_"));
+        self.info && self.messages || self.session_upper || is_session && self.kind.is_none()
+    }
+
+    /// A whole chat, its header, a message, or a change of what came before.
+    fn is_gemini(&self, kind: &[u8]) -> bool {
+        let is_chat =
+            (self.session || self.project_hash) && self.messages || self.session && self.project_hash;
+        let is_message = self.id.is_some()
+            && !(self.uuid || self.session || self.message || self.parent_id)
+            && (kind == b"gemini" || self.content && GEMINI.contains(&kind));
+        is_chat || is_message || self.change
+    }
+
+    /// A record with its payload; an item of the first rollouts, their header, or one of them as a whole.
+    fn is_codex(&self, kind: &[u8]) -> bool {
+        let is_header = self.id.is_some() && self.timestamp && self.instructions;
+        let is_whole = self.session_object && self.items;
+        self.payload && CODEX.contains(&kind)
+            || self.call_id && CODEX_ITEMS.contains(&kind)
+            || kind.is_empty() && (is_header || is_whole)
+    }
+
+    fn is_qwen(&self, kind: &[u8]) -> bool {
+        self.session
+            && (self.parts && !self.message_content || self.qwen || kind == b"tool_result")
+            && qwen::Reader::knows(kind)
+    }
+
+    /// Qwen Code writes the same envelope with other contents.
+    fn is_claude(&self, kind: &[u8]) -> bool {
+        let is_foreign = self.parts && !self.message_content;
+        claude::Reader::knows(kind) && (self.claude || self.session) && !is_foreign
     }
 }
 
@@ -200,11 +237,34 @@ mod tests {
                 Some(Agent::GeminiCli),
             ),
             (
-                r#"{"type":"assistant","sessionId":"s","uuid":"u","message":{"role":"model","parts":[]}}"#,
-                None,
+                r#"{"id":"ses_1","version":"1.0.20","projectID":"p","directory":"/w/api"}"#,
+                Some(Agent::OpenCode),
             ),
-            (r#"{"type":"user","text":"of nobody that is known"}"#, None),
+            (
+                r#"{"sessionId":"s","projectHash":"h","startTime":"t","kind":"main"}"#,
+                Some(Agent::GeminiCli),
+            ),
+            (
+                r#"{"id":"m","timestamp":"t","type":"user","content":[]}"#,
+                Some(Agent::GeminiCli),
+            ),
+            (r#"{"$set":{"lastUpdated":"t"}}"#, Some(Agent::GeminiCli)),
+            (r#"{"$rewindTo":"m"}"#, Some(Agent::GeminiCli)),
+            (
+                r#"{"uuid":"u","sessionId":"s","type":"assistant","message":{"role":"model","parts":[]}}"#,
+                Some(Agent::QwenCode),
+            ),
+            (
+                r#"{"uuid":"u","sessionId":"s","type":"tool_result","message":{}}"#,
+                Some(Agent::QwenCode),
+            ),
+            (
+                r#"{"uuid":"u","sessionId":"s","type":"system","subtype":"ui_telemetry","systemPayload":{}}"#,
+                Some(Agent::QwenCode),
+            ),
             (r#"{"type":"journal","step":1}"#, None),
+            (r#"{"type":"user","text":"hello"}"#, None),
+            (r#"{"type":"session","id":"p","cwd":"/w"}"#, None),
             ("{}", None),
         ] {
             assert_eq!(

@@ -3,7 +3,10 @@
 mod codex;
 mod copilot;
 mod determinism;
+mod gemini;
 mod hostile;
+mod opencode;
+mod qwen;
 mod records;
 mod traps;
 
