@@ -15,8 +15,9 @@ use std::{
 use sources::{Collected, FileFacts, LogReader, Options, Prices};
 
 use crate::{
-    Error,
+    Environment, Error,
     find::{self, LogFile},
+    mcp_servers, opencode,
     project::Projects,
     report::Problem,
 };
@@ -33,13 +34,14 @@ pub fn collect(
     options: &Options,
     prices: &Prices,
     projects: &mut Projects,
+    environment: &Environment,
     read: &(dyn Fn(u64) + Sync),
 ) -> (Collected, Vec<Problem>) {
     // The largest first, so that no reader is left alone with it at the end.
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(files[at].bytes));
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Result<FileFacts, Problem>)>> = Mutex::new(Vec::with_capacity(files.len()));
+    let done: Mutex<Vec<(usize, Result<FileRead, Problem>)>> = Mutex::new(Vec::with_capacity(files.len()));
     let readers = thread::available_parallelism()
         .map_or(2, NonZeroUsize::get)
         .clamp(2, MOST_READERS);
@@ -65,10 +67,14 @@ pub fn collect(
     let mut problems = Vec::new();
     for (_, result) in done {
         match result {
-            Ok(file) => facts.push(file),
+            Ok((file, problem)) => {
+                facts.push(file);
+                problems.extend(problem);
+            }
             Err(problem) => problems.push(problem),
         }
     }
+    mcp_servers::name_tools(&mut facts, files, environment);
     (
         sources::join(facts, prices, &mut |cwd| projects.of(cwd)),
         problems,
@@ -86,19 +92,30 @@ pub fn prices(file: Option<&std::path::Path>) -> Result<Prices, Error> {
     })
 }
 
+/// The facts of a file, and what they lack.
+type FileRead = (FileFacts, Option<Problem>);
+
 fn read_file(
     log: &LogFile,
     options: &Options,
     chunk: &mut [u8],
     read: &(dyn Fn(u64) + Sync),
-) -> Result<FileFacts, Problem> {
+) -> Result<FileRead, Problem> {
     let unreadable = |error: std::io::Error| Problem::of_file(&log.path, "unreadable", &error.to_string());
     let mut file = find::open(&log.path).map_err(unreadable)?;
     let mut reader = LogReader::new(&log.path.to_string_lossy(), log.agent, options);
+    if let Some(directory) = &log.directory {
+        reader = reader.in_directory(directory);
+    }
+    let mut is_begin = true;
     loop {
         match file.read(chunk) {
-            Ok(0) => return Ok(reader.finish()),
+            Ok(0) => return Ok((reader.finish(), None)),
             Ok(bytes) => {
+                if std::mem::take(&mut is_begin) && opencode::is_database(&chunk[..bytes]) {
+                    read(log.bytes);
+                    return opencode::read(log, options);
+                }
                 reader.feed(&chunk[..bytes]);
                 read(bytes as u64);
             }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::find::Looked;
+
 /// The exit codes of the command line. They are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -112,7 +114,7 @@ pub enum Error {
     #[error("no session logs found. Looked for {}", places(looked))]
     NoLogs {
         /// The places.
-        looked: Vec<PathBuf>,
+        looked: Vec<Looked>,
     },
     /// A file or folder could not be used.
     #[error("{}: {source}", path.display())]
@@ -166,11 +168,11 @@ fn because(error: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
-fn places(looked: &[PathBuf]) -> String {
+fn places(looked: &[Looked]) -> String {
     let mut text = String::new();
     for place in looked {
         text.push_str("\n  ");
-        text.push_str(&place.display().to_string());
+        text.push_str(&place.to_string());
     }
     text
 }
@@ -225,7 +227,10 @@ mod tests {
             "cannot reach http://127.0.0.1:7700: connection refused. Start one with `toolhub serve`, or name yours with --url"
         );
         let none = Error::NoLogs {
-            looked: vec!["/home/a/.claude/projects".into()],
+            looked: vec![Looked {
+                path: "/home/a/.claude/projects".into(),
+                variable: None,
+            }],
         };
         assert!(none.to_string().ends_with("\n  /home/a/.claude/projects"));
     }

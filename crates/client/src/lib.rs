@@ -19,11 +19,15 @@ pub mod environment;
 pub mod error;
 pub mod export;
 pub mod find;
+mod gemini;
 pub mod hooks;
 pub mod identity;
 pub mod installed;
 mod inventory;
 pub mod journal;
+mod mcp_servers;
+mod opencode;
+pub mod places;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]
 mod planted;

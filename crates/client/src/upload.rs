@@ -262,6 +262,7 @@ impl Run<'_> {
         let prices = collect::prices(self.request.prices.as_deref())?;
         let mut projects = Projects::new(self.environment.home());
         let observer = Arc::clone(self.observer);
+        let environment = self.environment.clone();
         let Found {
             files,
             problems: passed_over,
@@ -274,7 +275,8 @@ impl Run<'_> {
         });
         let reading = tokio::task::spawn_blocking(move || {
             let read = |bytes| observer(Progress::Read(bytes));
-            let (collected, problems) = collect::collect(&files, &options, &prices, &mut projects, &read);
+            let (collected, problems) =
+                collect::collect(&files, &options, &prices, &mut projects, &environment, &read);
             (collected, problems, projects)
         });
         let (mut collected, unreadable, projects) = match reading.await {

@@ -1,0 +1,200 @@
+use super::*;
+
+fn tree(files: &[&str]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "{}\n").unwrap();
+    }
+    root
+}
+
+fn names(found: &Found, root: &Path) -> Vec<(String, Option<Agent>)> {
+    let root = root.canonicalize().unwrap();
+    found
+        .files
+        .iter()
+        .map(|file| {
+            (
+                file.path.strip_prefix(&root).unwrap().display().to_string(),
+                file.agent,
+            )
+        })
+        .collect()
+}
+
+const HOME: [&str; 9] = [
+    ".claude/projects/-work-api/a.jsonl",
+    ".claude/projects/-work-api/a/subagents/agent-1.jsonl",
+    ".claude/projects/-work-api/a/tool-results/x.txt",
+    ".claude/history.jsonl",
+    ".codex/sessions/2026/11/23/rollout-1.jsonl",
+    ".copilot/session-state/s/events.jsonl",
+    ".gemini/tmp/hash/chats/session-1.json",
+    ".gemini/tmp/hash/logs.json",
+    "notes.jsonl",
+];
+
+#[test]
+fn a_home_gives_the_logs_of_every_agent_and_nothing_else() {
+    let home = tree(&HOME);
+    let expected: Vec<(String, Option<Agent>)> = [
+        (HOME[1], Agent::ClaudeCode),
+        (HOME[0], Agent::ClaudeCode),
+        (HOME[4], Agent::Codex),
+        (HOME[5], Agent::CopilotCli),
+        (HOME[6], Agent::GeminiCli),
+    ]
+    .map(|(name, agent)| (name.to_owned(), Some(agent)))
+    .to_vec();
+    let own = Environment::new(home.path(), home.path(), []);
+    assert_eq!(names(&find(&[], &[], &own).unwrap(), home.path()), expected);
+    let other = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
+    assert_eq!(names(&other, home.path()), expected);
+    assert_eq!(other.homes, [home.path().canonicalize().unwrap()]);
+    let codex = find(&[], &[Agent::Codex], &own).unwrap();
+    assert_eq!(names(&codex, home.path()), expected[2..3]);
+}
+
+#[test]
+fn opencodes_database_and_records_are_found_and_its_other_files_are_not() {
+    let home = tree(&[
+        ".local/share/opencode/opencode.db",
+        ".local/share/opencode/opencode-beta.db",
+        ".local/share/opencode/opencode.db-wal",
+        ".local/share/opencode/storage/message/ses_1/msg_1.json",
+        ".local/share/opencode/storage/session_diff/ses_1.json",
+        ".local/share/opencode/auth.json",
+    ]);
+    let expected: Vec<(String, Option<Agent>)> = [
+        "opencode-beta.db",
+        "opencode.db",
+        "storage/message/ses_1/msg_1.json",
+    ]
+    .map(|name| (format!(".local/share/opencode/{name}"), Some(Agent::OpenCode)))
+    .to_vec();
+    let own = Environment::new(home.path(), home.path(), []);
+    assert_eq!(names(&find(&[], &[], &own).unwrap(), home.path()), expected);
+    for named in ["", ".local/share/opencode"] {
+        let found = find(&[home.path().join(named)], &[], &Environment::default()).unwrap();
+        assert_eq!(names(&found, home.path()), expected, "{named}");
+    }
+    // A folder that is called differently, as a variable allows.
+    let moved = tree(&["oc/opencode.db", "oc/storage/part/msg_1/prt_1.json"]);
+    let found = find(&[moved.path().join("oc")], &[], &Environment::default()).unwrap();
+    assert_eq!(found.files.len(), 2);
+}
+
+#[test]
+fn json_in_any_folder_is_taken_when_it_begins_like_a_session() {
+    let root = tree(&["exports/package.json"]);
+    let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+    write("exports/ses_1.json", r#"{"info":{"id":"ses_1"},"messages":[]}"#);
+    write("exports/other.json", r#"{"session_id":"x","turns":[]}"#);
+    write("exports/settings.json", r#"{"theme":"dark"}"#);
+    let found = find(&[root.path().to_owned()], &[], &Environment::default()).unwrap();
+    assert_eq!(
+        names(&found, root.path()),
+        [
+            ("exports/other.json".to_owned(), None),
+            ("exports/ses_1.json".to_owned(), None)
+        ]
+    );
+}
+
+#[test]
+fn a_chat_of_gemini_brings_its_directory_along() {
+    let home = tree(&[
+        ".gemini/tmp/api/chats/session-1.jsonl",
+        ".gemini/tmp/api/logs.jsonl",
+    ]);
+    fs::write(home.path().join(".gemini/tmp/api/.project_root"), "/w/api").unwrap();
+    let found = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
+    assert_eq!(found.files.len(), 1);
+    assert_eq!(found.files[0].directory.as_deref(), Some("/w/api"));
+}
+
+#[test]
+fn variables_move_the_folders() {
+    let root = tree(&[
+        "claude/projects/p/a.jsonl",
+        "codex/archived_sessions/rollout-2.jsonl",
+    ]);
+    let claude = root.path().join("claude");
+    let codex = root.path().join("codex");
+    let variables = [
+        ("CLAUDE_CONFIG_DIR", claude.to_str().unwrap()),
+        ("CODEX_HOME", codex.to_str().unwrap()),
+    ];
+    let environment = Environment::new(Path::new("/nowhere"), root.path(), variables);
+    assert_eq!(find(&[], &[], &environment).unwrap().files.len(), 2);
+}
+
+#[test]
+fn a_file_an_agents_folder_and_any_folder_can_be_named_and_a_log_counts_once() {
+    let home = tree(&HOME);
+    let named = |below: &[&str]| {
+        let paths: Vec<PathBuf> = below.iter().map(|below| home.path().join(below)).collect();
+        names(&find(&paths, &[], &Environment::default()).unwrap(), home.path()).len()
+    };
+    assert_eq!(named(&[HOME[0]]), 1);
+    assert_eq!(named(&[".claude"]), 2);
+    assert_eq!(named(&[".claude/projects/-work-api"]), 2);
+    assert_eq!(named(&[".claude/projects", HOME[0], "."]), 5);
+}
+
+#[test]
+fn an_empty_folder_says_where_it_looked_and_a_missing_one_is_named() {
+    let root = tree(&["readme.md"]);
+    let error = find(&[root.path().to_owned()], &[], &Environment::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains(&root.path().canonicalize().unwrap().display().to_string())
+    );
+    let home = Environment::new(root.path(), root.path(), []);
+    let error = find(&[], &[], &home).unwrap_err().to_string();
+    assert!(
+        error.contains(".claude/projects (moved by CLAUDE_CONFIG_DIR)")
+            && error.contains(".copilot/session-state"),
+        "{error}"
+    );
+    let error = find(&[root.path().join("gone")], &[], &home).unwrap_err();
+    assert!(error.to_string().contains("gone"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_are_passed_over_with_a_reason() {
+    use std::os::unix::fs::symlink;
+    let secret = tree(&["id.jsonl"]);
+    let home = tree(&[".claude/projects/p/a.jsonl"]);
+    let project = home.path().join(".claude/projects/p");
+    symlink(secret.path().join("id.jsonl"), project.join("b.jsonl")).unwrap();
+    symlink(secret.path(), project.join("linked")).unwrap();
+    symlink(&project, project.join("loop")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        project.join("pipe.jsonl"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    let found = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
+    assert_eq!(found.files.len(), 1);
+    let codes: Vec<&str> = found
+        .problems
+        .iter()
+        .map(|problem| problem.code.as_str())
+        .collect();
+    assert_eq!(codes, ["symbolic_link", "not_a_file"]);
+    assert!(open(&project.join("b.jsonl")).is_err());
+    assert!(open(&project.join("pipe.jsonl")).is_err());
+
+    let trap = tree(&["src/main.rs"]);
+    fs::create_dir(trap.path().join(".claude")).unwrap();
+    symlink(secret.path(), trap.path().join(".claude/projects")).unwrap();
+    assert!(find(&[trap.path().to_owned()], &[], &Environment::default()).is_err());
+}

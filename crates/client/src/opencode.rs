@@ -1,0 +1,385 @@
+//! Opens OpenCode's database and hands its rows to `sources`.
+//!
+//! OpenCode may be running: SQLite's log of what is not yet in the database (`-wal`) belongs to what is read, and
+//! nothing may be written beside the database, not even the index of that log (`-shm`) that every ordinary reader
+//! makes. So a database without a log is read where it is, as a file that does not change, and is looked at
+//! again afterwards; one with a log is copied first, and the copy is read. Copies cost no room where the file system
+//! can share blocks.
+//!
+//! A copy is good when the log was not begun anew meanwhile: a page that changed in the database while it was copied
+//! is in the log, which is copied last.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
+use sources::{Agent, DatabaseReader, FileFacts, LINE_BYTES, Options};
+use tempfile::TempDir;
+
+use crate::{find, find::LogFile, report::Problem};
+
+/// How every SQLite database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Copies that are made before we give up: each fails only when OpenCode begins its log anew meanwhile.
+const COPIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes of the header of a log; it changes when the log is begun anew.
+const WAL_HEADER: usize = 32;
+
+/// The tables that are read, with the columns that each must have.
+const TABLES: [(&str, &[&str]); 3] = [
+    ("session", &["id", "directory"]),
+    ("message", &["id", "session_id", "data"]),
+    ("part", &["id", "message_id", "session_id", "data"]),
+];
+
+/// True for the names of OpenCode's databases: `opencode.db`, and `opencode-<channel>.db` of other channels.
+pub(crate) fn is_database_name(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    name.strip_suffix(".db")
+        .and_then(|name| name.strip_prefix("opencode"))
+        .is_some_and(|channel| channel.is_empty() || channel.starts_with('-'))
+}
+
+/// True when a file begins like an SQLite database.
+pub(crate) fn is_database(head: &[u8]) -> bool {
+    head.starts_with(MAGIC)
+}
+
+/// The log of what is not yet in a database.
+pub(crate) fn wal(database: &Path) -> Option<PathBuf> {
+    beside(database, "-wal")
+}
+
+/// True for files of the storage folder that hold a session, a message or a part. What else is there (differences,
+/// to-do lists, shares) is no log.
+pub(crate) fn is_stored_record(path: &Path) -> bool {
+    let mut below = path.iter().skip_while(|part| *part != "storage").skip(1);
+    let kind = below.next();
+    let is_record = |part: &std::ffi::OsStr| part == "session" || part == "message" || part == "part";
+    // Before version 0.6 all was below `session`.
+    kind.is_some_and(is_record) && below.next().is_some_and(|part| part != "share" && part != "diff")
+}
+
+/// True for files of the storage folder that say what the parts of a session or a message have in common.
+pub(crate) fn is_context(path: &Path, agent: Option<Agent>) -> bool {
+    agent == Some(Agent::OpenCode) && is_stored_record(path) && !path.iter().any(|part| part == "part")
+}
+
+/// Reads a database. A problem beside the facts says what they lack.
+pub(crate) fn read(log: &LogFile, options: &Options) -> Result<(FileFacts, Option<Problem>), Problem> {
+    let name = log.path.to_string_lossy();
+    if let Some(result) = read_in_place(log, options, &name) {
+        return result;
+    }
+    let unreadable = |error: io::Error| {
+        let detail = format!("no copy of it could be made: {error}");
+        Problem::of_file(&log.path, "unreadable", &detail)
+    };
+    for _ in 0..COPIES {
+        if let Some(copy) = copy(&log.path).map_err(unreadable)? {
+            let opened = Connection::open_with_flags(
+                copy.path().join(COPY),
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            );
+            return rows(opened, log, options, &name);
+        }
+        #[expect(clippy::disallowed_methods, reason = "logs are read on threads of their own")]
+        thread::sleep(PAUSE);
+    }
+    Err(Problem::of_file(
+        &log.path,
+        "locked_database",
+        "OpenCode wrote to it all the time; run the upload again",
+    ))
+}
+
+/// Reads a database that has no log, where it is. `None` when it has one, or got one meanwhile.
+fn read_in_place(
+    log: &LogFile,
+    options: &Options,
+    name: &str,
+) -> Option<Result<(FileFacts, Option<Problem>), Problem>> {
+    let before = State::of(&log.path).filter(State::is_at_rest)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(immutable(&log.path)?, flags);
+    let result = rows(opened, log, options, name);
+    (State::of(&log.path)? == before).then_some(result)
+}
+
+/// What shows that somebody wrote to a database: sizes and times of the files that make it up.
+#[derive(PartialEq, Eq)]
+struct State {
+    database: (u64, Option<SystemTime>),
+    wal: u64,
+    journal: u64,
+}
+
+impl State {
+    fn of(path: &Path) -> Option<State> {
+        let metadata = fs::metadata(path).ok()?;
+        let length = |suffix| {
+            let beside = beside(path, suffix).and_then(|file| fs::metadata(file).ok());
+            beside.map_or(0, |metadata| metadata.len())
+        };
+        Some(State {
+            database: (metadata.len(), metadata.modified().ok()),
+            wal: length("-wal"),
+            journal: length("-journal"),
+        })
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.wal == 0 && self.journal == 0
+    }
+}
+
+/// The URI by which SQLite opens a file without a lock and without files beside it.
+fn immutable(path: &Path) -> Option<String> {
+    let mut uri = "file:".to_owned();
+    let text = path.to_str()?;
+    if cfg!(windows) {
+        uri.push('/');
+    }
+    for c in text.chars() {
+        match c {
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            '%' => uri.push_str("%25"),
+            '\\' if cfg!(windows) => uri.push('/'),
+            c => uri.push(c),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Some(uri)
+}
+
+/// The name of a copy in its folder.
+const COPY: &str = "copy.db";
+
+/// Copies a database with its log into a folder of its own, which only we may read. `None` when the log was begun
+/// anew meanwhile, or when a database without one changed.
+fn copy(path: &Path) -> io::Result<Option<TempDir>> {
+    let folder = tempfile::Builder::new().prefix("toolhub-").tempdir()?;
+    let target = folder.path().join(COPY);
+    let (before, header) = (State::of(path), wal_header(path)?);
+    copy_file(path, &target)?;
+    for suffix in ["-wal", "-journal"] {
+        let (Some(from), Some(to)) = (beside(path, suffix), beside(&target, suffix)) else {
+            continue;
+        };
+        match copy_file(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result?,
+        }
+    }
+    let is_same_log = header == wal_header(path)?;
+    let has_log = header.is_some();
+    let is_good = is_same_log && (has_log || State::of(path) == before);
+    Ok(is_good.then_some(folder))
+}
+
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = find::open(from)?;
+    let mut to = fs::File::create_new(to)?;
+    io::copy(&mut from, &mut to).map(drop)
+}
+
+/// The header of the log; `None` when there is no log, or an empty one.
+fn wal_header(database: &Path) -> io::Result<Option<Vec<u8>>> {
+    use std::io::Read;
+    let Some(wal) = wal(database) else { return Ok(None) };
+    let mut header = Vec::with_capacity(WAL_HEADER);
+    match find::open(&wal) {
+        Ok(file) => file.take(WAL_HEADER as u64).read_to_end(&mut header)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok((header.len() == WAL_HEADER).then_some(header))
+}
+
+fn beside(path: &Path, suffix: &str) -> Option<PathBuf> {
+    let mut name = OsString::from(path.file_name()?);
+    name.push(suffix);
+    Some(path.with_file_name(name))
+}
+
+/// Hands all rows over.
+fn rows(
+    opened: rusqlite::Result<Connection>,
+    log: &LogFile,
+    options: &Options,
+    name: &str,
+) -> Result<(FileFacts, Option<Problem>), Problem> {
+    let problem = |error: &rusqlite::Error| trouble(&log.path, error);
+    let connection = opened.map_err(|error| problem(&error))?;
+    // A view or a trigger of somebody else's database must not be able to do anything.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
+        .map_err(|error| problem(&error))?;
+    if let Some(lacking) = lacking(&connection).map_err(|error| problem(&error))? {
+        return Err(Problem::of_file(&log.path, "unknown_format", &lacking));
+    }
+    let mut reader = DatabaseReader::new(name, options);
+    let read = sessions(&connection, &mut reader)
+        .and_then(|()| messages(&connection, &mut reader))
+        .and_then(|()| parts(&connection, &mut reader))
+        .and_then(|()| newer(&connection));
+    let problem = match read {
+        Ok(0) => None,
+        Ok(messages) => {
+            let detail =
+                format!("{messages} messages are of a newer form, which is not known; they were not read");
+            Some(Problem::of_file(&log.path, "unknown_format", &detail))
+        }
+        Err(error) => Some(problem(&error)),
+    };
+    Ok((reader.finish(), problem))
+}
+
+/// What a database lacks that OpenCode's has.
+fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    for (table, columns) in TABLES {
+        let known = columns_of(connection, table)?;
+        if known.is_empty() {
+            return Ok(Some(format!(
+                "it is no database of OpenCode that is known: it has no table {table}"
+            )));
+        }
+        if let Some(column) = columns
+            .iter()
+            .find(|column| !known.iter().any(|known| known == *column))
+        {
+            return Ok(Some(format!(
+                "it is no database of OpenCode that is known: its table {table} has no column {column}"
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name = ?1",
+    )?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    names.collect()
+}
+
+fn sessions(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    let has_version = columns_of(connection, "session")?
+        .iter()
+        .any(|column| column == "version");
+    let version = if has_version { "version" } else { "NULL" };
+    let mut statement = connection.prepare(&format!("SELECT id, directory, {version} FROM session"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(id) = text(row.get_ref(0)?) {
+            reader.session(
+                &id,
+                text(row.get_ref(1)?).as_deref(),
+                text(row.get_ref(2)?).as_deref(),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END, data IS NULL FROM message",
+    )?;
+    let mut rows = statement.query([row_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let (Some(id), Some(session)) = (text(row.get_ref(0)?), text(row.get_ref(1)?)) else {
+            continue;
+        };
+        match bytes(row.get_ref(2)?) {
+            Some(data) => reader.message(&id, &session, data),
+            None if row.get(3)? => {}
+            None => reader.too_large("message", &id),
+        }
+    }
+    Ok(())
+}
+
+fn parts(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT id, message_id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END, data IS NULL FROM part",
+    )?;
+    let mut rows = statement.query([row_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let (Some(id), Some(message), Some(session)) = (
+            text(row.get_ref(0)?),
+            text(row.get_ref(1)?),
+            text(row.get_ref(2)?),
+        ) else {
+            continue;
+        };
+        match bytes(row.get_ref(3)?) {
+            Some(data) => reader.part(&id, &message, &session, data),
+            None if row.get(4)? => {}
+            None => reader.too_large("part", &id),
+        }
+    }
+    Ok(())
+}
+
+/// Longest row that is read.
+fn row_bytes() -> i64 {
+    i64::try_from(LINE_BYTES).unwrap_or(i64::MAX)
+}
+
+/// Messages of the model that are only in the table that is to replace `message` and `part`.
+fn newer(connection: &Connection) -> rusqlite::Result<i64> {
+    let columns = columns_of(connection, "session_message")?;
+    if !["session_id", "type"]
+        .iter()
+        .all(|column| columns.iter().any(|known| known == column))
+    {
+        return Ok(0);
+    }
+    connection.query_row(
+        "SELECT count(*) FROM session_message AS n WHERE n.type = 'assistant' \
+         AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.session_id = n.session_id)",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn text(value: ValueRef<'_>) -> Option<std::borrow::Cow<'_, str>> {
+    bytes(value).map(String::from_utf8_lossy)
+}
+
+/// What a database could not do, by a code that names it.
+fn trouble(path: &Path, error: &rusqlite::Error) -> Problem {
+    let code = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "corrupt_database",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            "locked_database"
+        }
+        _ => "unreadable",
+    };
+    Problem::of_file(path, code, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

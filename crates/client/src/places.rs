@@ -1,0 +1,389 @@
+//! Where the agents keep their logs: a pure function of the operating system, the environment and the home.
+
+use std::path::{Path, PathBuf};
+
+use sources::Agent;
+
+use crate::Environment;
+
+/// An operating system, as far as places differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// Linux and other Unix systems.
+    Unix,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+/// A folder of an agent's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose it is.
+    pub agent: Agent,
+    /// The folder.
+    pub own: PathBuf,
+    /// The folders of logs within it.
+    pub logs: &'static [&'static str],
+    /// The variable that moves it.
+    pub variable: &'static str,
+    /// A database that a variable names by itself.
+    pub database: Option<PathBuf>,
+}
+
+/// An agent's folder, below a home or wherever a variable says.
+struct Layout {
+    agent: Agent,
+    /// Below the home.
+    own: &'static str,
+    logs: &'static [&'static str],
+    /// The variable that moves it.
+    variable: &'static str,
+}
+
+const fn layout(
+    agent: Agent,
+    own: &'static str,
+    logs: &'static [&'static str],
+    variable: &'static str,
+) -> Layout {
+    Layout {
+        agent,
+        own,
+        logs,
+        variable,
+    }
+}
+
+const CLAUDE: &[&str] = &["projects"];
+const CODEX: &[&str] = &["sessions", "archived_sessions"];
+const COPILOT: &[&str] = &["session-state"];
+const OPENCODE: &[&str] = &["storage", "project"];
+const GEMINI: &[&str] = &["tmp"];
+const QWEN: &[&str] = &["projects", "tmp"];
+
+/// The folders below a home, whatever system it is from.
+const LAYOUTS: [Layout; 10] = [
+    layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
+    layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
+    layout(Agent::Codex, ".codex", CODEX, "CODEX_HOME"),
+    layout(Agent::CopilotCli, ".copilot", COPILOT, "COPILOT_HOME"),
+    layout(
+        Agent::OpenCode,
+        ".local/share/opencode",
+        OPENCODE,
+        "OPENCODE_DATA_DIR",
+    ),
+    layout(
+        Agent::OpenCode,
+        "Library/Application Support/opencode",
+        OPENCODE,
+        "OPENCODE_DATA_DIR",
+    ),
+    layout(
+        Agent::OpenCode,
+        "AppData/Local/opencode",
+        OPENCODE,
+        "OPENCODE_DATA_DIR",
+    ),
+    layout(
+        Agent::OpenCode,
+        "AppData/Roaming/opencode",
+        OPENCODE,
+        "OPENCODE_DATA_DIR",
+    ),
+    layout(Agent::GeminiCli, ".gemini", GEMINI, "GEMINI_CLI_HOME"),
+    layout(Agent::QwenCode, ".qwen", QWEN, "QWEN_HOME"),
+];
+
+impl Os {
+    /// The system that this program was built for.
+    pub const fn current() -> Os {
+        if cfg!(windows) {
+            Os::Windows
+        } else if cfg!(target_os = "macos") {
+            Os::MacOs
+        } else {
+            Os::Unix
+        }
+    }
+
+    fn is_absolute(self, path: &str) -> bool {
+        match self {
+            Os::Unix | Os::MacOs => path.starts_with('/'),
+            Os::Windows => {
+                let drive = path.as_bytes();
+                path.starts_with("\\\\")
+                    || drive.len() > 2
+                        && drive[0].is_ascii_alphabetic()
+                        && drive[1] == b':'
+                        && matches!(drive[2], b'\\' | b'/')
+            }
+        }
+    }
+
+    /// True for the folders of this system.
+    fn has(self, layout: &Layout) -> bool {
+        match layout.own.split('/').next() {
+            Some("Library") => self == Os::MacOs,
+            Some("AppData") => self == Os::Windows,
+            _ => true,
+        }
+    }
+}
+
+/// The folders to which the agents of this user write. A variable that moves a folder replaces the one below the
+/// home, as it does for the agent.
+pub fn places(os: Os, environment: &Environment) -> Vec<Place> {
+    let look = Look { os, environment };
+    let mut places = Vec::new();
+    for agent in Agent::ALL {
+        let mut layouts = LAYOUTS.iter().filter(|layout| layout.agent == agent);
+        match (look.moved(agent), environment.home()) {
+            (Some((variable, folders)), _) => {
+                let layout = layouts.next();
+                places.extend(layout.into_iter().flat_map(|layout| {
+                    let folders = folders.iter();
+                    folders.map(move |own| place(layout, own.clone(), variable))
+                }));
+            }
+            (None, Some(home)) => {
+                let layouts = layouts.filter(|layout| os.has(layout));
+                places.extend(layouts.map(|layout| place(layout, home.join(layout.own), layout.variable)));
+            }
+            (None, None) => {}
+        }
+    }
+    look.further(&mut places);
+    let mut seen = Vec::new();
+    places.retain(|place| {
+        let is_new = !seen.contains(&(place.agent, place.own.clone(), place.database.clone()));
+        seen.push((place.agent, place.own.clone(), place.database.clone()));
+        is_new
+    });
+    places
+}
+
+/// The folders below a folder that is, or looks like, somebody's home: agent, folder, folders of logs.
+pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'static [&'static str])> {
+    LAYOUTS
+        .iter()
+        .map(|layout| (layout.agent, layout.own, layout.logs))
+}
+
+fn place(layout: &Layout, own: PathBuf, variable: &'static str) -> Place {
+    Place {
+        agent: layout.agent,
+        own,
+        logs: layout.logs,
+        variable,
+        database: None,
+    }
+}
+
+struct Look<'a> {
+    os: Os,
+    environment: &'a Environment,
+}
+
+impl Look<'_> {
+    /// The variable that moves the folder of an agent, where one is set, and the folders that it names.
+    fn moved(&self, agent: Agent) -> Option<(&'static str, Vec<PathBuf>)> {
+        let named = |variable: &'static str, below: &str| {
+            let folders = self.folders(variable);
+            let below = |folder: PathBuf| {
+                if below.is_empty() || folder.ends_with(below) {
+                    folder
+                } else {
+                    folder.join(below)
+                }
+            };
+            (!folders.is_empty()).then(|| (variable, folders.into_iter().map(below).collect()))
+        };
+        match agent {
+            Agent::ClaudeCode => named("CLAUDE_CONFIG_DIR", ""),
+            Agent::Codex => named("CODEX_HOME", ""),
+            Agent::CopilotCli => named("COPILOT_HOME", ""),
+            Agent::OpenCode => named("OPENCODE_DATA_DIR", "").or_else(|| named("XDG_DATA_HOME", "opencode")),
+            Agent::GeminiCli => named("GEMINI_CLI_HOME", ".gemini"),
+            Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
+        }
+    }
+
+    /// Places beside those that one variable replaces.
+    fn further(&self, places: &mut Vec<Place>) {
+        let of = |agent: Agent| LAYOUTS.iter().find(|layout| layout.agent == agent);
+        if self.folders("CLAUDE_CONFIG_DIR").is_empty()
+            && let Some(layout) = of(Agent::ClaudeCode)
+        {
+            let config = self.folders("XDG_CONFIG_HOME").into_iter();
+            places.extend(config.map(|config| place(layout, config.join("claude"), "CLAUDE_CONFIG_DIR")));
+        }
+        if self.folders("COPILOT_HOME").is_empty()
+            && let Some(layout) = of(Agent::CopilotCli)
+        {
+            for variable in ["XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
+                let folders = self.folders(variable).into_iter();
+                places.extend(folders.map(|folder| place(layout, folder.join(".copilot"), "COPILOT_HOME")));
+            }
+        }
+        // The database alone; a relative path is below the folder of data.
+        if let Some(database) = self
+            .environment
+            .var("OPENCODE_DB")
+            .filter(|path| *path != ":memory:")
+            && let Some(layout) = of(Agent::OpenCode)
+        {
+            let own = places
+                .iter()
+                .find(|place| place.agent == Agent::OpenCode)
+                .map(|place| place.own.clone());
+            let database = match self.absolute(database) {
+                Some(path) => Some(path),
+                None => own.clone().map(|own| own.join(database)),
+            };
+            places.extend(database.map(|database| Place {
+                database: Some(database),
+                ..place(layout, own.unwrap_or_default(), "OPENCODE_DB")
+            }));
+        }
+    }
+
+    /// The folders that a variable names: one, or several with commas between them. A value that has a comma may be
+    /// one folder all the same, so it is looked at as a whole, too.
+    fn folders(&self, variable: &str) -> Vec<PathBuf> {
+        let Some(value) = self.environment.var(variable) else {
+            return Vec::new();
+        };
+        let pieces = value.split(',').filter(|_| value.contains(','));
+        std::iter::once(value)
+            .chain(pieces)
+            .filter_map(|path| self.absolute(path.trim()))
+            .collect()
+    }
+
+    /// An absolute path, or one below the home. Any other is ignored, as the XDG specification says.
+    fn absolute(&self, path: &str) -> Option<PathBuf> {
+        let below_home = path.strip_prefix("~/").or_else(|| path.strip_prefix("~\\"));
+        if let Some(below) = below_home {
+            return Some(self.environment.home()?.join(below));
+        }
+        self.os.is_absolute(path).then(|| Path::new(path).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logs(os: Os, home: &str, variables: &[(&str, &str)], agent: Agent) -> Vec<String> {
+        let environment = Environment::new(Path::new(home), Path::new(home), variables.iter().copied());
+        places(os, &environment)
+            .into_iter()
+            .filter(|place| place.agent == agent)
+            .map(|place| {
+                let path = place.database.unwrap_or(place.own);
+                path.to_string_lossy().replace('\\', "/")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_agent_has_its_place_below_the_home_on_every_system() {
+        for (os, home, opencode) in [
+            (Os::Unix, "/home/ann", &[".local/share/opencode"][..]),
+            (
+                Os::MacOs,
+                "/Users/ann",
+                &[".local/share/opencode", "Library/Application Support/opencode"],
+            ),
+            (
+                Os::Windows,
+                r"C:\Users\ann",
+                &[
+                    ".local/share/opencode",
+                    "AppData/Local/opencode",
+                    "AppData/Roaming/opencode",
+                ],
+            ),
+        ] {
+            let expected = |below: &[&str]| -> Vec<String> {
+                let home = home.replace('\\', "/");
+                below.iter().map(|below| format!("{home}/{below}")).collect()
+            };
+            for (agent, below) in [
+                (Agent::ClaudeCode, &[".claude", ".config/claude"][..]),
+                (Agent::Codex, &[".codex"]),
+                (Agent::CopilotCli, &[".copilot"]),
+                (Agent::OpenCode, opencode),
+                (Agent::GeminiCli, &[".gemini"]),
+                (Agent::QwenCode, &[".qwen"]),
+            ] {
+                assert_eq!(logs(os, home, &[], agent), expected(below), "{os:?} {agent}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_variable_replaces_the_place_below_the_home() {
+        for (variable, value, agent, places) in [
+            ("CLAUDE_CONFIG_DIR", "/m", Agent::ClaudeCode, &["/m"][..]),
+            (
+                "CLAUDE_CONFIG_DIR",
+                "/work, ~/private",
+                Agent::ClaudeCode,
+                &["/work, ~/private", "/work", "/h/private"],
+            ),
+            ("CODEX_HOME", "/m", Agent::Codex, &["/m"]),
+            ("COPILOT_HOME", "/m", Agent::CopilotCli, &["/m"]),
+            ("OPENCODE_DATA_DIR", "/m", Agent::OpenCode, &["/m"]),
+            ("XDG_DATA_HOME", "/m", Agent::OpenCode, &["/m/opencode"]),
+            ("GEMINI_CLI_HOME", "/m", Agent::GeminiCli, &["/m/.gemini"]),
+            ("GEMINI_CLI_HOME", "/m/.gemini", Agent::GeminiCli, &["/m/.gemini"]),
+            ("QWEN_HOME", "/m", Agent::QwenCode, &["/m"]),
+            ("QWEN_RUNTIME_DIR", "/m", Agent::QwenCode, &["/m"]),
+            ("CODEX_HOME", "relative", Agent::Codex, &["/h/.codex"]),
+        ] {
+            assert_eq!(
+                logs(Os::Unix, "/h", &[(variable, value)], agent),
+                places,
+                "{variable}={value}"
+            );
+        }
+        assert_eq!(
+            logs(
+                Os::Windows,
+                r"C:\Users\ann",
+                &[("CODEX_HOME", r"D:\codex")],
+                Agent::Codex
+            ),
+            ["D:/codex"]
+        );
+    }
+
+    #[test]
+    fn the_nearer_variable_wins_and_others_add_places() {
+        let both = [("OPENCODE_DATA_DIR", "/d"), ("XDG_DATA_HOME", "/x")];
+        assert_eq!(logs(Os::Unix, "/h", &both, Agent::OpenCode), ["/d"]);
+        let config = [("XDG_CONFIG_HOME", "/c")];
+        assert_eq!(
+            logs(Os::Unix, "/h", &config, Agent::ClaudeCode),
+            ["/h/.claude", "/h/.config/claude", "/c/claude"]
+        );
+        let state = [("XDG_STATE_HOME", "/s")];
+        assert_eq!(
+            logs(Os::Unix, "/h", &state, Agent::CopilotCli),
+            ["/h/.copilot", "/s/.copilot"]
+        );
+        for (database, path) in [
+            ("/d/my.db", "/d/my.db"),
+            ("my.db", "/h/.local/share/opencode/my.db"),
+        ] {
+            assert_eq!(
+                logs(Os::Unix, "/h", &[("OPENCODE_DB", database)], Agent::OpenCode),
+                ["/h/.local/share/opencode", path]
+            );
+        }
+    }
+}
