@@ -1,12 +1,10 @@
 //! What can go wrong, in words that say what to do next, and the exit code each deserves.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
-
-use crate::find::Looked;
 
 /// The exit codes of the command line. They are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +23,25 @@ pub enum Exit {
     TryAgain = 75,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
+}
+
+/// A place in which logs were looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// The place.
+    pub path: PathBuf,
+    /// The variable that moves it, where one does.
+    pub variable: Option<&'static str>,
+}
+
+impl fmt::Display for Looked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        match self.variable {
+            Some(variable) => write!(f, " (moved by {variable})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why the client could not do what it was asked.

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -17,11 +16,15 @@ use walkdir::WalkDir;
 
 use crate::{
     Environment, Error,
+    error::Looked,
     gemini::Directories,
-    opencode,
     places::{self, Os, Place},
     report::Problem,
 };
+
+mod stored;
+
+pub(crate) use stored::{beside, wal};
 
 /// Bytes at the beginning of a file that tell whether it may be a log.
 const SNIFFED: u64 = 4_096;
@@ -39,25 +42,6 @@ pub struct LogFile {
     pub modified: Option<SystemTime>,
     /// The working directory of what it holds, where that stands beside it.
     pub directory: Option<String>,
-}
-
-/// A place in which logs were looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
-    /// The place.
-    pub path: PathBuf,
-    /// The variable that moves it, where one does.
-    pub variable: Option<&'static str>,
-}
-
-impl fmt::Display for Looked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        match self.variable {
-            Some(variable) => write!(f, " (moved by {variable})"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The logs of one upload.
@@ -173,7 +157,7 @@ impl Search<'_> {
         });
         let metadata = fs::metadata(&root).map_err(Error::file(&root))?;
         if metadata.is_file() {
-            if opencode::is_database_name(&root) {
+            if stored::is_database_name(&root) {
                 self.database(&root);
             } else {
                 self.take(root, agent_by_place(path), &metadata);
@@ -222,7 +206,7 @@ impl Search<'_> {
         };
         let mut databases: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| opencode::is_database_name(path))
+            .filter(|path| stored::is_database_name(path))
             .collect();
         databases.sort();
         databases.retain(|path| self.wants(Agent::OpenCode) && self.database(path));
@@ -241,7 +225,7 @@ impl Search<'_> {
         if !metadata.is_file() {
             return false;
         }
-        let (wal_bytes, wal_modified) = opencode::wal(path)
+        let (wal_bytes, wal_modified) = stored::wal(path)
             .and_then(|wal| fs::symlink_metadata(wal).ok())
             .map_or((0, None), |wal| (wal.len(), wal.modified().ok()));
         if self.seen.insert(path.to_owned()) {
@@ -291,7 +275,7 @@ impl Search<'_> {
             let modified = metadata
                 .modified()
                 .ok()
-                .filter(|_| !opencode::is_context(&path, agent));
+                .filter(|_| !stored::is_context(&path, agent));
             let directory = self.directories.of(&path);
             self.found.files.push(LogFile {
                 path,
@@ -354,10 +338,10 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
             _ => true,
         },
         Some("json") => match agent {
-            Some(Agent::OpenCode) => opencode::is_stored_record(path),
+            Some(Agent::OpenCode) => stored::is_stored_record(path),
             Some(Agent::GeminiCli) => within("chats"),
             Some(_) => false,
-            None => within("chats") || opencode::is_stored_record(path),
+            None => within("chats") || stored::is_stored_record(path),
         },
         _ => false,
     }

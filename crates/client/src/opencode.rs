@@ -10,18 +10,20 @@
 //! is in the log, which is copied last.
 
 use std::{
-    ffi::OsString,
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, SystemTime},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
-use sources::{Agent, DatabaseReader, FileFacts, LINE_BYTES, Options};
+use sources::{DatabaseReader, FileFacts, LINE_BYTES, Options};
 use tempfile::TempDir;
 
-use crate::{find, find::LogFile, report::Problem};
+use crate::{
+    find::{self, LogFile, beside, wal},
+    report::Problem,
+};
 
 /// How every SQLite database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -40,40 +42,9 @@ const TABLES: [(&str, &[&str]); 3] = [
     ("part", &["id", "message_id", "session_id", "data"]),
 ];
 
-/// True for the names of OpenCode's databases: `opencode.db`, and `opencode-<channel>.db` of other channels.
-pub(crate) fn is_database_name(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    name.strip_suffix(".db")
-        .and_then(|name| name.strip_prefix("opencode"))
-        .is_some_and(|channel| channel.is_empty() || channel.starts_with('-'))
-}
-
 /// True when a file begins like an SQLite database.
 pub(crate) fn is_database(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
-}
-
-/// The log of what is not yet in a database.
-pub(crate) fn wal(database: &Path) -> Option<PathBuf> {
-    beside(database, "-wal")
-}
-
-/// True for files of the storage folder that hold a session, a message or a part. What else is there (differences,
-/// to-do lists, shares) is no log.
-pub(crate) fn is_stored_record(path: &Path) -> bool {
-    let mut below = path.iter().skip_while(|part| *part != "storage").skip(1);
-    let kind = below.next();
-    let is_record = |part: &std::ffi::OsStr| part == "session" || part == "message" || part == "part";
-    // Before version 0.6 all was below `session`.
-    kind.is_some_and(is_record) && below.next().is_some_and(|part| part != "share" && part != "diff")
-}
-
-/// True for files of the storage folder that say what the parts of a session or a message have in common.
-pub(crate) fn is_context(path: &Path, agent: Option<Agent>) -> bool {
-    agent == Some(Agent::OpenCode) && is_stored_record(path) && !path.iter().any(|part| part == "part")
 }
 
 /// Reads a database. A problem beside the facts says what they lack.
@@ -207,12 +178,6 @@ fn wal_header(database: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) => return Err(error),
     };
     Ok((header.len() == WAL_HEADER).then_some(header))
-}
-
-fn beside(path: &Path, suffix: &str) -> Option<PathBuf> {
-    let mut name = OsString::from(path.file_name()?);
-    name.push(suffix);
-    Some(path.with_file_name(name))
 }
 
 /// Hands all rows over.

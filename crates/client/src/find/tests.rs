@@ -198,3 +198,37 @@ fn links_and_pipes_are_passed_over_with_a_reason() {
     symlink(secret.path(), trap.path().join(".claude/projects")).unwrap();
     assert!(find(&[trap.path().to_owned()], &[], &Environment::default()).is_err());
 }
+
+#[test]
+fn databases_of_all_channels_and_records_of_the_storage_folder_are_told_by_their_names() {
+    for (name, is_it) in [
+        ("opencode.db", true),
+        ("opencode-beta.db", true),
+        ("opencode-local.db", true),
+        ("opencode.db-wal", false),
+        ("opencodex.db", false),
+        ("notes.db", false),
+    ] {
+        assert_eq!(
+            stored::is_database_name(&Path::new("/d").join(name)),
+            is_it,
+            "{name}"
+        );
+    }
+    for (path, is_it) in [
+        ("storage/message/ses_1/msg_1.json", true),
+        ("storage/part/msg_1/prt_1.json", true),
+        ("storage/session/p1/ses_1.json", true),
+        ("project/api/storage/session/message/ses_1/msg_1.json", true),
+        ("storage/session/share/ses_1.json", false),
+        ("storage/session_diff/ses_1.json", false),
+        ("storage/project/p1.json", false),
+        ("storage/migration", false),
+    ] {
+        assert_eq!(
+            stored::is_stored_record(&Path::new("/d").join(path)),
+            is_it,
+            "{path}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::mpsc};
 
-use sources::{Collected, Prices};
+use sources::{Agent, Collected, Prices};
 
 use super::*;
 
@@ -234,30 +234,4 @@ fn names_that_mean_something_in_a_uri_are_just_names() {
     assert_eq!(problem, None);
     let collected = sources::join(vec![facts], &Prices::builtin(), &mut |_| None);
     assert_eq!(collected.events().len(), 1);
-}
-
-#[test]
-fn databases_of_all_channels_and_records_of_the_storage_folder_are_told_by_their_names() {
-    for (name, is_it) in [
-        ("opencode.db", true),
-        ("opencode-beta.db", true),
-        ("opencode-local.db", true),
-        ("opencode.db-wal", false),
-        ("opencodex.db", false),
-        ("notes.db", false),
-    ] {
-        assert_eq!(is_database_name(&Path::new("/d").join(name)), is_it, "{name}");
-    }
-    for (path, is_it) in [
-        ("storage/message/ses_1/msg_1.json", true),
-        ("storage/part/msg_1/prt_1.json", true),
-        ("storage/session/p1/ses_1.json", true),
-        ("project/api/storage/session/message/ses_1/msg_1.json", true),
-        ("storage/session/share/ses_1.json", false),
-        ("storage/session_diff/ses_1.json", false),
-        ("storage/project/p1.json", false),
-        ("storage/migration", false),
-    ] {
-        assert_eq!(is_stored_record(&Path::new("/d").join(path)), is_it, "{path}");
-    }
 }

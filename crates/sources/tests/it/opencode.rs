@@ -338,3 +338,35 @@ fn lines_that_opencode_prints_are_read() {
     reader.feed(text.as_bytes());
     assert_eq!(told(&joined(vec![reader.finish()])), ["builtin:bash - success -"]);
 }
+
+#[test]
+fn ids_that_only_count_tell_calls_apart_by_when_they_began_and_copies_of_forks_are_one() {
+    let began = |start: u32| {
+        tool(
+            "bash:0",
+            "bash",
+            &format!(
+                r#"{{"status":"completed","input":{{}},"time":{{"start":{start},"end":{}}}}}"#,
+                start + 1
+            ),
+        )
+    };
+    let mut reader = DatabaseReader::new("opencode.db", &Options::default());
+    for (session, message, created, start) in [
+        ("ses_2", "msg_1", 1000, 1100),
+        ("ses_2", "msg_2", 4000, 4100),
+        // Both in the same moment of one session: two calls.
+        ("ses_2", "msg_3", 4000, 4100),
+        ("ses_1", "msg_7", 1000, 1100),
+    ] {
+        reader.message(message, session, response(created, "").as_bytes());
+        reader.part(
+            &format!("prt_{message}"),
+            message,
+            session,
+            began(start).as_bytes(),
+        );
+    }
+    let collected = joined(vec![reader.finish()]);
+    assert_eq!(collected.events().len(), 3);
+}
