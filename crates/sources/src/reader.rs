@@ -199,7 +199,9 @@ impl LogReader {
             let length = cursor.position();
             let follows = rest[length..].iter().find(|byte| !byte.is_ascii_whitespace());
             let whole = !matches!(follows, Some(b',' | b']' | b'}'));
-            if whole && self.record(&rest[..length]).is_ok() {
+            // A record that was cut may end behind a value inside of it, which is no record.
+            let mut is_record = || matches!(shape::recognise(self.index.of(&rest[..length])), Ok(Some(_)));
+            if whole && (at == 0 || is_record()) && self.record(&rest[..length]).is_ok() {
                 read += 1;
                 at += length;
             } else {
