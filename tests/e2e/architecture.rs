@@ -9,7 +9,7 @@
 mod circles;
 mod graph;
 mod rules;
-mod text;
+pub(crate) mod text;
 
 use std::{
     collections::BTreeSet,
@@ -265,6 +265,36 @@ fn no_file_is_too_long() {
         long.is_empty(),
         "split what has more than {LINES} lines: {long:?}"
     );
+}
+
+#[test]
+fn there_are_no_tests_where_cargo_does_not_look_for_them() {
+    // Starting rustdoc for every library costs seconds, so it is off where there are no examples to run.
+    let mut found = Vec::new();
+    for package in rules::CRATES {
+        let manifest = fs::read_to_string(folder(package.name).join("Cargo.toml")).unwrap();
+        let src = folder(package.name).join("src");
+        for path in if src.is_dir() {
+            files(&src, "rs")
+        } else {
+            Vec::new()
+        } {
+            let text = fs::read_to_string(&path).unwrap();
+            let documentation = text.lines().map(str::trim_start);
+            let example = documentation
+                .filter_map(|line| line.strip_prefix("/// ```").or(line.strip_prefix("//! ```")))
+                .any(|language| {
+                    language.is_empty() || language.starts_with("rust") || language.contains("no_run")
+                });
+            if example && manifest.contains("doctest = false") {
+                found.push(format!("{}: an example, and doctest = false", path.display()));
+            }
+            if manifest.contains("\ntest = false") && text.contains("#[test]") {
+                found.push(format!("{}: a test, and test = false", path.display()));
+            }
+        }
+    }
+    assert_none(&found);
 }
 
 /// The modules of a package.

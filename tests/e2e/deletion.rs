@@ -120,7 +120,7 @@ async fn deletions_cut_short(victim: Victim) {
             ((rows, false), (still, false)) => {
                 assert_eq!((rows, still, duplicate), (all, all, all), "kill {kill}")
             }
-            // The wish of a command that is gone was still on its way.
+            // The request of the killed command was still in flight.
             ((rows, false), (0, true)) if victim == Victim::Command => assert_eq!(rows, all, "kill {kill}"),
             half => panic!("kill {kill}: {half:?}"),
         }

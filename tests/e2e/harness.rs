@@ -1,8 +1,8 @@
 //! What the tests from end to end have in common: a [`Hub`], which is a real server on a port of its own with a
-//! database of its own, and [`Caller`]s, who speak to it over HTTP.
+//! database of its own, and [`Caller`]s, which call it over HTTP.
 //!
 //! For tests that kill and cut: the real program as a process ([`process`], [`Deployment`], [`Laptop`]), a network that
-//! fails ([`Proxy`]), a PostgreSQL that may be killed ([`OwnPostgres`]), and the books of what was promised ([`Ledger`]).
+//! fails ([`Proxy`]), a PostgreSQL that may be killed ([`OwnPostgres`]), and the record of what was promised ([`Ledger`]).
 
 mod answer;
 pub(crate) mod deployment;

@@ -1,5 +1,5 @@
-//! Nobody ever reads a token in a log: of the server within this process, which logs all that any crate has to say, and
-//! of the real binary, server and commands.
+//! No log contains a token: neither that of the server in this process with every level of every crate enabled, nor
+//! those of the real binary, server and commands.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -55,7 +55,7 @@ impl std::io::Write for Log {
 
 /// A process has one log, and other tests share this process: the run has one of its own.
 #[tokio::test]
-async fn no_token_stands_in_the_log_of_a_whole_run() {
+async fn no_token_is_in_the_log_of_a_whole_run() {
     let run = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "logs::a_whole_run_with_everything_logged", "--ignored"])
         .kill_on_drop(true)
@@ -143,7 +143,7 @@ async fn a_whole_run_with_everything_logged() {
         assert_eq!(
             at.map(|at| &log[at.saturating_sub(300)..at]),
             None,
-            "a secret stands in the log after this"
+            "a secret is in the log after this"
         );
     }
 }
@@ -158,7 +158,7 @@ struct Run {
 }
 
 impl Run {
-    /// Runs a command as somebody, and answers its exit code and what it answered.
+    /// Runs a command in the home of a person; its exit code and standard output.
     async fn run(&mut self, who: &str, arguments: &[&str], input: &str) -> (i32, String) {
         let home = self.homes.path().join(who);
         std::fs::create_dir_all(&home).unwrap();
@@ -225,7 +225,7 @@ impl Run {
         token["token_id"].as_str().unwrap().to_owned()
     }
 
-    /// What lies in the homes, but for the credentials.
+    /// The contents of the homes, except the credentials.
     fn files(&self, folder: &Path, text: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_dir() {

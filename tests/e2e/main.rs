@@ -12,3 +12,4 @@ mod faults;
 mod harness;
 mod logs;
 mod snapshots;
+mod words;

@@ -179,7 +179,7 @@ async fn fill(url: &str, events: u64) -> Result<()> {
         Ok(())
     };
     tokio::try_join!(build(&one), build(&other))?;
-    // Only now: making the key itself keeps everybody else from the table.
+    // Last, because building the key locks the table.
     one.batch_execute(
         "alter table usage_events add constraint usage_events_pkey primary key using index usage_events_pkey",
     )

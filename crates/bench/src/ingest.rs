@@ -1,8 +1,8 @@
-//! `bench ingest`: events per second over HTTP, beside what PostgreSQL takes when the rows come straight from a file.
+//! `bench ingest`: events per second over HTTP, compared with loading the same rows into PostgreSQL directly.
 //!
-//! One run, one throw-away PostgreSQL, the same rows for all: (a) `COPY BINARY` into an identical table is the limit;
-//! (b) our HTTP path with large batches; (c) with small ones; (d) everything once more; (e) one `INSERT` per event with
-//! a commit of its own. Bodies and rows are prepared before the clock starts.
+//! One run, one temporary PostgreSQL, the same rows for all measurements: (a) `COPY BINARY` into an identical table, the
+//! baseline; (b) HTTP with large batches; (c) HTTP with small batches; (d) all events sent again; (e) one `INSERT` and
+//! one commit per event. Bodies and rows are prepared before the clock starts.
 
 mod rows;
 mod server;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// Events of the measurement with one INSERT and one commit each
     #[arg(long, default_value_t = 20_000)]
     single: usize,
-    /// Lone batches of 50 events, for the latency
+    /// Single batches of 50 events, for the latency
     #[arg(long, default_value_t = 300)]
     lone: usize,
     /// How bodies are packed: zstd or identity
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     runtime.block_on(measure(arguments))
 }
 
-/// What one measurement found.
+/// The result of one measurement.
 struct Figure {
     rows: usize,
     took: Duration,
@@ -99,8 +99,8 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 
     let copied = copy(&machine, &sql, &rows).await?;
     println!("(a) COPY BINARY, 1 connection      {copied}");
-    sizes(&sql, "copy_limit").await?;
-    sql.batch_execute("drop table copy_limit; checkpoint").await?;
+    sizes(&sql, "copy_baseline").await?;
+    sql.batch_execute("drop table copy_baseline; checkpoint").await?;
 
     let large = Bodies::of(&rows, 5_000, packed)?;
     let first = post(&machine, &large, 4).await?;
@@ -170,13 +170,13 @@ async fn empty(sql: &Client) -> anyhow::Result<()> {
 async fn copy(machine: &Machine, sql: &Client, rows: &Rows) -> anyhow::Result<Figure> {
     use futures_util::SinkExt;
 
-    sql.batch_execute("create table copy_limit (like usage_events including all); checkpoint")
+    sql.batch_execute("create table copy_baseline (like usage_events including all); checkpoint")
         .await?;
     let pieces = rows.as_copy();
     let before = (Instant::now(), machine.spent()?);
     let sink = sql
         .copy_in(&format!(
-            "copy copy_limit ({}) from stdin (format binary)",
+            "copy copy_baseline ({}) from stdin (format binary)",
             rows::COLUMNS
         ))
         .await?;

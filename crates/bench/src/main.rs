@@ -1,11 +1,11 @@
-//! Benchmarks: each subcommand prints our figure, the limit's and the ratio, measured in the same run.
+//! Benchmarks: each subcommand prints toolhub's throughput, the baseline's and their ratio, measured in the same run.
 //!
-//! Build it with `cargo build --release -p toolhub-bench`; figures of a debug build mean nothing.
+//! Build it with `cargo build --release -p toolhub-bench`; figures of a debug build are meaningless.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program that prints its findings"
+    reason = "the program prints its results"
 )]
 
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ mod parse;
 mod query;
 mod refresh;
 
-/// Measures toolhub against what bounds it.
+/// Measures toolhub against a baseline.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
@@ -28,13 +28,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Events per second over HTTP, beside COPY BINARY of the same rows (the limit) and one INSERT each (the naive way)
+    /// Events per second over HTTP, compared with COPY BINARY (baseline) and one INSERT per event (naive)
     Ingest(ingest::Arguments),
-    /// Reading session logs, beside counting their lines (the limit) and parsing them whole (the naive way)
+    /// Reading session logs, compared with counting lines (baseline) and parsing into JSON values (naive)
     Parse(parse::Arguments),
-    /// Refreshing the scores, beside the bare query over the same index
+    /// Refreshing the scores, compared with the plain query over the same index (baseline)
     Refresh(refresh::Arguments),
-    /// The read routes, with sixteen clients at once
+    /// The read routes, with 16 concurrent clients
     Query(query::Arguments),
 }
 

@@ -59,8 +59,8 @@ enum Way {
 
 impl Way {
     const ALL: [(Way, &'static str); 3] = [
-        (Way::Lines, "counting lines (the limit)"),
-        (Way::Naive, "serde_json::Value (the naive way)"),
+        (Way::Lines, "counting lines (baseline)"),
+        (Way::Naive, "serde_json::Value (naive)"),
         (Way::Ours, "toolhub"),
     ];
 }
@@ -259,7 +259,7 @@ fn measure(way: Way, files: &[PathBuf], threads: usize, rounds: u32) -> Result<(
     Ok(())
 }
 
-/// Greatest resident memory of this process so far.
+/// Peak resident memory of this process.
 fn peak_kib() -> Result<u64> {
     let status =
         std::fs::read_to_string("/proc/self/status").context("peak memory is read from /proc (Linux)")?;
@@ -308,13 +308,13 @@ fn report(arguments: &Arguments, files: &[PathBuf]) -> Result<()> {
         bail!("every way is measured once");
     };
     println!(
-        "1 thread: {:.1} times the naive way, {:.0} % of counting lines",
+        "1 thread: {:.1} times naive, {:.0} % of counting lines",
         ours[0] / naive[0],
         100.0 * ours[0] / lines[0],
     );
     // What the machine has to give: a second core that shares caches and memory is not a second machine.
     println!(
-        "2 threads, in times of 1: {:.2}; counting lines {:.2}, the naive way {:.2}",
+        "2 threads, relative to 1: {:.2}; counting lines {:.2}, naive {:.2}",
         ours[1] / ours[0],
         lines[1] / lines[0],
         naive[1] / naive[0],

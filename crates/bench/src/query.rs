@@ -96,7 +96,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The server as it is, but for the limit of a single token's requests: sixteen clients share one here.
+/// The default server without the rate limit per token, because sixteen clients share one token here.
 fn without_limits() -> server::Config {
     let rate = server::config::Rate::new(NonZeroU32::MAX, NonZeroU32::MAX);
     server::Config {

@@ -98,7 +98,7 @@ async fn refresh(store: &Store, view: View) -> Result<Duration> {
     let (done, took) = timed(async { Ok(store.refresh_view(view, now().date_naive()).await?) }).await?;
     match done {
         Refresh::Done { .. } => Ok(took),
-        Refresh::Busy => bail!("somebody else refreshes this database"),
+        Refresh::Busy => bail!("another process is refreshing this database"),
     }
 }
 

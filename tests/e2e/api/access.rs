@@ -43,7 +43,7 @@ async fn no_route_answers_without_a_token_or_with_a_wrong_one() {
         )
         .await;
     let mistyped = hub.stranger(&ann.token.replace("thb_", "thc_"));
-    // A token of the right form that nobody made.
+    // A well-formed token that was never issued.
     let unknown = Token::from_random(&[7; 64])
         .map(|token| hub.stranger(token.reveal()))
         .unwrap();

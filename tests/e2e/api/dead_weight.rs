@@ -35,7 +35,7 @@ async fn loaded(caller: &Caller, session: &str, days_ago: i64, tools: &[(&str, i
 }
 
 #[tokio::test]
-async fn a_tool_is_dead_weight_when_nobody_called_it_in_the_window() {
+async fn a_tool_that_was_not_called_in_the_window_is_dead_weight() {
     let hub = Hub::start().await;
     let ann = hub.member(&hub.org("acme").await, "ann").await;
     for (days, tool) in [(2, "skill:used"), (20, "skill:quiet"), (200, "skill:forgotten")] {

@@ -1,4 +1,4 @@
-//! Every route as everybody: the table says what each caller gets, and a route that is not in it fails the test.
+//! Every route as every kind of caller: the table says what each gets, and a route that is not in it fails the test.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use server::{Config, router::routes};
 
-/// Nobody (no token), the owner of another org, then of the org itself: a viewer, a member with a token that only
+/// Anonymous (no token), the owner of another org, then of the org itself: a viewer, a member with a token that only
 /// uploads, a member, an admin, the owner.
 type Statuses = [u16; 7];
 
@@ -77,7 +77,7 @@ const TABLE: &[(&str, Statuses)] = &[
 ];
 
 const CALLERS: [&str; 7] = [
-    "nobody",
+    "anonymous",
     "another org's owner",
     "viewer",
     "upload only",
@@ -86,7 +86,7 @@ const CALLERS: [&str; 7] = [
     "owner",
 ];
 
-/// Whether a route changes something about the team, or takes somebody's data along: the audit log knows of each.
+/// Whether a route changes something about the team, or exports a member's data: the audit log records each.
 /// Uploads have receipts.
 fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
@@ -218,7 +218,7 @@ impl Stage {
 
 /// And every act that was done is in the audit log, and nothing of one that was refused.
 #[tokio::test]
-async fn every_route_answers_everybody_as_the_table_says() {
+async fn every_route_answers_every_kind_of_caller_as_the_table_says() {
     let mut stage = Stage::set().await;
     let declared: BTreeSet<String> = routes(stage.hub.store.clone(), Config::default())
         .into_iter()
@@ -233,7 +233,7 @@ async fn every_route_answers_everybody_as_the_table_says() {
             let caller = stage.caller(number).await;
             let handle = caller
                 .as_ref()
-                .map_or("nobody", |caller| &caller.handle)
+                .map_or("anonymous", |caller| &caller.handle)
                 .to_owned();
             let (path, body) = stage.request(route, &handle).await;
             let request = match &caller {
@@ -281,7 +281,7 @@ async fn what_belongs_to_another_org_and_what_does_not_exist_answer_the_same() {
             .split_once(' ')
             .unwrap()
             .1
-            .replace("{handle}", "nobody-at-all")
+            .replace("{handle}", "unknown-handle")
             .replace("{tool_id}", "skill:never-heard-of")
             .replace("{token_id}", "0198c0de-0000-7000-8000-000000000000")
             .replace("{publisher_id}", "0198c0de-0000-7000-8000-000000000000");

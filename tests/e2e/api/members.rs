@@ -120,7 +120,7 @@ async fn who_is_renamed_keeps_everything_and_who_is_deactivated_is_out_at_once()
 }
 
 #[tokio::test]
-async fn nobody_reaches_above_their_own_role() {
+async fn members_administer_only_up_to_their_own_role() {
     let (hub, acme, olga, adam) = team().await;
     hub.member(&acme, "ann").await;
     for (method, path, body) in [
@@ -189,7 +189,7 @@ async fn the_last_owner_cannot_go_however_many_try_at_once() {
             let handle = format!("owner-{round}-{number}");
             owners.push(hub.member_with(&acme, &handle, Role::Owner, Scope::ALL).await);
         }
-        // Each demotes the next, all at once: whoever comes first is served, and one owner is left.
+        // Each demotes the next, all at once: the first succeeds, and one owner is left.
         let tries = owners.iter().enumerate().map(|(number, owner)| {
             let path = format!("/v1/members/{}", owners[(number + 1) % owners.len()].handle);
             async move {

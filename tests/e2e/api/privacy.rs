@@ -288,8 +288,8 @@ async fn an_admin_deletes_for_one_who_cannot_and_it_is_written_down() {
 async fn a_member_decides_whether_boards_show_them() {
     let (_hub, _, _, ann) = stage().await;
     for opt_out in [true, false] {
-        let wish = json!({ "board_opt_out": opt_out });
-        let settings = call(&ann, Method::PATCH, "/v1/me/settings", wish).await.json();
+        let change = json!({ "board_opt_out": opt_out });
+        let settings = call(&ann, Method::PATCH, "/v1/me/settings", change).await.json();
         assert_eq!(settings["board_opt_out"], opt_out);
         assert_eq!(ann.get("/v1/me/settings").await.json(), settings);
     }

@@ -83,7 +83,7 @@ async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
     let first = asks(&caller, |number| format!("203.0.113.{number}, 198.51.100.3")).await;
     assert!(
         (20..60).contains(&first),
-        "what stands further left is not believed: {first}"
+        "addresses further left are not trusted: {first}"
     );
 }
 
@@ -111,7 +111,7 @@ async fn guessing_tokens_uses_an_address_up_twenty_times_as_fast() {
 async fn flood(requests: u32) -> u64 {
     const CONNECTIONS: u32 = 8;
     let database = testing::TestDatabase::new().await;
-    // Whoever may name any address, and is not slowed down.
+    // A client that may give any address, without a rate limit.
     let arguments = [
         "--trusted-proxy",
         "127.0.0.0/8",
@@ -152,13 +152,13 @@ async fn flood(requests: u32) -> u64 {
     all(0, 500).await;
     let before = server.begin_memory_watch();
     all(500, requests).await;
-    let greatest = server.greatest_memory();
+    let peak = server.peak_memory();
     println!(
         "{requests} made-up tokens from as many addresses: {} kB before, {} kB at the most",
         before / 1024,
-        greatest / 1024
+        peak / 1024
     );
-    greatest.saturating_sub(before)
+    peak.saturating_sub(before)
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-/// One thing that somebody may put into a batch.
+/// One kind of event in a batch.
 #[derive(Clone, Debug)]
 enum Item {
     /// An event with an id out of few, so that it is often sent again.

@@ -44,7 +44,7 @@ async fn the_median_is_interpolated_between_the_two_in_the_middle_of_an_even_cou
 }
 
 #[tokio::test]
-async fn what_somebody_stopped_is_not_a_failure_of_the_tool() {
+async fn a_call_that_a_person_stopped_is_not_a_failure_of_the_tool() {
     let hub = Hub::start().await;
     let acme = hub.org("acme").await;
     let (ann, bob) = (hub.member(&acme, "ann").await, hub.member(&acme, "bob").await);

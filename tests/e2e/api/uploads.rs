@@ -1,4 +1,4 @@
-//! `/v1/uploads`: who sent what, and what became of it.
+//! `/v1/uploads`: who sent what, and the receipts.
 
 use crate::harness::{Hub, sample::event};
 use model::api::{CI_HEADER, SOURCE_HEADER, Uploads};

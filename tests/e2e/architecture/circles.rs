@@ -121,7 +121,7 @@ impl Modules {
                 continue;
             };
             let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-            // One lies below the other.
+            // One is below the other.
             let (Some(user), Some(used)) = (from.get(common), to.get(common)) else {
                 continue;
             };

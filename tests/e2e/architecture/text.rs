@@ -42,6 +42,22 @@ impl Source {
         }
     }
 
+    /// Takes a file apart and keeps its tests.
+    pub(crate) fn whole(file: &str, text: &str) -> Source {
+        let (code, literals) = split(text);
+        Source {
+            package: String::new(),
+            file: file.to_owned(),
+            code,
+            literals,
+        }
+    }
+
+    /// The code, without comments and string literals.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// The string literals.
     pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.literals.iter().map(String::as_str)

@@ -60,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Outcome, reason, duration and cost, as they stand in an event; and the place in the lattice.
+/// Outcome, reason, duration and cost, as an event has them; and the rank of the outcome.
 type Facts = (&'static str, &'static str, Option<i64>, Option<i64>, u8);
 
 const FACTS: [Facts; 5] = [

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{ids, lines};
 
 /// What becomes of a poison.
-enum Fate {
+enum Expected {
     /// Rejected with this code, naming this field.
     Rejected(NoticeCode, Option<&'static str>),
     /// Stored, with a warning of this code about this field.
@@ -32,9 +32,9 @@ fn good_with(uuid: &str, field: &str, value: &str) -> String {
     event.to_string().replace("\"\\u0001PLACE\"", value)
 }
 
-/// The kinds: a name, the event as it stands in the body, and what becomes of it.
-fn poisons(uuid: &str) -> Vec<(&'static str, Vec<u8>, Fate)> {
-    use Fate::{NoLine, Rejected, Stored, Warned};
+/// The kinds: a name, the event as sent, and the expected result.
+fn poisons(uuid: &str) -> Vec<(&'static str, Vec<u8>, Expected)> {
+    use Expected::{NoLine, Rejected, Stored, Warned};
     use NoticeCode as Code;
     let with = |field: &str, value: &str| good_with(uuid, field, value).into_bytes();
     let good = event(uuid, "cli:make").to_string();
@@ -214,7 +214,7 @@ async fn b1_one_poisoned_event_in_a_thousand_costs_itself_only() {
         for kind in 0..kinds {
             let uuids = ids(&format!("p{kind}_{}", u8::from(ndjson)), 1_000);
             let uuid = &uuids[AT];
-            let (name, poison, fate) = poisons(uuid).swap_remove(kind);
+            let (name, poison, expected) = poisons(uuid).swap_remove(kind);
             let receipt = send(&ann, ndjson, &uuids, AT, &poison).await;
             let good = || {
                 uuids
@@ -229,18 +229,18 @@ async fn b1_one_poisoned_event_in_a_thousand_costs_itself_only() {
                 "{name}, as {}: {receipt:?}",
                 if ndjson { "a line" } else { "an item" }
             );
-            let (received, inserted, rejected) = match &fate {
-                Fate::NoLine if ndjson => (999, 999, 0),
-                Fate::NoLine | Fate::Rejected(..) => (1_000, 999, 1),
-                Fate::Stored | Fate::Warned(..) => (1_000, 1_000, 0),
+            let (received, inserted, rejected) = match &expected {
+                Expected::NoLine if ndjson => (999, 999, 0),
+                Expected::NoLine | Expected::Rejected(..) => (1_000, 999, 1),
+                Expected::Stored | Expected::Warned(..) => (1_000, 1_000, 0),
             };
             assert_eq!(
                 (receipt.received, receipt.inserted, receipt.rejected),
                 (received, inserted, rejected),
                 "{place}"
             );
-            match fate {
-                Fate::Rejected(code, field) => {
+            match expected {
+                Expected::Rejected(code, field) => {
                     let [rejection] = &receipt.rejections[..] else {
                         panic!("{place}")
                     };
@@ -249,15 +249,15 @@ async fn b1_one_poisoned_event_in_a_thousand_costs_itself_only() {
                         assert_eq!(rejection.field.as_deref(), field, "{place}");
                     }
                 }
-                Fate::Warned(code, field) => {
+                Expected::Warned(code, field) => {
                     let [warning] = &receipt.warnings[..] else {
                         panic!("{place}")
                     };
                     assert_eq!((warning.index, warning.code), (AT, code), "{place}");
                     assert_eq!(warning.field.as_deref(), Some(field), "{place}");
                 }
-                Fate::Stored => assert!(receipt.warnings.is_empty(), "{place}"),
-                Fate::NoLine => {}
+                Expected::Stored => assert!(receipt.warnings.is_empty(), "{place}"),
+                Expected::NoLine => {}
             }
             if receipt.inserted == 1_000 {
                 // Under the id that it has, which may be the server's own.

@@ -72,7 +72,7 @@ async fn d4_full_size() {
     database_goes_away("D4", 20, false).await;
 }
 
-/// The control: where commits are not waited for, the same kills lose what was acknowledged, and nobody called it
+/// The control: with asynchronous commits the same kills lose what was acknowledged, and no receipt called it
 /// durable. If this loses nothing, the case above proves nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a3_without_synchronous_commit_the_kills_lose_events_and_no_receipt_says_durable() {

@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{ids, lines, load::Load, random};
 
-/// Runs `during` under load, and settles the books afterwards.
+/// Runs `during` under load, and checks the ledger afterwards.
 async fn under_load(case: &str, deployment: &Deployment, during: impl AsyncFnOnce(&Load)) {
     let load = Load::on(deployment).await;
     during(&load).await;

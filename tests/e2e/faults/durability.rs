@@ -37,7 +37,7 @@ async fn server_killed_under_uploaders(kills: i64, events: usize) {
     let (mut recoveries, mut amid) = (Vec::new(), 0);
     let (total, beside) = (i64::try_from(events / 8 * 8).unwrap(), deployment.beside().await);
     for kill in 1..=kills {
-        // Each after some progress, so that none comes too late; and while somebody waits for an answer.
+        // Each after some progress, so that none comes too late; and while a client waits for an answer.
         let progress = total * (kill - 1) / (kills + 1);
         until("an upload is in flight", async || {
             let stored = "select coalesce(sum(inserted), 0)::bigint from uploads";
@@ -151,14 +151,14 @@ async fn a4_full_size() {
 }
 
 /// A5: the answer to every tenth upload is lost after the commit.
-async fn answers_lost(events: usize, patience: &str) {
+async fn answers_lost(events: usize, retry_for: &str) {
     let deployment = Deployment::start().await;
     let member = deployment.member("ann").await;
     let laptop = Laptop::with_calls("a5", 0..events);
     let ledger = Ledger::default();
     ledger.sent(laptop.keys(&member));
     deployment.front.set(NetworkFault::DropEveryNthAnswer(10));
-    let arguments = ["--batch-events", "500", "--retry-for", patience];
+    let arguments = ["--batch-events", "500", "--retry-for", retry_for];
     let (code, report) = laptop
         .upload(&deployment.front.url(), &member, &arguments)
         .end()

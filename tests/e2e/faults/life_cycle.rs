@@ -91,7 +91,7 @@ async fn e1_a_server_that_is_told_to_stop_finishes_what_it_has_begun() {
     assert!(took < Duration::from_secs(30), "{took:?}");
     assert!(done > 0);
     let refused = TcpStream::connect(deployment.server.address()).await;
-    assert!(refused.is_err(), "nobody listens any more");
+    assert!(refused.is_err(), "the port is closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use super::{ids, lines};
 
 const BATCH: usize = 50;
 
-/// Four senders, and the books of what they were promised.
+/// Four senders, and the ledger of what they were promised.
 pub(crate) struct Load {
     pub(crate) ledger: Arc<Ledger>,
     sender: Arc<Sender>,

@@ -1,4 +1,4 @@
-//! C: whoever sends too much, too slowly or nothing at all costs the others nothing.
+//! C: a client that sends too much, too slowly or nothing at all does not affect the others.
 
 use std::{io::Write, time::Duration};
 
@@ -117,7 +117,7 @@ async fn c1_a_bomb_is_refused_at_once_and_in_little_memory() {
         assert_eq!(status, expected, "{headers:?}");
     }
     slowest = slowest.max(started.elapsed() / 6);
-    let grown = server.greatest_memory().saturating_sub(before);
+    let grown = server.peak_memory().saturating_sub(before);
     let ledger = Ledger::default();
     ledger.note("memory_mib", grown / MIB);
     ledger.note("slowest", format_args!("{slowest:.2?}"));
@@ -126,14 +126,14 @@ async fn c1_a_bomb_is_refused_at_once_and_in_little_memory() {
     assert!(slowest < Duration::from_secs(5), "{slowest:?}");
 }
 
-/// A body in pieces, whose length nobody knows.
+/// A chunked body of unknown length.
 fn in_pieces(bytes: &[u8]) -> impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> + Send + use<> {
     let pieces: Vec<Vec<u8>> = bytes.chunks(16 * 1024).map(<[u8]>::to_vec).collect();
     futures_util::stream::iter(pieces.into_iter().map(Ok))
 }
 
 /// Begins a request to a route, and pours out its body until there is an answer: the status, and how much was taken
-/// until then. What the two kernels have room for counts as taken.
+/// until then. What the buffers of the two kernels hold counts as taken.
 async fn pour(server: &Server, head: &str, mut body: impl Iterator<Item = Vec<u8>>) -> (u16, u64) {
     let stream = TcpStream::connect(server.address()).await.unwrap();
     let (mut from, mut to) = stream.into_split();
@@ -150,7 +150,7 @@ async fn pour(server: &Server, head: &str, mut body: impl Iterator<Item = Vec<u8
     tokio::pin!(answered);
     let status = tokio::select! {
         status = &mut answered => status,
-        // Everything is sent, or nobody listens any more.
+        // Everything is sent, or the connection is closed.
         _ = pouring => answered.await,
     };
     (status, taken.get())
@@ -165,7 +165,7 @@ async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 64 * 1024], b"\r\n"].concat();
     let routes = server::router::routes(deployment.store.clone(), Config::default());
     let before = server.begin_memory_watch();
-    let (mut greatest, mut refused) = (0, 0);
+    let (mut most_taken, mut refused) = (0, 0);
     for (n, route) in routes.iter().enumerate() {
         let (method, path) = (&route.method, route.path.replace(['{', '}'], ""));
         // One who may do everything; and one for each, because some routes end their caller's token.
@@ -208,15 +208,15 @@ async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
                 "{method} {path} took {} MiB before it said {status}",
                 taken / MIB
             );
-            greatest = greatest.max(taken);
+            most_taken = most_taken.max(taken);
             refused += usize::from(status == 413);
         }
     }
-    let grown = server.greatest_memory().saturating_sub(before);
+    let grown = server.peak_memory().saturating_sub(before);
     let ledger = Ledger::default();
     ledger.note("routes", routes.len());
     ledger.note("refused", refused);
-    ledger.note("most_taken_mib", greatest / MIB);
+    ledger.note("most_taken_mib", most_taken / MIB);
     ledger.note("memory_mib", grown / MIB);
     ledger.settle("C2", &deployment.stored().await);
     assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
@@ -267,7 +267,7 @@ async fn idle_connections(each: usize) {
             opened.elapsed()
         });
     }
-    // Everybody else is served meanwhile.
+    // All other clients are served meanwhile.
     let disturbed = ledger.times("others", served("amid").await);
     let half_open = ledger.times("half_open_closed_after", half_open.join_all().await);
     let silent = ledger.times("silent_closed_after", silent.join_all().await);
@@ -287,7 +287,7 @@ async fn idle_connections(each: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c3_half_open_and_silent_connections_are_closed_and_hinder_nobody() {
+async fn c3_half_open_and_silent_connections_are_closed_and_do_not_affect_others() {
     idle_connections(200).await;
 }
 
@@ -343,7 +343,7 @@ async fn c4_full_size() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c8_a_database_that_is_stuck_makes_nobody_wait_for_long() {
+async fn c8_no_request_waits_long_for_a_stuck_database() {
     const REQUESTS: usize = 200;
     let deployment = Deployment::start().await;
     let member = deployment.member("ann").await;

@@ -94,7 +94,7 @@ async fn a6_full_size() {
     same_events_in_every_order(10_000, 20).await;
 }
 
-/// Two uploads of the same events in opposite orders, each held up in its middle until the other is there, too:
+/// Two uploads of the same events in opposite orders, each blocked in its middle until the other has arrived:
 /// without an order of the server's own this is a deadlock each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a6_opposite_orders_that_meet_in_the_middle_make_no_deadlock() {

@@ -31,13 +31,13 @@ pub(crate) struct Deployment {
     pub(crate) database_url: String,
     /// The store on the same database, not through any proxy.
     pub(crate) store: Store,
-    /// The org that everybody here belongs to.
+    /// The org of all members.
     pub(crate) org: OrgId,
     direct_url: String,
     _database: Option<TestDatabase>,
 }
 
-/// Somebody of the org.
+/// A member of the org.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     /// The id in the database.
@@ -135,7 +135,7 @@ impl Deployment {
         }
     }
 
-    /// Kills the server without a word and starts another one; how long it was until that one was ready.
+    /// Kills the server with SIGKILL and starts another; answers the time until that one was ready.
     pub(crate) async fn kill_and_restart(&mut self) -> Duration {
         let next = Server::start(&self.database_url);
         let killed = std::time::Instant::now();
@@ -173,7 +173,7 @@ impl Deployment {
     }
 }
 
-/// A sender that is not our client: it knows what the contract says and nothing more.
+/// A sender other than our client, written from the documented contract alone.
 pub(crate) struct Sender {
     http: reqwest::Client,
     url: String,
@@ -190,7 +190,7 @@ impl Sender {
         }
     }
 
-    /// Sends lines once: the receipt if there is one. Counts what else came; 0 stands for no answer.
+    /// Sends lines once: the receipt if there is one. Counts what else came; 0 means no answer.
     ///
     /// # Panics
     /// When the answer is one that no fault of a network or a database explains.
@@ -244,14 +244,14 @@ impl Sender {
             if let Some(receipt) = self.send(token, lines).await {
                 return receipt;
             }
-            // The longest fault of the suite is a database that is away for a minute.
-            let patience = process::DEADLINE * 3;
-            assert!(started.elapsed() < patience, "no receipt within {patience:?}");
+            // The longest fault of the suite is a database that is unavailable for a minute.
+            let limit = process::DEADLINE * 3;
+            assert!(started.elapsed() < limit, "no receipt within {limit:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// How often each status came; 0 stands for no answer.
+    /// How often each status came; 0 means no answer.
     pub(crate) fn statuses(&self) -> BTreeMap<u16, u64> {
         self.count().clone()
     }

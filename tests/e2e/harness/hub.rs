@@ -20,7 +20,7 @@ use super::Answer;
 pub(crate) struct Hub {
     /// Where it listens: `http://127.0.0.1:<port>`.
     pub(crate) url: String,
-    /// The store behind it, for what a test has to prepare or look at from behind.
+    /// The store behind it, for what a test prepares or inspects directly.
     pub(crate) store: Store,
     http: Client,
     /// Dropped last: the database goes when the test is over.
@@ -34,10 +34,10 @@ pub(crate) struct Org {
     pub(crate) id: OrgId,
 }
 
-/// Somebody with a token.
+/// A client with a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// Who it is.
+    /// The handle of the member.
     pub(crate) handle: String,
     /// The member's id in the database.
     pub(crate) member: MemberId,
@@ -71,7 +71,7 @@ impl Hub {
     /// # Panics
     /// When there is no PostgreSQL to test with.
     pub(crate) async fn start_at(listener: TcpListener, config: Config) -> Hub {
-        // Whoever comes second finds the same provider installed.
+        // An error means that the same provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = TestDatabase::new().await;
         let store = database.store().await;
@@ -172,7 +172,7 @@ impl Hub {
         }
     }
 
-    /// Somebody who brings this text as a token.
+    /// A client with this text as its token.
     pub(crate) fn stranger(&self, token: &str) -> Caller {
         Caller {
             handle: "stranger".to_owned(),

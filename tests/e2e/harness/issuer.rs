@@ -86,7 +86,7 @@ pub(crate) fn unsigned(header: &Value, claims: &Value) -> String {
 
 /// The running issuer.
 pub(crate) struct CiIssuer {
-    /// Its address, as it stands in `iss`.
+    /// Its address, the value of `iss`.
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }

@@ -1,4 +1,4 @@
-//! Somebody's machine: a home with session logs, and the uploader.
+//! A member's machine: a home with session logs, and the uploader.
 
 use std::{fmt::Write, ops::Range, path::Path, process::Output};
 
@@ -75,7 +75,7 @@ pub(crate) struct Uploader {
 }
 
 impl Uploader {
-    /// Kills it without a word.
+    /// Kills it with SIGKILL.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("a process can be killed");
     }

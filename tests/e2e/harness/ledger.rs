@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-/// The books of one case. Events are known by any text; the stored ones by the same.
+/// What was sent and acknowledged in one case. An event is identified by any text, and by the same text when stored.
 #[derive(Default)]
 pub(crate) struct Ledger {
     entries: Mutex<BTreeMap<String, bool>>,
     notes: Mutex<String>,
 }
 
-/// What the books say.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Balance {
     /// Events that a receipt has accounted for.
@@ -76,7 +76,7 @@ impl Ledger {
         }
     }
 
-    /// Compares the books with what is stored, and prints the line of the case.
+    /// Compares the ledger with what is stored, and prints the line of the case.
     ///
     /// # Panics
     /// When something is lost, duplicated or phantom.
@@ -92,7 +92,7 @@ impl Ledger {
         balance
     }
 
-    /// Compares the books with what is stored, and prints the line of the case, whatever it says.
+    /// Compares the ledger with what is stored, and prints the line of the case, whatever the result.
     #[expect(clippy::print_stdout, reason = "the line that the case is asked for")]
     pub(crate) fn balance(&self, case: &str, stored: &[String]) -> Balance {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);

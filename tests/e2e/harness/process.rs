@@ -26,13 +26,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        // A package has no path to the programs of another one; they lie beside its own tests.
+        // A package has no path to the programs of another one; they are beside its own tests.
         let test = std::env::current_exe().expect("a test is a program");
         let folder = test
             .ancestors()
             .nth(2)
-            .expect("tests lie in <target>/<profile>/deps");
-        let target = folder.parent().expect("a profile lies in a target folder");
+            .expect("tests are in <target>/<profile>/deps");
+        let target = folder.parent().expect("a profile is in a target folder");
         let profile = match folder.file_name().and_then(|name| name.to_str()) {
             Some("debug") | None => "dev",
             Some(other) => other,
@@ -72,7 +72,7 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
-/// `toolhub` with these arguments, knowing nothing of whoever runs the test.
+/// `toolhub` with these arguments, with nothing from the environment of the test.
 pub(crate) fn toolhub(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command
@@ -209,7 +209,7 @@ impl Server {
         send(self.pid(), signal);
     }
 
-    /// Kills it without a word, and waits until it is gone.
+    /// Kills it with SIGKILL, and waits until it has ended.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("a process can be killed");
     }
@@ -225,15 +225,15 @@ impl Server {
         }
     }
 
-    /// Forgets its greatest memory so far, and answers what it holds now, in bytes.
+    /// Resets its peak memory, and answers its current memory, in bytes.
     pub(crate) fn begin_memory_watch(&self) -> u64 {
         // Linux: 5 resets the peak (proc(5)).
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5");
         self.memory("VmRSS:")
     }
 
-    /// The greatest memory since [`Server::begin_memory_watch`], in bytes.
-    pub(crate) fn greatest_memory(&self) -> u64 {
+    /// The peak memory since [`Server::begin_memory_watch`], in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
 

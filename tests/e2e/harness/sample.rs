@@ -8,7 +8,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     super::hub::now()
 }
 
-/// A time as it stands in an event.
+/// A time in the format of an event.
 pub(crate) fn text(at: DateTime<Utc>) -> Value {
     json!(at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

@@ -1,4 +1,4 @@
--- The daily rollup of generated events, as the ingest would have kept it, of the days from {from} until {to}.
+-- The daily rollup of generated events, as the ingest would have maintained it, of the days from {from} until {to}.
 insert into usage_days (
     org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
     timed, cost_micro_usd, first_used_at, last_used_at

@@ -1,6 +1,6 @@
--- Events of a team as it is: 400 tools with a heavy-tailed use, 200 members, 25 projects, 400 days.
+-- Events of a realistic team: 400 tools with a heavy-tailed use, 200 members, 25 projects, 400 days.
 --
--- A member uses the twelve tools that everybody uses (three built-ins in front) and up to 36 of their own, and works
+-- A member uses the twelve tools that all members use (three built-ins in front) and up to 36 of their own, and works
 -- in one of their two projects for a day, one day in five. Every figure comes from hashes of the row's number, so that two runs make
 -- the same events; times ascend, as they do when a team uploads day by day.
 --

@@ -1,4 +1,4 @@
--- What the sessions had loaded: thirty tools each, some of which nobody calls.
+-- What the sessions had loaded: thirty tools each, some of which are never called.
 insert into session_tools (org_id, member_id, session_id, tool_id, context_bytes, project, observed_at)
 select
     d.org_id, d.member_id, 'session-' || d.member_id || '-' || d.day || '-' || s,

@@ -47,7 +47,7 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) async fn start(program: Option<&Path>) -> anyhow::Result<Machine> {
-        // Whoever comes second finds the same provider installed.
+        // An error means that the same provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let place = tempfile::Builder::new().prefix("th").tempdir()?;
         std::fs::set_permissions(place.path(), Permissions::from_mode(0o755))?;
@@ -206,7 +206,7 @@ fn serve(program: &Path, database_url: &str) -> anyhow::Result<(Child, String)> 
         let line = line?;
         if let Some((_, address)) = line.split_once("listening on ") {
             let url = address.trim().to_owned();
-            // Its log goes on, and somebody has to read it.
+            // Keep reading its log, so that its pipe never fills.
             std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
             return Ok((child, url));
         }
@@ -225,7 +225,7 @@ struct Stat {
 impl Stat {
     fn of(pid: u32) -> Option<Stat> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands in brackets and may hold anything.
+        // The name is in parentheses and may contain anything.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
         Some(Stat {

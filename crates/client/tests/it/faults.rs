@@ -143,7 +143,7 @@ async fn what_will_never_work_is_not_tried_twice() {
 }
 
 #[tokio::test]
-async fn patience_ends_and_says_to_try_again() {
+async fn retries_end_after_the_limit_and_the_message_says_to_try_again() {
     let home = Home::with(10);
     let hub = Hub::start(Limits::default(), |_, seen| {
         (seen.path == "/v1/events").then_some(Fault::Status(503))
@@ -169,7 +169,7 @@ async fn patience_ends_and_says_to_try_again() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_with_the_address() {
+async fn an_unreachable_server_is_reported_with_its_address() {
     let home = Home::with(10);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! Uploads to a server that misbehaves: nothing is lost, nothing is believed that is no receipt, nobody waits in vain.
+//! Uploads to a misbehaving server: nothing is lost, only receipts are accepted, and no upload waits for ever.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

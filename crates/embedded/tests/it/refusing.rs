@@ -86,7 +86,7 @@ async fn a_path_that_cannot_be_used_is_named() {
 #[tokio::test]
 async fn data_put_there_by_root_is_not_given_away_silently() {
     if !geteuid().is_root() {
-        // Nobody else can put it there.
+        // Only root can put it there.
         return;
     }
     let place = place();

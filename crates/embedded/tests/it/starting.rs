@@ -42,7 +42,7 @@ async fn it_starts_serves_stops_and_keeps_what_it_was_given() {
     server.stop().await.unwrap();
 }
 
-/// Nobody but its account reaches the data, and the server is not root.
+/// Only its account can read the data, and the server does not run as root.
 fn assert_private_and_unprivileged(data_dir: &Path, pid: i32) {
     let home = data_dir.join("postgres");
     for private in [home.clone(), home.join("data"), home.join("run")] {

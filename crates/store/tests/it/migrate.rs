@@ -131,7 +131,7 @@ fn every_file_in_the_folder_is_embedded_well_named_and_in_sequence() {
         if name == "README.md" {
             continue;
         }
-        // refinery skips what it does not recognise without a word.
+        // refinery silently skips files that it does not recognise.
         let well_named = || -> Option<i32> {
             let stem = name.strip_prefix('V')?.strip_suffix(".sql")?;
             let (version, what) = stem.split_once("__")?;

@@ -102,7 +102,7 @@ async fn a_reader_sees_its_own_org_only_and_nothing_about_people() {
         assert!(reader.batch_execute(refused).await.is_err(), "{refused}");
     }
     // Nothing that there is, or that a later version adds, can be read past the rows of the org: neither a materialized
-    // view, which knows no row security, nor a table or view that nobody thought of.
+    // view, which knows no row security, nor any other table or view.
     let relations = connect(&database, None)
         .await
         .query(

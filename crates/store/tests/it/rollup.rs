@@ -176,7 +176,7 @@ async fn an_event_that_learns_its_project_moves_there_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_rebuild_finds_and_mends_what_somebody_broke() {
+async fn a_rebuild_finds_and_corrects_wrong_sums() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let (org, members) = acme(&store).await;

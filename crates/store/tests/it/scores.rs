@@ -158,7 +158,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
         ..
     } = scores(&store).await
     else {
-        panic!("nobody else refreshes")
+        panic!("no other process refreshes")
     };
     assert_eq!(rows_changed, 1);
     assert!(started_at >= before);
@@ -168,7 +168,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
         (false, Some(started_at), None)
     );
     let Refresh::Done { rows_changed, .. } = scores(&store).await else {
-        panic!("nobody else refreshes")
+        panic!("no other process refreshes")
     };
     assert_eq!(
         rows_changed, 0,
@@ -177,7 +177,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
 }
 
 #[tokio::test]
-async fn dead_weight_is_what_nobody_used_in_the_window() {
+async fn dead_weight_is_what_was_not_used_in_the_window() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let (org, ann) = acme(&store).await;

@@ -35,7 +35,7 @@ impl Home {
         fs::write(path, content).unwrap();
     }
 
-    /// The binary, knowing nothing of whoever runs the test.
+    /// The binary, with an empty environment.
     fn toolhub(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolhub"));
         command
@@ -60,7 +60,7 @@ fn told(output: &Output) -> (i32, String, String) {
     )
 }
 
-/// An address where nobody listens.
+/// An address without a listener.
 fn nowhere() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -257,7 +257,7 @@ fn a_reader_that_goes_away_is_a_success() {
 #[test]
 fn ctrl_c_ends_with_130() {
     let home = Home::with_calls(1);
-    // Nobody answers here: the connection waits in the queue of a listener that never accepts.
+    // There is no answer here: the connection waits in the queue of a listener that never accepts.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut child = home

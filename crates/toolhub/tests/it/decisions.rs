@@ -55,7 +55,7 @@ fn a_member_exports_and_deletes_and_the_same_logs_stay_away_until_they_say_so() 
 }
 
 #[test]
-fn who_opts_out_is_not_on_the_board_and_an_org_hides_everybody() {
+fn a_member_who_opts_out_is_not_on_the_board_and_an_org_can_hide_all_names() {
     let machine = Machine::new();
     machine.log("home", "s1", &three_calls("s1"));
     machine.log("bob", "s2", &three_calls("s2"));
@@ -102,7 +102,7 @@ fn who_opts_out_is_not_on_the_board_and_an_org_hides_everybody() {
     assert_eq!(
         bob.json(&["org", "settings"])["retention_days"],
         30,
-        "everybody may know"
+        "the settings are public within the org"
     );
     let shown = board();
     assert!(!shown.contains("ann") && !shown.contains("bob"), "{shown}");

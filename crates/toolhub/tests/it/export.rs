@@ -153,7 +153,7 @@ fn assert_holds(path: &Path, events: &[Value]) -> std::collections::BTreeMap<Str
     there
 }
 
-/// An export whose first row group is being written to a pipe that nobody empties, and is larger than it.
+/// An export whose first row group is being written to a pipe that is not read, and is larger than the pipe.
 fn stuck(machine: &Machine, limit: usize) -> Child {
     let mut command = machine.command(&["events", "--format", "parquet", "--limit", &limit.to_string()]);
     let mut child = command
@@ -176,7 +176,7 @@ fn ended(child: Child) -> Ended {
     }
 }
 
-fn whoever_stops_an_export_leaves_no_file_that_looks_whole(machine: &Machine, server: Served) {
+fn an_interrupted_export_leaves_no_file_that_looks_complete(machine: &Machine, server: Served) {
     const NOT_WHOLE: &str = "the file is not whole";
 
     let mut child = stuck(machine, CALLS / 2);
@@ -189,7 +189,7 @@ fn whoever_stops_an_export_leaves_no_file_that_looks_whole(machine: &Machine, se
         .status()
         .unwrap();
     assert!(told.success());
-    // Nobody empties the pipe, and yet it ends.
+    // The pipe is not read, and the program ends all the same.
     let code = child.wait().unwrap().code();
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -291,7 +291,7 @@ fn an_export_holds_every_event_as_the_api_has_it_and_is_whole_or_failed() {
     Ended::from(command.output().unwrap()).assert_said(4, &["toolhub login"]);
     assert_eq!(fs::metadata(&refused).unwrap().len(), 0, "nothing is begun");
 
-    whoever_stops_an_export_leaves_no_file_that_looks_whole(&machine, server);
+    an_interrupted_export_leaves_no_file_that_looks_complete(&machine, server);
 }
 
 fn events_that(events: &[Value], key: &str, value: &str) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! `login`, `logout`, `whoami`: tokens of several servers side by side, in a file that nobody else can read.
+//! `login`, `logout`, `whoami`: tokens of several servers side by side, in a file that only its owner can read.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longer than a start takes on the slowest machine that runs tests.
-const PATIENCE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A home of its own, and a clean environment.
 pub(crate) struct Machine {
@@ -33,7 +33,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Somebody who uses the machine, by commands that find only their own credentials.
+/// A user of the machine, whose commands find only their own credentials.
 pub(crate) struct Person<'m> {
     machine: &'m Machine,
     /// Their home.
@@ -109,7 +109,7 @@ impl Machine {
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {ended:?}"))
     }
 
-    /// Somebody else, with a home of their own and nothing in it.
+    /// Another user, with an empty home.
     pub(crate) fn person(&self, name: &str) -> Person<'_> {
         fs::create_dir_all(self.path(name)).unwrap();
         Person {
@@ -132,7 +132,7 @@ impl Machine {
                 .map_while(Result::ok)
                 .try_for_each(|line| send.send(line))
         });
-        let (deadline, mut said) = (Instant::now() + PATIENCE, String::new());
+        let (deadline, mut said) = (Instant::now() + DEADLINE, String::new());
         while let Ok(line) = log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if let Some((_, address)) = line.split_once("listening on ") {
                 let url = address.split_whitespace().next().unwrap().to_owned();
@@ -227,7 +227,7 @@ impl Served {
             .status()
             .unwrap();
         assert!(told.success());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + DEADLINE;
         // The log ends with the process.
         while self
             .log
@@ -251,7 +251,7 @@ impl Drop for Served {
     }
 }
 
-/// A log in which a skill, an MCP server and a built-in were called, one of them in vain.
+/// A log in which a skill, an MCP server and a built-in were called, one of them without success.
 pub(crate) fn three_calls(session: &str) -> String {
     let call = |n: u32, name: &str, input: &str, error: bool| {
         let id = format!("toolu_{session}_{n}");
@@ -274,7 +274,7 @@ pub(crate) fn three_calls(session: &str) -> String {
     .concat()
 }
 
-/// A moment of yesterday, as it stands in a log.
+/// A time of yesterday, in the format of a log.
 fn at(minute: u32, millis: u32) -> String {
     let day = chrono::DateTime::from(std::time::SystemTime::now() - Duration::from_secs(24 * 3_600));
     let day: chrono::DateTime<chrono::Utc> = day;
@@ -284,7 +284,7 @@ fn at(minute: u32, millis: u32) -> String {
 /// Waits until a condition holds.
 #[track_caller]
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
         thread::park_timeout(Duration::from_millis(50));

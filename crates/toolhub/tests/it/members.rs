@@ -99,7 +99,7 @@ fn a_member_is_invited_renamed_promoted_locked_out_and_let_in_again() {
 }
 
 #[test]
-fn the_last_owner_stays_and_nobody_reaches_above_their_own_role() {
+fn the_last_owner_stays_and_members_administer_only_up_to_their_own_role() {
     let machine = Machine::new();
     let server = machine.serve();
     let (ann, bob) = (machine.person("home"), machine.person("bob"));

@@ -172,9 +172,9 @@ fn an_operator_makes_orgs_members_and_tokens_while_the_server_runs() {
     let twice = machine.run(&["admin", "org", "create", "acme"]);
     assert_eq!(twice.code, Some(1));
     assert!(twice.stderr.contains("`acme`"), "{}", twice.stderr);
-    let nobody = machine.run(&["admin", "token", "create", "--org", "acme", "--member", "eve"]);
-    assert_eq!(nobody.code, Some(1));
-    assert!(nobody.stderr.contains("`eve`"), "{}", nobody.stderr);
+    let unknown = machine.run(&["admin", "token", "create", "--org", "acme", "--member", "eve"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("`eve`"), "{}", unknown.stderr);
     assert_eq!(server.stop(), Some(0));
 }
 

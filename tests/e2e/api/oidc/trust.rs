@@ -31,7 +31,7 @@ async fn of_several_orgs_that_trust_a_repository_one_is_named() {
     assert_eq!(ci.get("/v1/me").await.json()["org"], "rival");
     let other = Key::First.sign(&stage.claims("2"));
     let unknown = stage
-        .exchange_for(json!({ "token": other, "org": "nobody" }))
+        .exchange_for(json!({ "token": other, "org": "unknown" }))
         .await;
     assert_eq!(unknown.problem(403).code, "untrusted_repository");
 }
