@@ -164,7 +164,7 @@ fn the_api_lists_every_code_of_an_error() {
     for (path, count) in [
         ("crates/server/src/error.rs", 18),
         ("crates/server/src/oidc.rs", 10),
-        ("crates/store/src/publishers/exchange.rs", 7),
+        ("crates/store/src/error.rs", 7),
     ] {
         let codes = quoted(path, "fn code(", "\n    }\n");
         assert!(codes.len() >= count, "{codes:?}");

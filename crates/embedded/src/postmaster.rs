@@ -139,9 +139,9 @@ impl Postmaster {
 
     /// Ends the server: open transactions are rolled back, everything committed is written out.
     pub(crate) async fn stop(mut self) -> Result<(), EmbeddedError> {
-        for (signal, patience) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+        for (signal, limit) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
             let _ = kill_process(self.pid, signal);
-            if tokio::time::timeout(patience, self.child.wait()).await.is_ok() {
+            if tokio::time::timeout(limit, self.child.wait()).await.is_ok() {
                 self.dismiss_watcher();
                 return Ok(());
             }
@@ -187,9 +187,9 @@ pub(crate) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
         let pid = file.pid.as_raw_pid();
         tracing::warn!(pid, "stopping the PostgreSQL that an earlier toolhub left behind");
         let mut stopped = false;
-        for (signal, patience) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+        for (signal, limit) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
             let _ = kill_process(file.pid, signal);
-            let deadline = Instant::now() + patience;
+            let deadline = Instant::now() + limit;
             while is_postmaster_of(file.pid, &data) && Instant::now() < deadline {
                 tokio::time::sleep(POLL).await;
             }

@@ -145,7 +145,7 @@ fn find_engine() -> Result<(), String> {
 }
 
 fn answers(address: &str) -> std::io::Result<bool> {
-    const PATIENCE: Option<Duration> = Some(Duration::from_secs(2));
+    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(2));
 
     fn ping(mut stream: impl Read + Write) -> std::io::Result<bool> {
         stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")?;
@@ -156,7 +156,7 @@ fn answers(address: &str) -> std::io::Result<bool> {
 
     if let Some(path) = address.strip_prefix("unix://") {
         let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(PATIENCE)?;
+        stream.set_read_timeout(TIMEOUT)?;
         return ping(stream);
     }
     let Some((_, host)) = address.split_once("://") else {
@@ -167,7 +167,7 @@ fn answers(address: &str) -> std::io::Result<bool> {
             continue;
         };
         // An engine behind TLS does not answer a plain question; that it listens has to do.
-        stream.set_read_timeout(PATIENCE)?;
+        stream.set_read_timeout(TIMEOUT)?;
         return Ok(std::env::var_os("DOCKER_TLS_VERIFY").is_some() || ping(stream)?);
     }
     Ok(false)
