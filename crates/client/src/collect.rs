@@ -15,7 +15,7 @@ use std::{
 use sources::{Collected, FileFacts, LogReader, Options, Prices};
 
 use crate::{
-    Environment, Error,
+    Environment, Error, compressed,
     find::{self, LogFile},
     mcp_servers, opencode,
     project::Projects,
@@ -106,6 +106,9 @@ fn read_file(
     let mut reader = LogReader::new(&log.path.to_string_lossy(), log.agent, options);
     if let Some(directory) = &log.directory {
         reader = reader.in_directory(directory);
+    }
+    if compressed::is_compressed(&log.path) {
+        return Ok(compressed::read(&log.path, file, reader, chunk, read));
     }
     let mut is_begin = true;
     loop {

@@ -16,6 +16,7 @@ use walkdir::WalkDir;
 
 use crate::{
     Environment, Error,
+    compressed::is_compressed,
     error::Looked,
     gemini::Directories,
     places::{self, Os, Place},
@@ -340,11 +341,19 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
         Some("json") => match agent {
             Some(Agent::OpenCode) => stored::is_stored_record(path),
             Some(Agent::GeminiCli) => within("chats"),
+            Some(Agent::Codex) => is_rollout(path),
             Some(_) => false,
             None => within("chats") || stored::is_stored_record(path),
         },
+        Some("zst") => matches!(agent, Some(Agent::Codex) | None) && is_rollout(path) && is_compressed(path),
         _ => false,
     }
+}
+
+/// True for the name of a log of Codex, whose first versions wrote JSON and whose later ones compress old ones.
+fn is_rollout(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("rollout-"))
 }
 
 /// True for a JSON file that begins like a session of some agent, known or not.

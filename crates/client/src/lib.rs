@@ -13,6 +13,7 @@
 pub mod address;
 pub mod ci;
 pub mod collect;
+mod compressed;
 pub mod credentials;
 pub mod doctor;
 pub mod environment;

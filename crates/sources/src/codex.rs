@@ -113,20 +113,19 @@ impl Reader {
         match payload.kind.map_or(&b""[..], |kind| kind.0) {
             b"token_count" => self.tokens(payload, record.timestamp, false, facts),
             b"task_started" | b"turn_started" => self.turn = facts.name(payload.turn).or(self.turn),
-            b"user_message" => {
-                if self.task_text {
-                    let task = payload.message.and_then(redact::prompt);
-                    self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
-                } else {
-                    facts.ignore(record.kind, payload.kind);
-                }
-            }
-            _ => {
-                if !self.ended(payload, record.timestamp, facts) {
-                    facts.ignore(record.kind, payload.kind);
-                }
-            }
+            b"user_message" if self.asked_for(payload.message, facts) => {}
+            _ if self.ended(payload, record.timestamp, facts) => {}
+            _ => facts.ignore(record.kind, payload.kind),
         }
+    }
+
+    /// Keeps what a person asked for, where it is wanted; false where it is not.
+    fn asked_for(&mut self, text: Option<Str<'_>>, facts: &mut FileFacts) -> bool {
+        if self.task_text {
+            let task = text.and_then(redact::prompt);
+            self.task = task.map(|task| facts.strings.intern(&task)).or(self.task);
+        }
+        self.task_text
     }
 
     /// What the model asked for, and what it was answered.

@@ -232,3 +232,32 @@ fn databases_of_all_channels_and_records_of_the_storage_folder_are_told_by_their
         );
     }
 }
+
+#[test]
+fn rollouts_of_every_version_are_found_and_nothing_beside_them() {
+    let home = tempfile::tempdir().unwrap();
+    let sessions = home.path().join(".codex/sessions/2026/08/02");
+    fs::create_dir_all(&sessions).unwrap();
+    for name in [
+        "rollout-a.jsonl",
+        "rollout-b.jsonl.zst",
+        "rollout-c.json",
+        "notes.json",
+        "rollout-d.tar.zst",
+        "other.jsonl.zst",
+    ] {
+        fs::write(sessions.join(name), "{}\n").unwrap();
+    }
+    for place in [home.path(), &sessions] {
+        let found = find(&[place.to_owned()], &[], &Environment::default()).unwrap();
+        let names: Vec<_> = found
+            .files
+            .iter()
+            .filter_map(|log| log.path.file_name()?.to_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["rollout-a.jsonl", "rollout-b.jsonl.zst", "rollout-c.json"]
+        );
+    }
+}

@@ -20,6 +20,7 @@ enum Kind {
     Command,
     Patch,
     Dynamic,
+    Spawn,
     /// A tool of Codex, by its name.
     Own(&'static str),
 }
@@ -82,13 +83,14 @@ impl Reader {
             b"DynamicToolCall" => Kind::Dynamic,
             b"ImageView" => Kind::Own("view_image"),
             b"CollabAgentToolCall" => match item.tool.map_or(&b""[..], |tool| tool.0) {
-                b"spawnAgent" | b"spawn_agent" => Kind::Own("spawn_agent"),
+                b"spawnAgent" | b"spawn_agent" => Kind::Spawn,
                 b"sendInput" | b"send_input" => Kind::Own("send_input"),
                 b"resumeAgent" | b"resume_agent" => Kind::Own("resume_agent"),
                 b"closeAgent" | b"close_agent" => Kind::Own("close_agent"),
                 b"wait" => Kind::Own("wait_agent"),
                 _ => return false,
             },
+            b"UserMessage" => return self.asked_for(item.text, facts),
             b"WebSearch" => {
                 self.web_search(item, item.id, timestamp, facts);
                 return true;
@@ -210,6 +212,7 @@ fn ended_tool(kind: Kind, ended: &Payload<'_>) -> Option<ToolName> {
         Kind::Command => ToolName::builtin("exec_command"),
         Kind::Patch => ToolName::builtin("apply_patch"),
         Kind::Dynamic => ToolName::builtin(&name?),
+        Kind::Spawn => ToolName::agent(&ended.role.map_or("default".into(), |role| role.text())),
         Kind::Own(name) => ToolName::builtin(name),
     })
 }

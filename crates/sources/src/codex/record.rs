@@ -40,6 +40,10 @@ pub(crate) struct Payload<'a> {
     pub(crate) arguments: Option<Raw<'a>>,
     pub(crate) output: Option<Raw<'a>>,
     pub(crate) message: Option<Str<'a>>,
+    /// The first text of a message's content.
+    pub(crate) text: Option<Str<'a>>,
+    /// The role of a subagent that was spawned.
+    pub(crate) role: Option<Str<'a>>,
     /// The MCP server and tool of an invocation.
     pub(crate) server: Option<Str<'a>>,
     pub(crate) tool: Option<Str<'a>>,
@@ -104,6 +108,8 @@ impl<'a> Payload<'a> {
             b"namespace" => self.namespace = cursor.string()?,
             b"arguments" => self.arguments = Some(cursor.raw()?),
             b"output" => self.output = Some(cursor.raw()?),
+            b"content" => self.text = first(cursor, b"text")?,
+            b"receiver_agents" => self.role = first(cursor, b"agent_role")?,
             b"message" => self.message = cursor.string()?,
             b"server" => self.server = cursor.string()?,
             b"tool" => self.tool = cursor.string()?,
@@ -198,6 +204,21 @@ impl<'a> Payload<'a> {
             Ok(())
         })
     }
+}
+
+/// The first text under a key in a list of objects.
+fn first<'a>(cursor: &mut Cursor<'a>, wanted: &[u8]) -> Result<Option<Str<'a>>, Malformed> {
+    let mut found = None;
+    cursor.array(|cursor| {
+        cursor.object(|cursor, key| {
+            if key == wanted && found.is_none() {
+                found = cursor.string()?;
+                return Ok(());
+            }
+            cursor.skip()
+        })
+    })?;
+    Ok(found)
 }
 
 fn whole(number: Option<f64>) -> Option<i64> {

@@ -10,9 +10,9 @@ mod words;
 
 use model::{Event, Reason, Verdict};
 use serde_json::{Value, json};
-use sources::Collected;
+use sources::{Collected, Options};
 
-use crate::collect;
+use crate::{collect, facts, joined};
 
 /// A rollout of these records, a second apart, below a header.
 pub(super) fn rollout(records: &[Value]) -> String {
@@ -292,6 +292,31 @@ fn hosted_tools_are_calls_of_their_own() {
 }
 
 #[test]
+fn a_persons_request_is_kept_from_either_record_of_it_only_when_asked_for() {
+    for record in [
+        event(json!({"type": "user_message", "message": "fix it"})),
+        completed(
+            json!({"type": "UserMessage", "id": "u-1", "content": [{"type": "text", "text": "fix it"}]}),
+        ),
+    ] {
+        let text = rollout(&[record, call("call_1x9b", "shell")]);
+        for (task_text, expected) in [(true, Some("fix it".to_owned())), (false, None)] {
+            let facts = facts(
+                "rollout.jsonl",
+                text.as_bytes(),
+                usize::MAX,
+                &Options { task_text },
+            );
+            let tasks: Vec<_> = joined(vec![facts])
+                .events()
+                .map(|event| event.task_text)
+                .collect();
+            assert_eq!(tasks, [expected]);
+        }
+    }
+}
+
+#[test]
 fn a_subagent_is_called_by_its_role() {
     let spawn = |id: &str, arguments: &str| {
         item(
@@ -302,6 +327,9 @@ fn a_subagent_is_called_by_its_role() {
         spawn("call_1x9b", r#"{"agent_type":"explorer","message":"look"}"#),
         spawn("call_2x9b", r#"{"message":"look","agent_type":" "}"#),
         spawn("call_3x9b", "{\"mess"),
+        completed(
+            json!({"type": "CollabAgentToolCall", "id": "exec-1", "tool": "spawnAgent", "status": "completed", "receiver_agents": [{"thread_id": "t", "agent_role": "worker"}]}),
+        ),
     ]);
     assert_eq!(
         summary(&collected),
@@ -309,6 +337,7 @@ fn a_subagent_is_called_by_its_role() {
             "agent:default - abandoned unanswered",
             "agent:default - abandoned unanswered",
             "agent:explorer - abandoned unanswered",
+            "agent:worker - success",
         ]
     );
 }
