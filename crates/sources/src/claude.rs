@@ -6,7 +6,10 @@
 
 mod command;
 mod inventory;
+mod positional;
 mod record;
+mod response;
+mod task;
 mod verdict;
 
 use std::collections::HashMap;
@@ -16,9 +19,18 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Agent, Options,
-    claude::record::{Message, OwnFigures, Record, ToolResult, ToolUse},
-    facts::{Answer, Call, Context, FileFacts, Load, Millis, Searches, Usage},
+    claude::{
+        positional::Positions,
+        record::{Message, OwnFigures, Record, Refusal, ToolResult, ToolUse},
+        response::{advice, request_of, stated},
+        task::Ended,
+        verdict::Classified,
+    },
+    facts::{
+        Answer, Call, Command, Context, Ending, FileFacts, Launch, Load, Millis, Requested, Searches, Usage,
+    },
     json::{Cursor, Malformed, Str},
+    problem::ProblemCode,
     redact,
     strings::Sym,
     time,
@@ -57,6 +69,10 @@ pub(crate) struct Reader {
     last_context: ([Vec<u8>; 4], Context),
     model: Repeated,
     group: Repeated,
+    /// Calls whose ids only count.
+    positions: Positions,
+    /// The last record of a response that has neither an id nor a request, and its group.
+    nameless: Option<(Vec<u8>, Sym)>,
     /// Tools that their name alone tells, by the name as it stands in the log.
     tools: HashMap<Vec<u8>, Tool, foldhash::fast::RandomState>,
 }
@@ -109,12 +125,19 @@ impl Reader {
             b"assistant" | b"user" => self.message(&record, facts),
             b"progress" if record.data.kind == Some(Str(b"agent_progress")) => {
                 let context = self.context(&record, facts);
-                let at = time::parse(record.data.timestamp);
-                self.tools(&record.data.message, record.data.outcome, at, context, facts);
+                let envelope = Envelope {
+                    at: time::parse(record.data.timestamp),
+                    own: record.data.outcome,
+                    refusal: Refusal::default(),
+                    context,
+                    record: &record,
+                };
+                self.tools(&record.data.message, envelope, facts);
             }
-            b"system" if record.subtype == Some(Str(b"local_command")) => {
-                if let Some(text) = record.content {
-                    self.command(&record, text, facts);
+            b"queue-operation" if record.content.is_some_and(task::is_notification) => {
+                let at = time::parse(record.timestamp);
+                if let Some(ended) = record.content.and_then(task::notified) {
+                    self.ended(&record, ended, at, facts);
                 }
             }
             b"attachment" => self.attachment(&record, facts),
@@ -123,33 +146,59 @@ impl Reader {
         Ok(())
     }
 
+    /// Gives what is left to say when the file ends.
+    pub(crate) fn finish(&mut self, facts: &mut FileFacts) {
+        self.positions.finish(facts);
+    }
+
     fn message(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
         let context = self.context(record, facts);
         let at = time::parse(record.timestamp);
         if record.kind == Some(Str(b"user")) {
-            let texts = || record.message.text.iter().chain(&record.message.texts);
-            if let Some(&text) = texts().find(|text| is_command(**text)) {
-                self.command(record, text, facts);
-            } else if self.task_text
-                && !(record.is_meta || record.is_sidechain || record.is_compact_summary)
-                && record.message.results.is_empty()
-                && let Some(task) = texts().find_map(|text| redact::prompt(*text))
-            {
-                self.task = Some(facts.strings.intern(&task));
-            }
+            self.texts(record, at, facts);
         }
-        self.tools(&record.message, record.outcome, at, context, facts);
+        let envelope = Envelope {
+            at,
+            own: record.outcome,
+            refusal: record.refusal,
+            context,
+            record,
+        };
+        self.tools(&record.message, envelope, facts);
+    }
+
+    /// What stands in place of a person's words: a command, the text of a skill, the end of a task, or a prompt.
+    fn texts(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let texts = || record.message.text.iter().chain(&record.message.texts).copied();
+        let Some(first) = texts().next() else {
+            return;
+        };
+        if let Some(ended) = texts().find_map(task::notified) {
+            self.ended(record, ended, at, facts);
+        } else if let Some(text) = texts().find(|text| is_command(*text)) {
+            if let Some(name) = command::typed(text) {
+                let command = (!command::is_built_in(&name)).then(|| ToolName::command(&name));
+                self.command(record, &name, command.as_ref(), facts);
+            }
+        } else if record.is_meta {
+            skill_text(record, first, facts);
+        } else if let Some(name) = command::plain(first) {
+            // A skill that runs in a fork leaves what the person typed; any other path or word is no skill.
+            self.command(record, &name, None, facts);
+        }
+        if self.task_text
+            && !record.is_meta
+            && !(record.is_sidechain || record.is_compact_summary)
+            && record.message.results.is_empty()
+            && let Some(task) = texts().find_map(redact::prompt)
+        {
+            self.task = Some(facts.strings.intern(&task));
+        }
     }
 
     /// The tool calls, results and usage of a message.
-    fn tools(
-        &mut self,
-        message: &Message<'_>,
-        own: OwnFigures,
-        at: Option<Millis>,
-        context: Context,
-        facts: &mut FileFacts,
-    ) {
+    fn tools(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
+        let Envelope { at, context, .. } = envelope;
         let synthetic = message.model == Some(Str(b"<synthetic>"));
         let needed = message.usage.is_some() || !message.uses.is_empty();
         let model = if needed && !synthetic {
@@ -158,20 +207,31 @@ impl Reader {
             None
         };
         let group = if needed {
-            self.group.name(message.id, facts)
+            self.group(message, envelope.record, facts)
         } else {
             None
         };
-        if let (Some(group), Some(tokens), false) = (group, message.usage, synthetic) {
+        let request = if needed {
+            request_of(envelope.record, message.usage)
+        } else {
+            0
+        };
+        if let (Some(group), Some(spent), false) = (group, message.usage, synthetic) {
             facts.push_usage(Usage {
                 model,
                 at,
-                tokens,
+                tokens: spent.tokens,
+                tier: spent.tier,
+                web_searches: spent.web_searches,
+                request,
                 ..Usage::of(group)
             });
+            if spent.iterations.is_some() {
+                advice(&spent, group, request, at, facts);
+            }
         }
         for block in &message.uses {
-            let Some(id) = facts.call_id(block.id) else {
+            let Some(id) = self.call_id(block, message, envelope.record, facts) else {
                 continue;
             };
             let Tool {
@@ -191,28 +251,74 @@ impl Reader {
                 waits_for_person,
                 unreported: false,
             });
+            if let Some(group) = group {
+                facts.requested.push(Requested {
+                    call: id,
+                    group,
+                    request,
+                });
+            }
         }
+        self.results(message, envelope, facts);
+    }
+
+    fn results(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
         // The record has one `toolUseResult`: with several results nobody knows whose it is.
-        let own = if message.results.len() == 1 {
-            own
+        let (own, refusal) = if message.results.len() == 1 {
+            (envelope.own, envelope.refusal)
         } else {
-            OwnFigures::default()
+            (OwnFigures::default(), Refusal::default())
         };
         for result in &message.results {
-            let Some(id) = facts.call_id(result.id) else {
+            let raw = result.id.map_or(&b""[..], |id| id.0);
+            let launched = own.goes_on || !own.stated && result.is_launch();
+            let Classified { verdict, known } = verdict_of(result, own, refusal);
+            let answer = |id| Answer {
+                id,
+                at: envelope.at,
+                // A launch says nothing about how the work ends.
+                verdict: if launched && !result.is_error {
+                    Verdict::UNKNOWN
+                } else {
+                    verdict
+                },
+                duration_ms: whole_ms(own.duration_ms).filter(|_| !launched),
+                goes_on: launched,
+            };
+            let id = match self.positions.of_result(raw, envelope.record) {
+                positional::Found::NotPositional => facts.call_id(result.id),
+                positional::Found::Call(id) => Some(id),
+                positional::Found::Later => {
+                    let placeholder = facts.call_id(result.id);
+                    if let Some(placeholder) = placeholder {
+                        self.positions.wait(raw, answer(placeholder));
+                    }
+                    continue;
+                }
+            };
+            let Some(id) = id else {
                 continue;
             };
-            facts.answers.push(Answer {
-                id,
-                at,
-                verdict: verdict_of(result, own),
-                duration_ms: whole_ms(own.duration_ms),
-                goes_on: own.goes_on,
-            });
+            facts.answers.push(answer(id));
             if own.searches > 0 {
-                let count = u32::try_from(own.searches).unwrap_or(u32::MAX);
+                let count = own.searches;
                 facts.searches.push(Searches { id, count });
             }
+            if launched && let Some(task) = facts.name(own.task.or_else(|| result.launched_task())) {
+                let session = envelope.context.session;
+                facts.launches.push(Launch {
+                    call: id,
+                    session,
+                    at: envelope.at,
+                    task,
+                });
+            }
+            if !known {
+                unclassified(id, facts);
+            }
+        }
+        if let Some(ended) = own.asked.ended() {
+            self.ended(envelope.record, ended, envelope.at, facts);
         }
     }
 
@@ -234,42 +340,63 @@ impl Reader {
         tool
     }
 
+    /// The end of a task, as a notification or another call's result reports it.
+    fn ended(&mut self, record: &Record<'_>, ended: Ended<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let session = self.context(record, facts).session;
+        let name =
+            |name: Option<&str>, facts: &mut FileFacts| facts.name(name.map(|name| Str(name.as_bytes())));
+        let call = match ended.call.as_deref() {
+            Some(call) => match self.positions.of_result(call.as_bytes(), record) {
+                positional::Found::Call(id) => Some(id),
+                _ => name(Some(call), facts),
+            },
+            None => None,
+        };
+        let task = name(ended.task.as_deref(), facts);
+        facts.endings.push(Ending {
+            call,
+            session,
+            task,
+            at,
+            exact: ended.exact,
+            verdict: ended.verdict,
+            duration_ms: whole_ms(ended.duration_ms),
+        });
+    }
+
     /// A slash command has no id of its own: the line's uuid, which copies of the line share, becomes it.
-    fn command(&mut self, record: &Record<'_>, text: Str<'_>, facts: &mut FileFacts) {
-        let Some(name) = command::custom_command(text) else {
-            return;
-        };
-        let id = match record.uuid.map(Str::text).filter(|uuid| !uuid.is_empty()) {
-            Some(uuid) if uuid.len() + 8 <= limits::UUID_BYTES => format!("command:{uuid}"),
-            _ => {
-                let text = |part: Option<Str<'_>>| part.map(Str::text).unwrap_or_default().into_owned();
-                let key = [
-                    text(record.uuid),
-                    text(record.session),
-                    text(record.timestamp),
-                    name.clone(),
-                ];
-                let digest = Sha256::digest(key.join("\n").as_bytes());
-                let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("command:{hex}")
-            }
-        };
+    /// `command` is what it is as a tool when it is no skill.
+    fn command(
+        &mut self,
+        record: &Record<'_>,
+        name: &str,
+        command: Option<&ToolName>,
+        facts: &mut FileFacts,
+    ) {
+        let id = command_id(record.uuid).unwrap_or_else(|| {
+            let text = |part: Option<Str<'_>>| part.map(Str::text).unwrap_or_default().into_owned();
+            let key = [
+                text(record.uuid),
+                text(record.session),
+                text(record.timestamp),
+                name.to_owned(),
+            ];
+            let digest = Sha256::digest(key.join("\n").as_bytes());
+            let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("command:{hex}")
+        });
         let Some(id) = facts.call_id(Some(Str(id.as_bytes()))) else {
             return;
         };
-        let (tool, operation) = facts.tool(&ToolName::command(&name));
+        let command = command.map(|command| facts.tool(command).0);
+        let (skill, _) = facts.tool(&ToolName::skill(name));
         let context = self.context(record, facts);
-        facts.calls.push(Call {
+        facts.commands.push(Command {
             id,
             at: time::parse(record.timestamp),
-            tool,
-            operation,
             context,
-            model: None,
-            group: None,
-            task: None,
-            waits_for_person: false,
-            unreported: true,
+            command,
+            skill,
         });
     }
 
@@ -279,7 +406,13 @@ impl Reader {
         };
         let loaded = match inventory::loaded(attachment) {
             Ok(loaded) => loaded,
-            Err(kind) => return facts.ignore(record.kind, kind),
+            Err(kind) => {
+                if let Some((ended, queued)) = task::queued(attachment) {
+                    let at = time::parse(queued.or(record.timestamp));
+                    self.ended(record, ended, at, facts);
+                }
+                return facts.ignore(record.kind, kind);
+            }
         };
         let context = self.context(record, facts);
         let Some(key) = facts.path(record.uuid.or(record.timestamp)) else {
@@ -320,17 +453,62 @@ impl Reader {
     }
 }
 
-fn verdict_of(result: &ToolResult<'_>, own: OwnFigures) -> Verdict {
-    let flags = verdict::ResultFlags {
+/// The id of a command by the uuid of its record.
+fn command_id(uuid: Option<Str<'_>>) -> Option<String> {
+    let uuid = stated(uuid)?.text();
+    (uuid.len() + 8 <= limits::UUID_BYTES).then(|| format!("command:{uuid}"))
+}
+
+/// The text that a typed skill brings names the record of its command as the one before it.
+fn skill_text(record: &Record<'_>, text: Str<'_>, facts: &mut FileFacts) {
+    if !record.of_call
+        && command::is_skill_text(text)
+        && let Some(command) = command_id(record.parent)
+    {
+        let command = facts.strings.intern(&command);
+        facts.skill_texts.push(command);
+    }
+}
+
+/// What a message's record says beside it.
+#[derive(Clone, Copy)]
+struct Envelope<'r> {
+    at: Option<Millis>,
+    own: OwnFigures<'r>,
+    refusal: Refusal,
+    context: Context,
+    record: &'r Record<'r>,
+}
+
+fn verdict_of(result: &ToolResult<'_>, own: OwnFigures<'_>, refusal: Refusal) -> Classified {
+    let flags = refusal.with(verdict::ResultFlags {
         is_error: result.is_error,
         ..own.flags
-    };
+    });
     // The text decides only about errors; most results are none, and their text is long.
     if flags.is_error || result.may_begin_with_heading() {
         verdict::classify(flags, &result.text())
     } else {
         verdict::classify(flags, "")
     }
+}
+
+/// Counts an error in words that are not known. What an MCP server answers is its own words.
+fn unclassified(id: Sym, facts: &mut FileFacts) {
+    const NEAR: usize = 256;
+    let call = facts.calls.iter().rev().take(NEAR).find(|call| call.id == id);
+    let tool = call.map_or("", |call| facts.strings.get(call.tool));
+    if tool.starts_with("mcp:") {
+        return;
+    }
+    let of = if tool.is_empty() {
+        String::new()
+    } else {
+        format!(" of {tool}")
+    };
+    let detail =
+        format!("a call{of} ended with an error in words that are not known; it counts as a failure");
+    facts.problem(ProblemCode::UnclassifiedError, detail);
 }
 
 fn is_command(text: Str<'_>) -> bool {

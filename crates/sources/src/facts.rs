@@ -108,6 +108,9 @@ pub(crate) struct Usage {
     pub(crate) tier: Tier,
     /// Web searches that the response itself counts. Those that only a call's result counts are [`Searches`].
     pub(crate) web_searches: u32,
+    /// The request, where an agent's messages may share an id: a hash of its id, which is odd, or else of what
+    /// belongs to one request alone, which is even. 0 where the group says it all.
+    pub(crate) request: u64,
     /// The response on whose behalf this one was made (an advisor's): the calls of that one share its cost.
     pub(crate) within: Option<Sym>,
     /// The sum of a whole session, not one request: how long a prompt was is not known.
@@ -115,6 +118,50 @@ pub(crate) struct Usage {
     /// What the log itself says that it cost. It stands before the price table, but not before a price that was
     /// given for this model by a file or by the org. Zero is no statement: agents write it where they do not know.
     pub(crate) stated_cost: Option<MicroUsd>,
+}
+
+/// Which request made a call, as one record states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Requested {
+    pub(crate) call: Sym,
+    pub(crate) group: Sym,
+    /// As in [`Usage::request`].
+    pub(crate) request: u64,
+}
+
+/// A command that a person typed. What it was is decided when all that the session listed is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub(crate) id: Sym,
+    pub(crate) at: Option<Millis>,
+    pub(crate) context: Context,
+    /// The command as a tool; `None` for one that the agent answers itself, unless it is a skill.
+    pub(crate) command: Option<Sym>,
+    /// The same name as a skill.
+    pub(crate) skill: Sym,
+}
+
+/// A call that launched work which goes on after its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub(crate) call: Sym,
+    pub(crate) session: Option<Sym>,
+    pub(crate) at: Option<Millis>,
+    /// The work, by a name that is good for the session until it is used again.
+    pub(crate) task: Sym,
+}
+
+/// How launched work ended. It names the call, or only the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) call: Option<Sym>,
+    pub(crate) session: Option<Sym>,
+    pub(crate) task: Option<Sym>,
+    pub(crate) at: Option<Millis>,
+    /// The time is that of the end, not of a later look at it.
+    pub(crate) exact: bool,
+    pub(crate) verdict: Verdict,
+    pub(crate) duration_ms: Option<i64>,
 }
 
 /// Web searches of one call, as its result counts them.
@@ -180,6 +227,12 @@ pub struct FileFacts {
     pub(crate) notes: Vec<Note>,
     pub(crate) usage: Vec<Usage>,
     pub(crate) searches: Vec<Searches>,
+    pub(crate) requested: Vec<Requested>,
+    pub(crate) commands: Vec<Command>,
+    /// The ids of commands that brought the text of a skill.
+    pub(crate) skill_texts: Vec<Sym>,
+    pub(crate) launches: Vec<Launch>,
+    pub(crate) endings: Vec<Ending>,
     pub(crate) loads: Vec<Load>,
     pub(crate) frames: Vec<Frame>,
     pub(crate) joined_names: Vec<JoinedName>,
@@ -205,6 +258,11 @@ impl FileFacts {
             notes: Vec::new(),
             usage: Vec::new(),
             searches: Vec::new(),
+            requested: Vec::new(),
+            commands: Vec::new(),
+            skill_texts: Vec::new(),
+            launches: Vec::new(),
+            endings: Vec::new(),
             loads: Vec::new(),
             frames: Vec::new(),
             joined_names: Vec::new(),
@@ -322,12 +380,10 @@ impl FileFacts {
 
     /// Adds usage. Records of one response follow each other, so the group's last record usually absorbs this one.
     pub(crate) fn push_usage(&mut self, usage: Usage) {
-        if let Some(last) = self
-            .usage
-            .iter_mut()
-            .rev()
-            .take(4)
-            .find(|last| last.group == usage.group && last.model == usage.model)
+        if let Some(last) =
+            self.usage.iter_mut().rev().take(4).find(|last| {
+                (last.group, last.request, last.model) == (usage.group, usage.request, usage.model)
+            })
         {
             last.absorb(&usage);
         } else {
@@ -364,6 +420,29 @@ impl FileFacts {
         for searches in &mut self.searches {
             names.rename(&mut searches.id);
         }
+        for requested in &mut self.requested {
+            names.rename(&mut requested.call);
+            names.rename(&mut requested.group);
+        }
+        for command in &mut self.commands {
+            names.rename(&mut command.id);
+            names.rename_option(&mut command.command);
+            names.rename(&mut command.skill);
+            command.context.rename(names);
+        }
+        for command in &mut self.skill_texts {
+            names.rename(command);
+        }
+        for launch in &mut self.launches {
+            names.rename(&mut launch.call);
+            names.rename(&mut launch.task);
+            names.rename_option(&mut launch.session);
+        }
+        for ending in &mut self.endings {
+            names.rename_option(&mut ending.call);
+            names.rename_option(&mut ending.task);
+            names.rename_option(&mut ending.session);
+        }
         for ((kind, part), _) in &mut self.ignored {
             names.rename_option(kind);
             names.rename_option(part);
@@ -395,6 +474,7 @@ impl FileFacts {
         self.notes.shrink_to_fit();
         self.usage.shrink_to_fit();
         self.searches.shrink_to_fit();
+        self.requested.shrink_to_fit();
         self.loads.shrink_to_fit();
         self.frames.shrink_to_fit();
         self.strings.shrink();
@@ -434,6 +514,7 @@ impl Usage {
             tokens: Tokens::default(),
             tier: Tier::Standard,
             web_searches: 0,
+            request: 0,
             within: None,
             sums_session: false,
             stated_cost: None,

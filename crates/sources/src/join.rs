@@ -4,9 +4,12 @@
 //! Whatever the order of the files, and wherever a file was cut in two, the result is the same: every choice between
 //! records is made by their contents.
 
+mod commands;
 mod cost;
+mod endings;
 mod frames;
 mod inventory;
+mod responses;
 mod servers;
 
 use std::{cmp::Ordering, collections::HashMap};
@@ -17,7 +20,10 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 use self::servers::ServerNames;
 use crate::{
     Prices, Totals,
-    facts::{Answer, Call, Context, FileFacts, Frame, Load, Millis, Note, Searches, Usage},
+    facts::{
+        Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Requested,
+        Searches, Usage,
+    },
     problem::{Problem, ProblemCode},
     project,
     strings::{Strings, Sym},
@@ -91,11 +97,14 @@ pub fn join(
         pool.add(file);
     }
     pool.apply_frames();
+    pool.typed_calls();
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
     let costs = pool.costs(prices);
+    pool.regroup(&mut calls);
     let mut calls = pool.answered(calls);
+    pool.name_plugin_skills(&mut calls);
     pool.share(&mut calls, costs, prices);
 
     let mut projects = Projects {
@@ -136,6 +145,13 @@ struct Pool {
     notes: Vec<Note>,
     usage: Vec<Usage>,
     searches: Vec<Searches>,
+    requested: Vec<Requested>,
+    /// The groups of calls whose message has an id that several responses share.
+    regrouped: HashMap<(Sym, Sym), Sym, foldhash::fast::RandomState>,
+    commands: Vec<Command>,
+    skill_texts: Vec<Sym>,
+    launches: Vec<Launch>,
+    endings: Vec<Ending>,
     loads: Vec<Load>,
     frames: Vec<Frame>,
     problems: Vec<Problem>,
@@ -152,6 +168,11 @@ impl Pool {
         self.notes.append(&mut file.notes);
         self.usage.append(&mut file.usage);
         self.searches.append(&mut file.searches);
+        self.requested.append(&mut file.requested);
+        self.commands.append(&mut file.commands);
+        self.skill_texts.append(&mut file.skill_texts);
+        self.launches.append(&mut file.launches);
+        self.endings.append(&mut file.endings);
         self.loads.append(&mut file.loads);
         self.frames.append(&mut file.frames);
         self.problems.append(&mut file.problems);
@@ -287,6 +308,7 @@ impl Pool {
             )
         });
 
+        let endings = self.endings();
         let mut answers = answers.into_iter().peekable();
         let mut notes = notes.into_iter().peekable();
         let mut joined = Vec::with_capacity(calls.len());
@@ -302,6 +324,12 @@ impl Pool {
                 None => Verdict::UNANSWERED,
             };
             let mut stated = answer.and_then(|answer| answer.duration_ms);
+            if answer.is_none_or(|answer| answer.goes_on)
+                && let Some(ending) = endings.get(&call.id)
+            {
+                verdict = ending.verdict;
+                stated = endings::duration(&call, ending);
+            }
             while notes.next_if(|note| note.id < call.id).is_some() {}
             while let Some(note) = notes.next_if(|note| note.id == call.id) {
                 if let (Some(better), Some(_)) = (note.verdict, answer) {
@@ -373,7 +401,8 @@ impl Projects<'_> {
             return project;
         }
         let path = strings.get(cwd);
-        let name = (self.resolve)(path).or_else(|| project::name_of(path).map(str::to_owned));
+        let resolved = (self.resolve)(path).filter(|name| !project::is_person(path, name));
+        let name = resolved.or_else(|| project::name_of(path).map(str::to_owned));
         let name = name.map(|name| name.chars().take(model::limits::NAME_CHARS).collect::<String>());
         let project = name
             .filter(|name| !name.is_empty())

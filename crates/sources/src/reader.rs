@@ -124,6 +124,9 @@ impl LogReader {
             }
         }
         self.facts.line = 0;
+        if let Format::Claude(reader) = &mut self.format {
+            reader.finish(&mut self.facts);
+        }
         if self.facts.agent.is_none() && self.facts.lines > 0 && !self.no_transcript {
             let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));
             let detail = format!("no line is a record{wanted} that is known; nothing was read from the file");
@@ -199,9 +202,8 @@ impl LogReader {
             let length = cursor.position();
             let follows = rest[length..].iter().find(|byte| !byte.is_ascii_whitespace());
             let whole = !matches!(follows, Some(b',' | b']' | b'}'));
-            // A record that was cut may end behind a value inside of it, which is no record.
-            let mut is_record = || matches!(shape::recognise(self.index.of(&rest[..length])), Ok(Some(_)));
-            if whole && (at == 0 || is_record()) && self.record(&rest[..length]).is_ok() {
+            let record = &rest[..length];
+            if whole && (at == 0 || self.is_record(record)) && self.record(record).is_ok() {
                 read += 1;
                 at += length;
             } else {
@@ -209,6 +211,19 @@ impl LogReader {
             }
         }
         read
+    }
+
+    /// True for an object that is a record of its own, not the last value inside of one that was cut.
+    fn is_record(&mut self, object: &[u8]) -> bool {
+        let Ok(agent) = shape::recognise(self.index.of(object)) else {
+            return false;
+        };
+        match (agent, self.facts.agent) {
+            (Some(agent), known) => known.is_none_or(|known| known == agent),
+            // Not every record of these tells by itself whose it is.
+            (None, Some(Agent::ClaudeCode | Agent::Codex | Agent::CopilotCli) | None) => false,
+            (None, Some(_)) => shape::has_type(self.index.of(object)),
+        }
     }
 
     /// Reads the one record of a line, blanks around it left out.

@@ -52,6 +52,17 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
     Ok(writer.map(|(_, agent)| agent))
 }
 
+/// True for an object with a `type` and an `id`.
+pub(crate) fn has_type(mut object: Cursor<'_>) -> bool {
+    let (mut kind, mut id) = (false, false);
+    let walked = object.object(|cursor, key| {
+        kind |= key == b"type";
+        id |= key == b"id";
+        cursor.skip()
+    });
+    walked.is_ok() && kind && id
+}
+
 /// True for a record of the journal that a workflow of Claude Code keeps beside its agents' transcripts: it holds no
 /// call, and nothing is wrong with it.
 pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {

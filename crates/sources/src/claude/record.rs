@@ -2,7 +2,11 @@
 //! may be missing, so a line is collected first and understood afterwards.
 
 use crate::{
-    claude::verdict::ResultFlags,
+    Tier,
+    claude::{
+        task::Asked,
+        verdict::{Decision, Denial, ResultFlags},
+    },
     facts::Tokens,
     json::{Cursor, Malformed, Raw, Str},
 };
@@ -13,6 +17,12 @@ pub(crate) struct Record<'a> {
     pub(crate) kind: Option<Str<'a>>,
     pub(crate) subtype: Option<Str<'a>>,
     pub(crate) uuid: Option<Str<'a>>,
+    pub(crate) parent: Option<Str<'a>>,
+    pub(crate) request: Option<Str<'a>>,
+    /// The record of the call that a result answers.
+    pub(crate) source: Option<Str<'a>>,
+    /// The record is the text that a call brought: of a skill, say.
+    pub(crate) of_call: bool,
     pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) session: Option<Str<'a>>,
     pub(crate) cwd: Option<Str<'a>>,
@@ -22,8 +32,9 @@ pub(crate) struct Record<'a> {
     pub(crate) is_meta: bool,
     pub(crate) is_compact_summary: bool,
     pub(crate) message: Message<'a>,
-    pub(crate) outcome: OwnFigures,
-    /// The text of a `system` record.
+    pub(crate) outcome: OwnFigures<'a>,
+    pub(crate) refusal: Refusal,
+    /// The text of a `system` or `queue-operation` record.
     pub(crate) content: Option<Str<'a>>,
     pub(crate) attachment: Option<Raw<'a>>,
     pub(crate) data: Data<'a>,
@@ -34,7 +45,7 @@ pub(crate) struct Record<'a> {
 pub(crate) struct Message<'a> {
     pub(crate) id: Option<Str<'a>>,
     pub(crate) model: Option<Str<'a>>,
-    pub(crate) usage: Option<Tokens>,
+    pub(crate) usage: Option<Spent<'a>>,
     /// `content`, when it is one text.
     pub(crate) text: Option<Str<'a>>,
     pub(crate) uses: Vec<ToolUse<'a>>,
@@ -59,15 +70,47 @@ pub(crate) struct ToolResult<'a> {
     pub(crate) is_error: bool,
 }
 
+/// `usage` of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent<'a> {
+    pub(crate) tokens: Tokens,
+    pub(crate) tier: Tier,
+    pub(crate) web_searches: u32,
+    /// The parts of the response, in an array. An advisor's are in no total.
+    pub(crate) iterations: Option<Raw<'a>>,
+}
+
+/// What an advisor used, as one of the iterations of a response states it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Advice<'a> {
+    pub(crate) model: Option<Str<'a>>,
+    pub(crate) tokens: Tokens,
+    pub(crate) tier: Tier,
+}
+
+/// Who refused a call, as newer records state it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Refusal {
+    decision: Decision,
+    denial: Denial,
+    before_run: bool,
+}
+
 /// What `toolUseResult` states of its own.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OwnFigures {
+pub(crate) struct OwnFigures<'a> {
     pub(crate) flags: ResultFlags,
     pub(crate) duration_ms: Option<f64>,
-    /// The agent was only launched: it answers at once and works on.
+    /// The work was only launched: the call is answered at once, and the work goes on.
     pub(crate) goes_on: bool,
+    /// The task that was launched.
+    pub(crate) task: Option<Str<'a>>,
     /// Web searches, which the counter of the response does not know of.
-    pub(crate) searches: u64,
+    pub(crate) searches: u32,
+    /// What it says about another task.
+    pub(crate) asked: Asked<'a>,
+    /// The record has it, as an object.
+    pub(crate) stated: bool,
 }
 
 /// `data` of a progress record.
@@ -76,8 +119,17 @@ pub(crate) struct Data<'a> {
     pub(crate) kind: Option<Str<'a>>,
     pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) message: Message<'a>,
-    pub(crate) outcome: OwnFigures,
+    pub(crate) outcome: OwnFigures<'a>,
 }
+
+/// How the results of calls begin that only launched something.
+const LAUNCHES: [&[u8]; 5] = [
+    b"Command running in background with ID: ",
+    b"Command was manually backgrounded by user with ID: ",
+    b"Async agent launched successfully",
+    b"Remote agent launched",
+    b"Workflow launched in background",
+];
 
 impl<'a> Record<'a> {
     /// Collects a line. Fails when it is not exactly one object.
@@ -87,6 +139,10 @@ impl<'a> Record<'a> {
                 b"type" => self.kind = cursor.string()?,
                 b"subtype" => self.subtype = cursor.string()?,
                 b"uuid" => self.uuid = cursor.string()?,
+                b"parentUuid" => self.parent = cursor.string()?,
+                b"requestId" => self.request = cursor.string()?,
+                b"sourceToolAssistantUUID" => self.source = cursor.string()?,
+                b"sourceToolUseID" => self.of_call = cursor.string()?.is_some(),
                 b"timestamp" => self.timestamp = cursor.string()?,
                 b"sessionId" => self.session = cursor.string()?,
                 b"cwd" => self.cwd = cursor.string()?,
@@ -97,6 +153,15 @@ impl<'a> Record<'a> {
                 b"isCompactSummary" => self.is_compact_summary = cursor.boolean()? == Some(true),
                 b"message" => self.message.read(cursor)?,
                 b"toolUseResult" => self.outcome = OwnFigures::read(cursor)?,
+                b"permissionDecision" => self.refusal.decision = read_decision(cursor)?,
+                b"toolDenialKind" => {
+                    self.refusal.denial = match cursor.string()? {
+                        Some(Str(b"user-rejected")) => Denial::User,
+                        Some(_) => Denial::Rule,
+                        None => Denial::Unknown,
+                    };
+                }
+                b"toolDenialBeforeRun" => self.refusal.before_run = cursor.boolean()? == Some(true),
                 b"content" => self.content = cursor.string()?,
                 b"attachment" => self.attachment = Some(cursor.raw()?),
                 b"data" => self.data.read(cursor)?,
@@ -158,25 +223,86 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Flat and split cache-write fields are the same tokens: the flat figure is the total, and what the split does not
-/// give to the hour belongs to the five minutes.
-fn read_usage(cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Malformed> {
+fn read_usage<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Spent<'a>>, Malformed> {
     if cursor.peek()? != b'{' {
         cursor.skip()?;
         return Ok(None);
     }
-    let mut tokens = Tokens::default();
-    let (mut flat, mut five_minutes, mut hour) = (None, 0, 0);
+    let mut spent = Spent::default();
+    let mut tokens = TokenFields::default();
     cursor.object(|cursor, key| {
         match key {
-            b"input_tokens" => tokens.input = cursor.count()?.unwrap_or(0),
-            b"output_tokens" => tokens.output = cursor.count()?.unwrap_or(0),
-            b"cache_read_input_tokens" => tokens.cache_read = cursor.count()?.unwrap_or(0),
-            b"cache_creation_input_tokens" => flat = cursor.count()?,
+            b"speed" | b"service_tier" => spent.tier = tier_of(cursor.string()?).max(spent.tier),
+            b"server_tool_use" => cursor.object(|cursor, key| {
+                if key == b"web_search_requests" {
+                    spent.web_searches = small(count(cursor)?);
+                    return Ok(());
+                }
+                cursor.skip()
+            })?,
+            b"iterations" => spent.iterations = Some(cursor.raw()?),
+            _ => tokens.read(cursor, key)?,
+        }
+        Ok(())
+    })?;
+    spent.tokens = tokens.sum();
+    Ok(Some(spent))
+}
+
+impl<'a> Spent<'a> {
+    /// What advisors used. Iterations of other kinds are what the totals hold already.
+    pub(crate) fn advice(&self) -> Vec<Advice<'a>> {
+        let mut advice = Vec::new();
+        let Some(iterations) = self.iterations else {
+            return advice;
+        };
+        // The array has been walked before, so it is whole.
+        let _ = iterations.cursor().array(|cursor| {
+            let (mut kind, mut model, mut tier) = (None, None, Tier::default());
+            let mut tokens = TokenFields::default();
+            cursor.object(|cursor, key| {
+                match key {
+                    b"type" => kind = cursor.string()?,
+                    b"model" => model = cursor.string()?,
+                    b"speed" => tier = tier_of(cursor.string()?),
+                    _ => tokens.read(cursor, key)?,
+                }
+                Ok(())
+            })?;
+            if kind.is_some_and(|kind| kind.0.starts_with(b"advisor")) {
+                advice.push(Advice {
+                    model,
+                    tokens: tokens.sum(),
+                    tier,
+                });
+            }
+            Ok(())
+        });
+        advice
+    }
+}
+
+/// The token counts of a usage. Flat and split cache-write fields are the same tokens: the flat figure is the total,
+/// and what the split does not give to the hour belongs to the five minutes.
+#[derive(Default)]
+struct TokenFields {
+    tokens: Tokens,
+    cache_write: Option<u64>,
+    five_minutes: u64,
+    hour: u64,
+}
+
+impl TokenFields {
+    fn read(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"input_tokens" => self.tokens.input = count(cursor)?.unwrap_or(0),
+            b"output_tokens" => self.tokens.output = count(cursor)?.unwrap_or(0),
+            b"cache_read_input_tokens" => self.tokens.cache_read = count(cursor)?.unwrap_or(0),
+            b"cache_creation_input_tokens" => self.cache_write = count(cursor)?,
             b"cache_creation" => cursor.object(|cursor, key| {
                 match key {
-                    b"ephemeral_5m_input_tokens" => five_minutes = cursor.count()?.unwrap_or(0),
-                    b"ephemeral_1h_input_tokens" => hour = cursor.count()?.unwrap_or(0),
+                    b"ephemeral_5m_input_tokens" => self.five_minutes = count(cursor)?.unwrap_or(0),
+                    b"ephemeral_1h_input_tokens" => self.hour = count(cursor)?.unwrap_or(0),
                     _ => cursor.skip()?,
                 }
                 Ok(())
@@ -184,28 +310,116 @@ fn read_usage(cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Malformed> {
             _ => cursor.skip()?,
         }
         Ok(())
-    })?;
-    let total = flat.unwrap_or_else(|| u64::saturating_add(five_minutes, hour));
-    tokens.cache_write_1h = hour.min(total);
-    tokens.cache_write_5m = total - tokens.cache_write_1h;
-    Ok(Some(tokens))
+    }
+
+    fn sum(mut self) -> Tokens {
+        let total = self
+            .cache_write
+            .unwrap_or_else(|| self.five_minutes.saturating_add(self.hour));
+        self.tokens.cache_write_1h = self.hour.min(total);
+        self.tokens.cache_write_5m = total - self.tokens.cache_write_1h;
+        self.tokens
+    }
 }
 
-impl OwnFigures {
-    fn read(cursor: &mut Cursor<'_>) -> Result<OwnFigures, Malformed> {
+/// A count; relays write some as text.
+fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
+    if cursor.peek()? != b'"' {
+        return cursor.count();
+    }
+    let text = cursor.string()?.map(Str::text).unwrap_or_default();
+    Ok(text.trim().parse().ok())
+}
+
+fn small(count: Option<u64>) -> u32 {
+    u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+/// The tier that a speed or a class of service is billed as.
+fn tier_of(speed: Option<Str<'_>>) -> Tier {
+    match speed {
+        Some(Str(b"fast")) => Tier::Fast,
+        Some(Str(b"batch")) => Tier::Batch,
+        Some(Str(b"priority")) => Tier::Priority,
+        _ => Tier::default(),
+    }
+}
+
+fn read_decision(cursor: &mut Cursor<'_>) -> Result<Decision, Malformed> {
+    let (mut decision, mut source) = (None, None);
+    cursor.object(|cursor, key| {
+        match key {
+            b"decision" => decision = cursor.string()?,
+            b"source" => source = cursor.string()?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(match decision.map(|decision| decision.0) {
+        Some(b"accept" | b"allow") => Decision::Accepted,
+        Some(b"reject" | b"deny") if source.is_some_and(|source| source.0.starts_with(b"user")) => {
+            Decision::Rejected
+        }
+        Some(b"reject" | b"deny") => Decision::Denied,
+        _ => Decision::Unknown,
+    })
+}
+
+impl Refusal {
+    /// The flags of a result with what the record says about its refusal.
+    pub(crate) fn with(self, flags: ResultFlags) -> ResultFlags {
+        ResultFlags {
+            decision: self.decision,
+            denial: self.denial,
+            before_run: self.before_run,
+            ..flags
+        }
+    }
+}
+
+impl<'a> OwnFigures<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<OwnFigures<'a>, Malformed> {
         let mut own = OwnFigures::default();
+        let (mut agent, mut task, mut shell, mut status, mut exit_code) = (None, None, None, None, None);
+        match cursor.peek()? {
+            b'"' => {
+                let text = cursor.string()?;
+                own.flags.refused = text == Some(Str(b"User rejected tool use"));
+                return Ok(own);
+            }
+            first => own.stated = first == b'{',
+        }
         cursor.object(|cursor, key| {
             match key {
                 b"success" => own.flags.unsuccessful = cursor.boolean()? == Some(false),
                 b"interrupted" => own.flags.interrupted = cursor.boolean()? == Some(true),
                 b"durationMs" | b"totalDurationMs" => own.duration_ms = cursor.number()?,
-                b"status" => own.goes_on = cursor.string()? == Some(Str(b"async_launched")),
-                b"searchCount" => own.searches = cursor.count()?.unwrap_or(0),
+                b"status" => status = cursor.string()?,
+                b"isAsync" | b"background" => own.goes_on |= cursor.boolean()? == Some(true),
+                b"backgroundTaskId" => {
+                    own.task = cursor.string()?;
+                    own.goes_on |= own.task.is_some();
+                }
+                b"agentId" => agent = cursor.string()?,
+                b"taskId" => task = cursor.string()?,
                 b"durationSeconds" => own.duration_ms = cursor.number()?.map(|seconds| seconds * 1e3),
+                b"searchCount" => own.searches = small(cursor.count()?),
+                b"task" => own.asked.read_task(cursor)?,
+                b"shellId" => shell = cursor.string()?,
+                b"exitCode" => exit_code = cursor.number()?,
+                b"shell_id" => own.asked.stop(cursor.string()?),
                 _ => cursor.skip()?,
             }
             Ok(())
         })?;
+        own.goes_on |= matches!(
+            status,
+            Some(Str(b"async_launched" | b"remote_launched" | b"teammate_spawned"))
+        );
+        own.task = own.task.or(task).or(agent);
+        if shell.is_some() {
+            own.asked.shell(shell, status, exit_code);
+        }
         Ok(own)
     }
 }
@@ -266,6 +480,38 @@ impl<'a> ToolResult<'a> {
             Ok(())
         });
         texts
+    }
+
+    /// True when the text is what Claude Code says about work that it launched.
+    pub(crate) fn is_launch(&self) -> bool {
+        LAUNCHES.iter().any(|words| self.begins(words))
+    }
+
+    /// The task that the text of a launch names.
+    pub(crate) fn launched_task(&self) -> Option<Str<'a>> {
+        let raw = self.content?.bytes();
+        [&b"with ID: "[..], b"agentId: ", b"Task ID: "]
+            .iter()
+            .find_map(|label| {
+                let at = memchr::memmem::find(raw, label)? + label.len();
+                let length = raw[at..]
+                    .iter()
+                    .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))?;
+                Some(Str(&raw[at..at + length]))
+            })
+    }
+
+    /// True when the text, or the first of its parts, begins with these words.
+    fn begins(&self, words: &[u8]) -> bool {
+        let raw = self.content.map_or(&b""[..], |content| content.bytes());
+        match raw.first() {
+            Some(b'"') => raw[1..].starts_with(words),
+            Some(b'[') => {
+                let head = &raw[..raw.len().min(64 + words.len())];
+                memchr::memmem::find(head, words).is_some_and(|at| at > 0 && head[at - 1] == b'"')
+            }
+            _ => false,
+        }
     }
 
     /// True when the text may begin with `### Error`, without building it.

@@ -54,16 +54,11 @@ impl Pool {
     /// Counts the tokens of every response and prices them, each response once however many records repeat it.
     pub(super) fn costs(&mut self, prices: &Prices) -> Costs {
         let mut usage = std::mem::take(&mut self.usage);
+        fold(&mut usage, &self.strings, |usage| (usage.group, usage.request));
+        if self.separate(&mut usage) {
+            fold(&mut usage, &self.strings, |usage| (usage.group, 0));
+        }
         let strings = &self.strings;
-        let model = |usage: &Usage| usage.model.map(|model| strings.get(model));
-        usage.sort_unstable_by(|a, b| a.group.cmp(&b.group).then_with(|| model(a).cmp(&model(b))));
-        usage.dedup_by(|other, kept| {
-            let same = other.group == kept.group;
-            if same {
-                kept.absorb(other);
-            }
-            same
-        });
 
         let mut costs = Costs::default();
         let mut by_model = ByModel {
@@ -115,6 +110,22 @@ impl Pool {
             self.problem(ProblemCode::UnpricedModel, detail);
         }
     }
+}
+
+/// Makes one of all records of a response.
+fn fold(usage: &mut Vec<Usage>, strings: &Strings, response: impl Fn(&Usage) -> (Sym, u64)) {
+    let model = |usage: &Usage| usage.model.map(|model| strings.get(model));
+    usage.sort_unstable_by(|a, b| {
+        let by_model = || model(a).cmp(&model(b));
+        response(a).cmp(&response(b)).then_with(by_model)
+    });
+    usage.dedup_by(|other, kept| {
+        let same = response(other) == response(kept);
+        if same {
+            kept.absorb(other);
+        }
+        same
+    });
 }
 
 impl Costs {

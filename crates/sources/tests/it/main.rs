@@ -1,5 +1,6 @@
 //! Reading fixtures and texts the way the client does, without files.
 
+mod claude;
 mod codex;
 mod copilot;
 mod determinism;

@@ -1,0 +1,111 @@
+//! Which response a message belongs to, which ids its calls have, and what was used on its behalf.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+use crate::{
+    call_id,
+    claude::{
+        Reader,
+        record::{Message, Record, Spent, ToolUse},
+    },
+    facts::{FileFacts, Millis, Usage},
+    json::Str,
+    strings::Sym,
+};
+
+impl Reader {
+    /// The group of a message: its id; without one its request; without either the first record of the response,
+    /// whose other records follow it one after the other.
+    pub(super) fn group(
+        &mut self,
+        message: &Message<'_>,
+        record: &Record<'_>,
+        facts: &mut FileFacts,
+    ) -> Option<Sym> {
+        if let Some(id) = stated(message.id).or_else(|| stated(record.request)) {
+            return self.group.name(Some(id), facts);
+        }
+        let uuid = stated(record.uuid)?;
+        let group = match self.nameless.take() {
+            Some((last, group)) if record.parent.is_some_and(|parent| parent.0 == last) => group,
+            _ => {
+                let first = format!("record:{}", uuid.text());
+                facts.clean_name(&first)?
+            }
+        };
+        self.nameless = Some((uuid.0.to_vec(), group));
+        Some(group)
+    }
+
+    /// The id of a call, which becomes its uuid. One that only counts becomes one together with its message, or with
+    /// what the copies of its record share.
+    pub(super) fn call_id(
+        &mut self,
+        block: &ToolUse<'_>,
+        message: &Message<'_>,
+        record: &Record<'_>,
+        facts: &mut FileFacts,
+    ) -> Option<Sym> {
+        let raw = block.id.map_or(&b""[..], |id| id.0);
+        if raw.starts_with(b"toolu_") {
+            return facts.call_id(block.id);
+        }
+        let id = Str(raw).text();
+        let name = block.name.map(Str::text).unwrap_or_default();
+        if !call_id::is_positional(&id, &name) {
+            return facts.call_id(block.id);
+        }
+        let text = |part: Str<'_>| part.text().into_owned();
+        let request = stated(record.request).map(text);
+        let message = match (stated(message.id).map(text), &request) {
+            (Some(message), Some(request)) => format!("{message}/{request}"),
+            (Some(only), None) => only,
+            (None, Some(only)) => only.clone(),
+            (None, None) => stated(record.uuid)
+                .or_else(|| stated(record.timestamp))
+                .map(text)
+                .unwrap_or_default(),
+        };
+        let within = call_id::within(&id, &message);
+        let sym = facts.call_id(Some(Str(within.as_bytes())))?;
+        self.positions.call(raw, sym, record);
+        Some(sym)
+    }
+}
+
+/// The request that made a message, where it can be told: relays give all their messages one id.
+pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
+    let hasher = FixedState::default();
+    if let Some(request) = stated(record.request) {
+        return hasher.hash_one(request.0) << 1 | 1;
+    }
+    let Some(Spent { tokens, .. }) = spent else {
+        return 0;
+    };
+    hasher.hash_one((tokens.input, tokens.cache_read, tokens.cache_creation())) << 1
+}
+
+/// What advisors used on behalf of a response: each is a response of its own, within it.
+pub(super) fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts: &mut FileFacts) {
+    for (nth, advice) in spent.advice().into_iter().enumerate() {
+        let name = format!("{}/advisor/{nth}", facts.strings.get(group));
+        let own = facts.strings.intern(&name);
+        let model = facts.name(advice.model);
+        facts.push_usage(Usage {
+            model,
+            at,
+            tokens: advice.tokens,
+            tier: advice.tier,
+            request,
+            within: Some(group),
+            ..Usage::of(own)
+        });
+    }
+}
+
+/// A field that is there and not empty.
+pub(super) fn stated(field: Option<Str<'_>>) -> Option<Str<'_>> {
+    field.filter(|field| !field.0.is_empty())
+}

@@ -1,0 +1,107 @@
+//! What people typed: commands, and skills by their command.
+
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
+use model::Kind;
+
+use super::{Joined, Pool, tool_id};
+use crate::{facts::Call, strings::Sym};
+
+/// The operation of a skill that a person called as a slash command, in the words of Claude Code's own telemetry. A
+/// skill that the model called has none.
+pub(crate) const TYPED: &str = "user-slash";
+
+type Listed = HashSet<(Option<Sym>, Sym), RandomState>;
+
+impl Pool {
+    /// Makes calls of the commands. One is a skill where the record behind it or a listing of its session says so,
+    /// else a command, unless the agent answers it itself.
+    pub(super) fn typed_calls(&mut self) {
+        let commands = std::mem::take(&mut self.commands);
+        if commands.is_empty() {
+            return;
+        }
+        let listed = self.listed();
+        let mut skills: HashSet<Sym, RandomState> = commands
+            .iter()
+            .filter(|command| listed.contains(&(command.context.session, command.skill)))
+            .map(|command| command.id)
+            .collect();
+        skills.extend(std::mem::take(&mut self.skill_texts));
+        let typed = self.strings.intern(TYPED);
+        for command in commands {
+            // Copies of a command in forks are the same call, whatever their sessions list.
+            let is_skill = skills.contains(&command.id);
+            let tool = if is_skill {
+                Some(command.skill)
+            } else {
+                command.command
+            };
+            let Some(tool) = tool else {
+                continue;
+            };
+            self.calls.push(Call {
+                id: command.id,
+                at: command.at,
+                tool,
+                operation: is_skill.then_some(typed),
+                context: command.context,
+                model: None,
+                group: None,
+                task: None,
+                waits_for_person: false,
+                unreported: true,
+            });
+        }
+    }
+
+    /// Gives a skill that was asked for without its plugin's name the name that its session lists, if no skill goes by
+    /// the short name there and only one plugin's does. A skill that the agent did not find keeps the name.
+    pub(super) fn name_plugin_skills(&mut self, calls: &mut [Joined]) {
+        let is_short = |joined: &Joined| tool_id(&self.strings, joined.call.tool).kind() == Kind::Skill;
+        if self.loads.is_empty() || !calls.iter().any(is_short) {
+            return;
+        }
+        let listed = self.listed();
+        let plugins: Vec<(Option<Sym>, Sym)> = listed
+            .iter()
+            .copied()
+            .filter(|(_, tool)| tool_id(&self.strings, *tool).kind() == Kind::Plugin)
+            .collect();
+        for joined in calls {
+            let session = joined.call.context.session;
+            let tool = joined.call.tool;
+            let unknown = joined.verdict.reason() == Some(model::Reason::UnknownTool);
+            let Some(name) = self.strings.get(tool).strip_prefix("skill:") else {
+                continue;
+            };
+            if unknown || listed.contains(&(session, tool)) {
+                continue;
+            }
+            let mut fitting = plugins.iter().filter(|(of, plugin)| {
+                let skill = self
+                    .strings
+                    .get(*plugin)
+                    .split_once('@')
+                    .map_or("", |(_, skill)| skill);
+                *of == session && skill == name
+            });
+            if let (Some((_, plugin)), None) = (fitting.next(), fitting.next()) {
+                joined.call.tool = *plugin;
+            }
+        }
+    }
+
+    /// The skills that the sessions list.
+    fn listed(&self) -> Listed {
+        self.loads
+            .iter()
+            .filter(|load| {
+                let tool = self.strings.get(load.tool);
+                tool.starts_with("skill:") || tool.starts_with("plugin:")
+            })
+            .map(|load| (load.context.session, load.tool))
+            .collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! Responses that share the id of their message: relays give all their messages one id, and a side question repeats
+//! the response before it under a request of its own.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::{Pool, by_time};
+use crate::{
+    facts::{Call, Millis, Requested, Usage},
+    strings::Sym,
+};
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+impl Pool {
+    /// Gives responses that share an id, though not a request, groups of their own. They are one response all the
+    /// same where they share a call or their time. `usage` is sorted by group and request. False when no id is
+    /// shared.
+    pub(super) fn separate(&mut self, usage: &mut [Usage]) -> bool {
+        let requested = std::mem::take(&mut self.requested);
+        let shared = |usages: &&mut [Usage]| usages.iter().any(|usage| usage.request != usages[0].request);
+        let mut new_groups: Map<(Sym, u64), Sym> = Map::default();
+        let mut calls: Map<Sym, Vec<Requested>> = Map::default();
+        for usages in usage.chunk_by_mut(|a, b| a.group == b.group).filter(shared) {
+            if calls.is_empty() {
+                for requested in &requested {
+                    calls.entry(requested.group).or_default().push(*requested);
+                }
+            }
+            let group = usages[0].group;
+            let of_group = calls.get(&group).map_or(&[][..], Vec::as_slice);
+            for (nth, requests) in responses(usages, of_group).into_iter().enumerate() {
+                let own = if nth == 0 {
+                    group
+                } else {
+                    let name = format!("{}/{nth}", self.strings.get(group));
+                    self.strings.intern(&name)
+                };
+                new_groups.extend(requests.into_iter().map(|request| ((group, request), own)));
+            }
+        }
+        if new_groups.is_empty() {
+            return false;
+        }
+        for usage in usage {
+            let of = |group: Sym| new_groups.get(&(group, usage.request)).copied().unwrap_or(group);
+            (usage.group, usage.within) = (of(usage.group), usage.within.map(of));
+        }
+        self.regrouped = requested
+            .iter()
+            .filter_map(|Requested { call, group, request }| {
+                Some(((*call, *group), *new_groups.get(&(*group, *request))?))
+            })
+            .collect();
+        true
+    }
+
+    /// Gives the calls the groups that [`Pool::separate`] made.
+    pub(super) fn regroup(&mut self, calls: &mut [Call]) {
+        let regrouped = std::mem::take(&mut self.regrouped);
+        if regrouped.is_empty() {
+            return;
+        }
+        for call in calls {
+            let new = call.group.and_then(|group| regrouped.get(&(call.id, group)));
+            call.group = new.copied().or(call.group);
+        }
+    }
+}
+
+/// The requests of one group, by the response that they belong to, the earliest response first.
+fn responses(usages: &[Usage], calls: &[Requested]) -> Vec<Vec<u64>> {
+    let mut usages: Vec<&Usage> = usages.iter().collect();
+    usages.sort_by(|a, b| by_time(a.at, b.at).then_with(|| a.request.cmp(&b.request)));
+    let mut of_call: Map<u64, Vec<Sym>> = Map::default();
+    for call in calls {
+        of_call.entry(call.request).or_default().push(call.call);
+    }
+    let mut responses: Vec<Vec<u64>> = Vec::new();
+    let (mut by_call, mut by_time_of): (Map<Sym, usize>, Map<Millis, usize>) = Default::default();
+    for usage in usages {
+        let calls = of_call.get(&usage.request).map_or(&[][..], Vec::as_slice);
+        let same_call = calls.iter().find_map(|call| by_call.get(call).copied());
+        let same_time = usage.at.and_then(|at| by_time_of.get(&at).copied());
+        // A record without a request that counts nothing and calls nothing is a part of the response before it.
+        let part = usage.request & 1 == 0 && calls.is_empty() && usage.tokens.prompt() == 0;
+        let last = responses.len().checked_sub(1).filter(|_| part);
+        let at = same_call.or(same_time).or(last).unwrap_or_else(|| {
+            responses.push(Vec::new());
+            responses.len() - 1
+        });
+        responses[at].push(usage.request);
+        by_call.extend(calls.iter().map(|call| (*call, at)));
+        by_time_of.extend(usage.at.map(|time| (time, at)));
+    }
+    responses
+}
