@@ -71,7 +71,7 @@ pub(super) fn only(records: &[Value]) -> Event {
     let collected = read(records);
     let events: Vec<Event> = collected.events().collect();
     assert_eq!(events.len(), 1, "{events:?}");
-    events.into_iter().next().unwrap()
+    events.into_iter().next().expect("there is one")
 }
 
 /// `tool operation outcome reason` of every event, sorted.
