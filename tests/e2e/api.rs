@@ -9,6 +9,7 @@ mod isolation;
 mod leaderboards;
 mod members;
 mod oidc;
+mod prices;
 mod privacy;
 mod rates;
 mod receipts;

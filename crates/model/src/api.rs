@@ -28,8 +28,9 @@ pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;
 pub use prices::{
-    Hours, InvalidPrice, MAX_OVERRIDES, MAX_PRICE_ALIASES, MAX_PRICE_NAME_CHARS, MAX_PRICE_SOURCE_CHARS,
-    MAX_PRICE_USD, Price, PriceSource, Prices, PricesChange, Tier, UnpricedModel,
+    Hours, InvalidOverrides, InvalidPrice, MAX_OVERRIDES, MAX_PRICE_ALIASES, MAX_PRICE_NAME_CHARS,
+    MAX_PRICE_SOURCE_CHARS, MAX_PRICE_USD, OrgPrices, Price, PriceSource, Prices, PricesChange, Tier,
+    UnpricedModel,
 };
 pub use refresh::{RefreshState, ViewRefresh};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};

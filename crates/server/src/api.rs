@@ -12,6 +12,7 @@ pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod oidc;
 pub(crate) mod org;
+pub(crate) mod prices;
 pub(crate) mod refresh;
 pub(crate) mod scores;
 pub(crate) mod tokens;

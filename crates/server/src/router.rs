@@ -57,6 +57,8 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(DELETE, "/v1/me/data", Scope(Read), api::me::erase)
         .add(GET, "/v1/org", Scope(Read), api::org::get)
         .add(PATCH, "/v1/org", Role(Owner), api::org::change)
+        .add(GET, "/v1/prices", Token, api::prices::get)
+        .add(PUT, "/v1/prices", Role(Admin), api::prices::put)
         .add(GET, "/v1/members", Role(Admin), api::members::list)
         .add(POST, "/v1/members", Role(Admin), api::members::add)
         .add(GET, "/v1/members/{handle}", Role(Admin), api::members::get)

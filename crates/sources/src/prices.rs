@@ -15,12 +15,15 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Timelike};
+use model::MicroUsd;
 pub use model::api::{Price, PriceSource, Tier};
-use model::{MicroUsd, api::MAX_OVERRIDES};
 use serde::Deserialize;
 
 use self::name::Pattern;
 use crate::facts::{Millis, Tokens};
+
+/// Most prices of a file.
+pub const MAX_FILE_PRICES: usize = 5_000;
 
 /// The prices of all known models, in layers: where an earlier one knows a model and has a price for the day, the later
 /// ones are not asked.
@@ -45,7 +48,7 @@ pub enum InvalidPrices {
     #[error("the price file cannot be read: {0}; it holds [[price]] tables as `toolhub prices` lists them")]
     Toml(#[from] toml::de::Error),
     /// Too many prices.
-    #[error("the price file holds {0} prices; {MAX_OVERRIDES} are the most")]
+    #[error("the price file holds {0} prices; {MAX_FILE_PRICES} are the most")]
     TooMany(usize),
 }
 
@@ -146,7 +149,7 @@ impl Prices {
 /// When the file holds something else, or a price that is none.
 pub fn read_file(toml: &str) -> Result<Vec<Price>, InvalidPrices> {
     let PriceFile { price } = toml::from_str(toml)?;
-    if price.len() > MAX_OVERRIDES {
+    if price.len() > MAX_FILE_PRICES {
         return Err(InvalidPrices::TooMany(price.len()));
     }
     Ok(price)

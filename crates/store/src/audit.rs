@@ -135,6 +135,8 @@ pub enum Action {
     DataExported,
     /// A member's data were deleted.
     DataDeleted,
+    /// The org's own prices changed.
+    PricesChanged,
     /// A database role for reading was made.
     ReaderCreated,
     /// A database role for reading was removed.
@@ -158,6 +160,7 @@ impl Action {
             Action::SettingsChanged => "settings.changed",
             Action::DataExported => "data.exported",
             Action::DataDeleted => "data.deleted",
+            Action::PricesChanged => "prices.changed",
             Action::ReaderCreated => "reader.created",
             Action::ReaderRemoved => "reader.removed",
         }

@@ -21,6 +21,7 @@ pub mod page;
 pub mod planted;
 pub mod policy;
 pub mod pool;
+pub mod prices;
 pub mod privacy;
 pub mod publishers;
 pub mod readers;

@@ -39,6 +39,8 @@ const TABLE: &[(&str, Statuses)] = &[
     ("DELETE /v1/me/data", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/org", [401, 200, 200, 403, 200, 200, 200]),
     ("PATCH /v1/org", [401, 200, 403, 403, 403, 403, 200]),
+    ("GET /v1/prices", [401, 200, 200, 200, 200, 200, 200]),
+    ("PUT /v1/prices", [401, 200, 403, 403, 403, 200, 200]),
     ("GET /v1/members", [401, 200, 403, 403, 403, 200, 200]),
     ("POST /v1/members", [401, 201, 403, 403, 403, 201, 201]),
     ("GET /v1/members/{handle}", [401, 404, 403, 403, 403, 200, 200]),
@@ -195,6 +197,7 @@ impl Stage {
         }
         let body = match route {
             "POST /v1/events" => json!({ "events": [] }),
+            "PUT /v1/prices" => json!({ "overrides": [] }),
             "PUT /v1/inventory" => json!({ "sessions": [{
                 "session_id": "s", "observed_at": text(now()), "tools": [{ "tool_id": "cli:make" }],
             }] }),

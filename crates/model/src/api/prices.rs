@@ -1,12 +1,12 @@
 //! `/v1/prices`: what tokens cost, and which models have no price.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Most prices of an org's own.
-pub const MAX_OVERRIDES: usize = 500;
+pub const MAX_OVERRIDES: usize = 200;
 /// Longest name of a model in a price, in characters.
 pub const MAX_PRICE_NAME_CHARS: usize = 200;
 /// Most other names of the model of one price.
@@ -217,7 +217,7 @@ fn is_zero(over: &u64) -> bool {
 }
 
 /// A part of each day, in minutes since midnight UTC: from one to before the other, over midnight when that is less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hours {
     begin: u16,
@@ -323,12 +323,53 @@ body! {
     }
 }
 
+body! {
+    /// The answer of `PUT /v1/prices`: the prices of the org's own.
+    pub struct OrgPrices {
+        /// The prices.
+        pub overrides: Vec<Price>,
+        /// When they were last changed; null: never.
+        pub changed_at: Option<DateTime<Utc>>,
+    }
+}
+
 /// `PUT /v1/prices`: the org's own prices, all of them. An empty list takes them back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PricesChange {
     /// The prices.
     pub overrides: Vec<Price>,
+}
+
+/// Why a list of prices cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOverrides {
+    /// Too many.
+    #[error("{0} prices are too many; {MAX_OVERRIDES} are the most")]
+    TooMany(usize),
+    /// Two prices for the same requests.
+    #[error("{0} has two prices for the same day, tier, hours and length of the prompt")]
+    Twice(String),
+}
+
+impl PricesChange {
+    /// Checks the list as a whole; each price was checked when it was read.
+    ///
+    /// # Errors
+    /// When there are too many, or two for the same requests.
+    pub fn check(&self) -> Result<(), InvalidOverrides> {
+        if self.overrides.len() > MAX_OVERRIDES {
+            return Err(InvalidOverrides::TooMany(self.overrides.len()));
+        }
+        let mut seen = HashSet::new();
+        for price in &self.overrides {
+            let model = price.model.to_lowercase();
+            if !seen.insert((model, price.from, price.hours, price.tier, price.over)) {
+                return Err(InvalidOverrides::Twice(price.model.clone()));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

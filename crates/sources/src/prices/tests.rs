@@ -172,7 +172,7 @@ fn a_price_file_with_a_mistake_is_refused() {
         let refused = prices.with_overrides(&file);
         assert!(matches!(refused, Err(InvalidPrices::Toml(_))), "{file}");
     }
-    let many = entry("m", "input = 1").repeat(MAX_OVERRIDES + 1);
+    let many = entry("m", "input = 1").repeat(MAX_FILE_PRICES + 1);
     assert!(matches!(
         prices.with_overrides(&many),
         Err(InvalidPrices::TooMany(_))

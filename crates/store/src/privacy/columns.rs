@@ -119,6 +119,14 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         &[("issuer", Internal), ("jti", Internal), ("expires_at", Internal)],
     ),
     (
+        "org_prices",
+        &[
+            ("org_id", Internal),
+            ("entries", Internal),
+            ("changed_at", Internal),
+        ],
+    ),
+    (
         "org_readers",
         &[
             ("org_id", Internal),

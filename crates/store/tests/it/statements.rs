@@ -257,3 +257,28 @@ async fn boards_and_audits_are_read_without_any_event() {
         assert!(!plan.contains("usage_events"), "{plan}");
     }
 }
+
+/// Whatever the statistics say, and before there are any.
+#[tokio::test]
+async fn models_without_a_cost_are_found_by_steps_of_their_index() {
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    let index = "usage_events_uncosted_idx";
+    for changed in [
+        "set plan_cache_mode = force_custom_plan",
+        FILL,
+        "update usage_events set model = 'm' || occurred_at::date",
+        "vacuum analyze usage_events",
+        "set plan_cache_mode = force_generic_plan",
+    ] {
+        client.batch_execute(changed).await.unwrap();
+        let models = include_str!("../src/prices/uncosted_models.sql");
+        let plan = plan_of(&client, models, "bigint, bigint", "1, 500").await;
+        assert_eq!(plan.matches(index).count(), 2, "{changed}:\n{plan}");
+        assert!(!plan.contains("Sort"), "{changed}:\n{plan}");
+        let calls = include_str!("../src/prices/uncosted_calls.sql");
+        let plan = plan_of(&client, calls, "bigint, text[], bigint", "1, '{a,b}', 10001").await;
+        assert_eq!(plan.matches(index).count(), 3, "{changed}:\n{plan}");
+        assert!(!plan.contains("Sort Key: e"), "{changed}:\n{plan}");
+    }
+}
