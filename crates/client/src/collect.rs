@@ -15,7 +15,7 @@ use std::{
 use sources::{Collected, FileFacts, LogReader, Options, Prices};
 
 use crate::{
-    Environment, Error, compressed,
+    Environment, compressed,
     find::{self, LogFile},
     mcp_servers, opencode,
     project::Projects,
@@ -79,17 +79,6 @@ pub fn collect(
         sources::join(facts, prices, &mut |cwd| projects.of(cwd)),
         problems,
     )
-}
-
-/// The prices that come with the program, with those of a file of one's own.
-pub fn prices(file: Option<&std::path::Path>) -> Result<Prices, Error> {
-    let builtin = Prices::builtin();
-    let Some(path) = file else { return Ok(builtin) };
-    let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-    builtin.with_overrides(&text).map_err(|error| Error::BadFile {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    })
 }
 
 /// The facts of a file, and what they lack.

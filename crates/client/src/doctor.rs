@@ -12,6 +12,7 @@ use crate::{
     environment,
     find::{self, Found},
     hooks::Hooks,
+    prices,
     server::Ask,
 };
 
@@ -213,8 +214,42 @@ async fn answers(server: &Server) -> Vec<Check> {
             Ok(me) => who(&me),
             Err(error) => of_error("token", &error),
         });
+        checks.push(prices(server).await);
     }
     checks
+}
+
+/// Whether models are used that have no price.
+async fn prices(server: &Server) -> Check {
+    const SHOWN: usize = 10;
+    match prices::unpriced(server).await {
+        Ok(Some(models)) if !models.is_empty() => {
+            let mut names: Vec<String> = models
+                .iter()
+                .take(SHOWN)
+                .map(|model| {
+                    let calls = if model.calls == 1 { "call" } else { "calls" };
+                    let more = if model.more { "more than " } else { "" };
+                    format!("{} ({more}{} {calls})", model.model, model.calls)
+                })
+                .collect();
+            if let Some(more) = models.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+                names.push(format!("{more} more"));
+            }
+            Check::odd(
+                "prices",
+                format!("without a price, so without a cost: {}", names.join(", ")),
+                "let an admin run `toolhub prices set FILE`, then upload again",
+            )
+        }
+        Ok(Some(_)) => Check::ok("prices", "every model that is used has a price"),
+        Ok(None) => Check::ok("prices", "the token may not see which models have none"),
+        Err(error) => Check::odd(
+            "prices",
+            error.to_string(),
+            "uploads use the prices of this program meanwhile",
+        ),
+    }
 }
 
 fn who(me: &Me) -> Check {

@@ -91,6 +91,11 @@ impl Environment {
         self.base("XDG_STATE_HOME", ".local/state")
     }
 
+    /// Where copies are that can be had again: `$XDG_CACHE_HOME/toolhub`, else `~/.cache/toolhub`.
+    pub fn cache_dir(&self) -> Result<PathBuf, Error> {
+        self.base("XDG_CACHE_HOME", ".cache")
+    }
+
     fn base(&self, variable: &str, below_home: &str) -> Result<PathBuf, Error> {
         let base = self
             .path(variable)

@@ -67,6 +67,23 @@ impl Place {
             .ok()
     }
 
+    /// Models that had no price in the last complete upload.
+    pub fn unpriced(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.file("unpriced")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Remembers the models that had no price, so that the logs are read again when they have one.
+    pub fn set_unpriced<'a>(&self, models: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        let path = self.file("unpriced");
+        let text: String = models.map(|model| format!("{model}\n")).collect();
+        if text.is_empty() && !path.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
+        fs::write(&path, text).map_err(Error::file(&path))
+    }
+
     /// Remembers when a complete upload of all of this machine's logs began.
     pub fn set_last_complete(&self, started: DateTime<Utc>) -> Result<(), Error> {
         let path = self.file("complete");

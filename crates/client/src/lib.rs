@@ -32,6 +32,7 @@ pub mod places;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+pub mod prices;
 pub mod project;
 pub mod read;
 mod receipt;

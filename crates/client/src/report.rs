@@ -105,6 +105,8 @@ pub struct Report {
     pub warnings: Vec<EventNotice>,
     /// Events that were too large even alone.
     pub quarantined: Vec<Quarantined>,
+    /// What was in the way and did not end it, such as prices that could not be had.
+    pub notes: Vec<String>,
     /// What became of the inventory; absent when none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryReceipt>,

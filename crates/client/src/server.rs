@@ -46,6 +46,16 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// The server's clock.
     pub(crate) date: Option<DateTime<Utc>>,
+    /// The server's tag of this version of the answer.
+    pub(crate) tag: Option<String>,
+}
+
+/// The answer to a request for what may have been had before.
+pub(crate) enum Fresh {
+    /// It has not changed.
+    Same,
+    /// Another version.
+    New { tag: Option<String>, body: Vec<u8> },
 }
 
 /// Why an answer is no success. Only `Stop` is final; the others may pass.
@@ -131,6 +141,38 @@ impl Server {
     ) -> Result<T, Error> {
         let body = self.once(Method::GET, path, query).await?;
         self.read(&body)
+    }
+
+    /// Asks for a route whose answer was had before, under a tag.
+    pub(crate) async fn get_if_changed(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        tag: Option<&str>,
+    ) -> Result<Fresh, Error> {
+        let mut headers = header::HeaderMap::new();
+        if let Some(tag) = tag.and_then(|tag| header::HeaderValue::from_str(tag).ok()) {
+            headers.insert(header::IF_NONE_MATCH, tag);
+        }
+        let ask = Ask {
+            method: Method::GET,
+            path,
+            query,
+            headers,
+            body: Bytes::new(),
+        };
+        let mut answer = self
+            .ask(&ask)
+            .await
+            .map_err(|trouble| trouble.into_error(&self.url))?;
+        if answer.status == 304 {
+            return Ok(Fresh::Same);
+        }
+        let tag = answer.tag.take();
+        match self.judge(answer) {
+            Ok(body) => Ok(Fresh::New { tag, body }),
+            Err(trouble) => Err(trouble.into_error(&self.url)),
+        }
     }
 
     /// Asks whether the server can do its work.
@@ -219,6 +261,7 @@ impl Server {
         let date = text(header::DATE)
             .and_then(|value| DateTime::parse_from_rfc2822(value).ok())
             .map(|date| date.with_timezone(&Utc));
+        let tag = text(header::ETAG).map(str::to_owned);
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
@@ -234,6 +277,7 @@ impl Server {
             body,
             retry_after,
             date,
+            tag,
         })
     }
 

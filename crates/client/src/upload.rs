@@ -6,7 +6,7 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use model::{Event, api::RefreshState, inventory::Inventory, limits::Limits, wire::EventV1};
-use sources::{Agent, Collected, Options};
+use sources::{Agent, Collected, Options, Prices};
 use tokio::time::Instant;
 
 use self::flight::Flight;
@@ -17,6 +17,7 @@ use crate::{
     installed, inventory,
     journal::{Journal, Place},
     plan::{Fingerprint, Planner},
+    prices,
     project::Projects,
     report::Report,
     retry::{self, Patience},
@@ -189,13 +190,15 @@ impl Run<'_> {
             )?),
             None => None,
         };
-        self.select(&mut found, place.as_ref());
+        let prices = prices::find(server.as_ref(), self.request.prices.as_deref(), self.environment).await?;
+        self.select(&mut found, place.as_ref(), &prices.prices);
         if found.files.is_empty() && self.request.changed {
             return Ok(());
         }
         let ci = ci::context(self.environment);
         let homes = found.homes.clone();
-        let (collected, roots) = self.read(found, report).await?;
+        report.notes.extend(prices.notes);
+        let (collected, roots) = self.read(found, prices.prices, report).await?;
         let sender = match (server.clone(), &place) {
             (Some(server), Some(place)) => {
                 let patience = Patience {
@@ -224,6 +227,8 @@ impl Run<'_> {
         if let (Some(sender), Some(place)) = (&sender, &place) {
             sender.complete()?;
             if self.request.is_everything() {
+                let unpriced = report.unpriced.iter().map(|unpriced| unpriced.model.as_str());
+                place.set_unpriced(unpriced)?;
                 place.set_last_complete(started)?;
             }
         }
@@ -237,9 +242,12 @@ impl Run<'_> {
     }
 
     /// Leaves out logs that cannot hold what was asked for.
-    fn select(&self, found: &mut Found, place: Option<&Place>) {
+    fn select(&self, found: &mut Found, place: Option<&Place>, prices: &Prices) {
+        // What had no price then and has one now is in logs that have not changed.
+        let gets_its_cost = |place: &&Place| place.unpriced().iter().any(|model| prices.knows(model));
         let last = place
             .filter(|_| self.request.changed)
+            .filter(|place| !gets_its_cost(place))
             .and_then(Place::last_complete);
         let not_before = self.request.since.max(last.map(|last| last - MARGIN));
         if let Some(not_before) = not_before {
@@ -254,12 +262,12 @@ impl Run<'_> {
     async fn read(
         &self,
         found: Found,
+        prices: Prices,
         report: &mut Report,
     ) -> Result<(Collected, std::collections::BTreeSet<PathBuf>), Error> {
         let options = Options {
             task_text: self.request.task_text,
         };
-        let prices = collect::prices(self.request.prices.as_deref())?;
         let mut projects = Projects::new(self.environment.home());
         let observer = Arc::clone(self.observer);
         let environment = self.environment.clone();

@@ -23,7 +23,7 @@ use self::name::Pattern;
 use crate::facts::{Millis, Tokens};
 
 /// Most prices of a file.
-pub const MAX_FILE_PRICES: usize = 5_000;
+pub(crate) const MAX_FILE_PRICES: usize = 5_000;
 
 /// The prices of all known models, in layers: where an earlier one knows a model and has a price for the day, the later
 /// ones are not asked.

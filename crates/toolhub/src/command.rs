@@ -104,7 +104,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Hooks(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
-        Command::Prices(command) => command.run(&context),
+        Command::Prices(command) => command.run(&context).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
         #[cfg(feature = "server")]

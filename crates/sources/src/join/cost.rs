@@ -269,3 +269,156 @@ fn add_searches(
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        facts::{Call, Context, FileFacts},
+        join::{Collected, join},
+        prices::Tier,
+    };
+
+    /// A log in the making.
+    struct Log(FileFacts);
+
+    impl Log {
+        fn new() -> Log {
+            Log(FileFacts::new("log"))
+        }
+
+        /// A response of a model, with a million tokens of input.
+        fn response(&mut self, group: &str, model: &str) -> &mut Usage {
+            let group = self.0.strings.intern(group);
+            let model = Some(self.0.strings.intern(model));
+            let tokens = Tokens {
+                input: 1_000_000,
+                ..Tokens::default()
+            };
+            // 2026-11-01
+            let at = Some(1_793_491_200_000);
+            self.0.usage.push(Usage {
+                model,
+                at,
+                tokens,
+                ..Usage::of(group)
+            });
+            self.0.usage.last_mut().unwrap()
+        }
+
+        fn call(&mut self, id: &str, group: &str, model: &str) {
+            let mut name = |text: &str| self.0.strings.intern(text);
+            let call = Call {
+                id: name(id),
+                at: Some(1_793_491_200_000),
+                tool: name("cli:make"),
+                operation: None,
+                context: Context::default(),
+                model: Some(name(model)),
+                group: Some(name(group)),
+                task: None,
+                waits_for_person: false,
+                unreported: false,
+            };
+            self.0.calls.push(call);
+        }
+
+        fn read(self, prices: &Prices) -> Collected {
+            join(vec![self.0], prices, &mut |_| None)
+        }
+    }
+
+    fn costs(collected: &Collected) -> Vec<Option<f64>> {
+        collected
+            .events()
+            .map(|event| event.cost.map(MicroUsd::as_usd))
+            .collect()
+    }
+
+    fn ours(model: &str) -> Prices {
+        let toml = format!("[[price]]\nmodel = \"{model}\"\ninput = 1\noutput = 2\n");
+        Prices::builtin().with_overrides(&toml).unwrap()
+    }
+
+    #[test]
+    fn calls_pay_for_what_was_spent_on_behalf_of_their_response() {
+        let mut log = Log::new();
+        log.response("m", "claude-sonnet-5");
+        let parent = Some(log.0.strings.intern("m"));
+        log.response("m:advisor", "claude-opus-4-8").within = parent;
+        log.call("a", "m", "claude-sonnet-5");
+        log.call("b", "m", "claude-sonnet-5");
+        let collected = log.read(&Prices::builtin());
+        assert_eq!(costs(&collected), [Some(3.5), Some(3.5)]);
+        assert_eq!(
+            (collected.totals.cost_usd, collected.totals.tokens.groups),
+            (7.0, 1)
+        );
+    }
+
+    #[test]
+    fn a_tier_and_web_searches_are_paid() {
+        let mut log = Log::new();
+        let usage = log.response("m", "claude-opus-4-8");
+        (usage.tier, usage.web_searches) = (Tier::Fast, 2);
+        log.call("a", "m", "claude-opus-4-8");
+        assert_eq!(costs(&log.read(&Prices::builtin())), [Some(10.02)]);
+    }
+
+    #[test]
+    fn searches_of_a_result_are_paid_by_its_call_unless_the_response_counts_them() {
+        let mut log = Log::new();
+        log.response("m", "claude-opus-4-8");
+        log.call("a", "m", "claude-opus-4-8");
+        log.call("b", "m", "claude-opus-4-8");
+        log.response("n", "claude-opus-4-8").web_searches = 3;
+        log.call("c", "n", "claude-opus-4-8");
+        for id in ["b", "b", "c"] {
+            let id = log.0.strings.intern(id);
+            log.0.searches.push(Searches { id, count: 3 });
+        }
+        let collected = log.read(&Prices::builtin());
+        assert_eq!(costs(&collected), [Some(2.5), Some(2.53), Some(5.03)]);
+        assert_eq!(collected.totals.cost_usd, 10.06);
+    }
+
+    #[test]
+    fn what_the_agent_reports_stands_before_the_list_and_after_a_given_price() {
+        let cost = |prices: &Prices, stated: Option<i64>| {
+            let mut log = Log::new();
+            log.response("m", "claude-opus-4-8").stated_cost = stated.map(MicroUsd);
+            log.call("a", "m", "claude-opus-4-8");
+            costs(&log.read(prices))[0]
+        };
+        assert_eq!(cost(&Prices::builtin(), Some(7_000_000)), Some(7.0));
+        assert_eq!(cost(&ours("claude-opus-4-8"), Some(7_000_000)), Some(1.0));
+        assert_eq!(cost(&Prices::builtin(), Some(0)), Some(5.0));
+        assert_eq!(cost(&Prices::builtin(), None), Some(5.0));
+    }
+
+    #[test]
+    fn what_has_no_price_has_no_cost_and_is_named_with_its_calls() {
+        let log = || {
+            let mut log = Log::new();
+            log.response("m", "house-model");
+            log.response("n", "house-model");
+            log.call("a", "m", "house-model");
+            log.call("b", "m", "house-model");
+            // Without a token nobody knows what was used.
+            log.response("o", "claude-opus-4-8").tokens = Tokens::default();
+            log.call("c", "o", "claude-opus-4-8");
+            log
+        };
+        let collected = log().read(&Prices::builtin());
+        assert_eq!(costs(&collected), [None, None, None]);
+        let unpriced = UnpricedModel {
+            model: "house-model".into(),
+            calls: 2,
+            responses: 2,
+        };
+        assert_eq!(collected.totals.unpriced, [unpriced]);
+        let collected = log().read(&ours("house-*"));
+        assert_eq!(costs(&collected), [Some(0.5), Some(0.5), None]);
+        assert_eq!(collected.totals.unpriced, []);
+    }
+}

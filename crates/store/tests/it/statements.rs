@@ -272,11 +272,11 @@ async fn models_without_a_cost_are_found_by_steps_of_their_index() {
         "set plan_cache_mode = force_generic_plan",
     ] {
         client.batch_execute(changed).await.unwrap();
-        let models = include_str!("../src/prices/uncosted_models.sql");
+        let models = include_str!("../../src/prices/uncosted_models.sql");
         let plan = plan_of(&client, models, "bigint, bigint", "1, 500").await;
         assert_eq!(plan.matches(index).count(), 2, "{changed}:\n{plan}");
         assert!(!plan.contains("Sort"), "{changed}:\n{plan}");
-        let calls = include_str!("../src/prices/uncosted_calls.sql");
+        let calls = include_str!("../../src/prices/uncosted_calls.sql");
         let plan = plan_of(&client, calls, "bigint, text[], bigint", "1, '{a,b}', 10001").await;
         assert_eq!(plan.matches(index).count(), 3, "{changed}:\n{plan}");
         assert!(!plan.contains("Sort Key: e"), "{changed}:\n{plan}");

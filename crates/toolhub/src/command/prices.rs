@@ -1,17 +1,27 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use client::{
-    Error, Exit, collect,
+    Error, Exit, prices,
     render::{Format, rows},
+    server::Method,
 };
+use model::api::PricesChange;
+use serde_json::Value;
 
+use super::managing;
 use crate::{args::formats, context::Context, talk};
 
 /// List what models cost: the prices by which costs are computed
+///
+/// Those of the server with the org's own, where you are signed in; else those of this program. The org's own prices and
+/// those of a file stand before the others.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Prices {
-    /// A TOML file of `[[price]]` tables that replaces the prices of the models it names
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A TOML file of `[[price]]` tables that stand before the prices of the models they name
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// How the list is laid out: table, json, csv or markdown
@@ -19,17 +29,51 @@ pub(crate) struct Prices {
     format: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Set the org's own prices, in place of all that were set before: for admins
+    Set {
+        /// A TOML file of `[[price]]` tables
+        file: PathBuf,
+    },
+    /// Take the org's own prices back: for admins
+    Unset,
+}
+
 impl Prices {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Error> {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let change = match &self.command {
+            Some(Command::Set { file }) => prices::change_of(file)?,
+            Some(Command::Unset) => PricesChange::default(),
+            None => return self.list(context).await,
+        };
+        managing::send(context, Method::PUT, "/v1/prices", &change, said).await
+    }
+
+    async fn list(self, context: &Context) -> Result<Exit, Error> {
         let format = context.format(self.format.as_deref())?;
-        let prices = collect::prices(self.prices.as_deref().or(context.settings.prices.as_deref()))?;
+        let file = self.prices.as_deref().or(context.settings.prices.as_deref());
+        let server = context.server()?;
+        let found = prices::find(Some(&server), file, &context.environment).await?;
+        for note in &found.notes {
+            talk::warn(note);
+        }
         if format == Format::Json {
-            let list: Vec<_> = prices.list().collect();
-            let json = serde_json::to_string(&serde_json::json!({ "prices": list }));
-            talk::answer_json(&json.map_err(|error| Error::Output(error.into()))?)?;
+            let own = found.overrides.len();
+            let prices: Vec<_> = found.prices.list().skip(own).collect();
+            let json = serde_json::json!({ "prices": prices, "overrides": found.overrides });
+            talk::answer_json(&json.to_string())?;
         } else {
-            talk::answer(&rows::prices(prices.list()).render(format))?;
+            talk::answer(&rows::prices(found.prices.list()).render(format))?;
         }
         Ok(Exit::Done)
+    }
+}
+
+fn said(answer: &Value) -> String {
+    match answer["overrides"].as_array().map_or(0, Vec::len) {
+        0 => "the org has no prices of its own".to_owned(),
+        1 => "the org has 1 price of its own; the next upload uses it".to_owned(),
+        count => format!("the org has {count} prices of its own; the next upload uses them"),
     }
 }

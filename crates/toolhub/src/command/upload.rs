@@ -146,6 +146,9 @@ fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
     if error.as_ref().is_some_and(Error::is_broken_pipe) {
         return Ok(Exit::Done);
     }
+    for note in &report.notes {
+        talk::warn(note);
+    }
     // An upload that did nothing has nothing to tell but its error.
     let did_something = error.is_none() || report.files > 0;
     if json {
@@ -226,7 +229,10 @@ fn unpriced(models: &[UnpricedModel]) -> String {
     let mut names: Vec<String> = models
         .iter()
         .take(SHOWN)
-        .map(|model| format!("{} ({} calls)", model.model, model.calls))
+        .map(|model| {
+            let calls = if model.calls == 1 { "call" } else { "calls" };
+            format!("{} ({} {calls})", model::text::clean(&model.model), model.calls)
+        })
         .collect();
     if let Some(more) = models.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         names.push(format!("{more} more"));
