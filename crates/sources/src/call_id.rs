@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use model::limits;
 use sha2::{Digest, Sha256};
 
-/// Words that stand for "a call" in ids that only count: `call_0`, `tool:1`, `function_call-2`.
+/// Words for "a call" in ids that only count: `call_0`, `tool:1`, `function_call-2`.
 const GENERIC: [&str; 16] = [
     "call",
     "calls",

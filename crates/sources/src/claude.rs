@@ -1,4 +1,4 @@
-//! Claude Code: one JSON object a line, below `~/.claude/projects`. Every line stands alone: session, working
+//! Claude Code: one JSON object a line, below `~/.claude/projects`. Every line is complete by itself: session, working
 //! directory, branch and version are repeated on each.
 //!
 //! The format is internal to Claude Code and changes without notice; records of an unknown type are counted and
@@ -64,7 +64,7 @@ pub(crate) struct Reader {
     task_text: bool,
     /// The last thing that the person asked for.
     task: Option<Sym>,
-    /// Session, working directory, branch and version of the last line as they stand in it, and what they became:
+    /// The raw session, working directory, branch and version of the last line, and their symbols:
     /// they rarely change from line to line.
     last_context: ([Vec<u8>; 4], Context),
     model: Repeated,
@@ -73,11 +73,11 @@ pub(crate) struct Reader {
     positions: Positions,
     /// The last record of a response that has neither an id nor a request, and its group.
     nameless: Option<(Vec<u8>, Sym)>,
-    /// Tools that their name alone tells, by the name as it stands in the log.
+    /// Tools that their name alone tells, by the raw name in the log.
     tools: HashMap<Vec<u8>, Tool, foldhash::fast::RandomState>,
 }
 
-/// What the name of a tool became.
+/// A tool by its name in the log.
 #[derive(Clone, Copy, Debug)]
 struct Tool {
     id: Sym,
@@ -117,7 +117,7 @@ impl Reader {
         KNOWN.contains(&kind)
     }
 
-    /// Reads one line into `facts`; a line that is not one object leaves them as they were.
+    /// Reads one line into `facts`. A line that is not exactly one object does not change them.
     pub(crate) fn line(&mut self, line: Cursor<'_>, facts: &mut FileFacts) -> Result<(), Malformed> {
         let mut record = Record::default();
         record.read(line)?;
@@ -137,7 +137,7 @@ impl Reader {
             b"queue-operation" if record.content.is_some_and(task::is_notification) => {
                 let at = time::parse(record.timestamp);
                 if let Some(ended) = record.content.and_then(task::notified) {
-                    self.ended(&record, ended, at, facts);
+                    self.ended(&record, &ended, at, facts);
                 }
             }
             b"attachment" => self.attachment(&record, facts),
@@ -167,14 +167,14 @@ impl Reader {
         self.tools(&record.message, envelope, facts);
     }
 
-    /// What stands in place of a person's words: a command, the text of a skill, the end of a task, or a prompt.
+    /// The texts of a user record: a command, the text of a skill, the end of a task, or a prompt.
     fn texts(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
         let texts = || record.message.text.iter().chain(&record.message.texts).copied();
         let Some(first) = texts().next() else {
             return;
         };
         if let Some(ended) = texts().find_map(task::notified) {
-            self.ended(record, ended, at, facts);
+            self.ended(record, &ended, at, facts);
         } else if let Some(text) = texts().find(|text| is_command(*text)) {
             if let Some(name) = command::typed(text) {
                 let command = (!command::is_built_in(&name)).then(|| ToolName::command(&name));
@@ -263,7 +263,7 @@ impl Reader {
     }
 
     fn results(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
-        // The record has one `toolUseResult`: with several results nobody knows whose it is.
+        // The record has one `toolUseResult`: with several results it is not known which one it describes.
         let (own, refusal) = if message.results.len() == 1 {
             (envelope.own, envelope.refusal)
         } else {
@@ -318,7 +318,7 @@ impl Reader {
             }
         }
         if let Some(ended) = own.asked.ended() {
-            self.ended(envelope.record, ended, envelope.at, facts);
+            self.ended(envelope.record, &ended, envelope.at, facts);
         }
     }
 
@@ -341,7 +341,7 @@ impl Reader {
     }
 
     /// The end of a task, as a notification or another call's result reports it.
-    fn ended(&mut self, record: &Record<'_>, ended: Ended<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+    fn ended(&mut self, record: &Record<'_>, ended: &Ended<'_>, at: Option<Millis>, facts: &mut FileFacts) {
         let session = self.context(record, facts).session;
         let name =
             |name: Option<&str>, facts: &mut FileFacts| facts.name(name.map(|name| Str(name.as_bytes())));
@@ -409,7 +409,7 @@ impl Reader {
             Err(kind) => {
                 if let Some((ended, queued)) = task::queued(attachment) {
                     let at = time::parse(queued.or(record.timestamp));
-                    self.ended(record, ended, at, facts);
+                    self.ended(record, &ended, at, facts);
                 }
                 return facts.ignore(record.kind, kind);
             }

@@ -47,7 +47,7 @@ pub(crate) struct Reader {
     began: Option<Millis>,
     /// The session goes on from one in another file.
     continued: bool,
-    /// Nobody could be asked: the session, or the turn, runs without a person.
+    /// No approval could be given: the session, or the turn, runs without a person.
     unattended: bool,
     never_asks: bool,
     /// Where the calls of the response begin whose tokens have not been counted yet.

@@ -1,6 +1,6 @@
 //! What one file says, compactly: the facts that [`crate::join()`] puts together.
 //!
-//! Nothing is decided here that another file could change: a call and its result may stand in two files, a message
+//! Nothing is decided here that another file could change: a call and its result may be in two files, a message
 //! may be counted in several, a session may go on elsewhere.
 
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub(crate) struct Call {
     pub(crate) task: Option<Sym>,
     /// The call waits for a person, so that its duration says nothing about the tool.
     pub(crate) waits_for_person: bool,
-    /// Nobody reports how it ended (a slash command).
+    /// No record reports how it ended (a slash command).
     pub(crate) unreported: bool,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Usage {
     pub(crate) within: Option<Sym>,
     /// The sum of a whole session, not one request: how long a prompt was is not known.
     pub(crate) sums_session: bool,
-    /// What the log itself says that it cost. It stands before the price table, but not before a price that was
+    /// What the log itself says that it cost. It overrides the price table, but not a price that was
     /// given for this model by a file or by the org. Zero is no statement: agents write it where they do not know.
     pub(crate) stated_cost: Option<MicroUsd>,
 }
@@ -320,7 +320,7 @@ impl FileFacts {
         self.clean_name(&path?.text())
     }
 
-    /// A name that is not from a string of the log as it stands.
+    /// A name that is not a raw string of the log.
     pub(crate) fn clean_name(&mut self, name: &str) -> Option<Sym> {
         if name.is_empty() {
             return None;
@@ -521,7 +521,7 @@ impl Usage {
         }
     }
 
-    /// Folds another record of the same response into this one: the greater output stands, because early records
+    /// Folds another record of the same response into this one: the greater output is kept, because early records
     /// hold only part of it.
     pub(crate) fn absorb(&mut self, other: &Usage) {
         let key = |usage: &Usage| (usage.tokens.output, usage.tokens.prompt(), usage.tokens);

@@ -257,7 +257,7 @@ impl Pool {
                 first.fill(later);
             } else {
                 let [id, kept, other] = [first.id, first.tool, later.tool].map(|sym| strings.get(sym));
-                conflicts.push(format!("{id} calls {kept} and later {other}; the first stands"));
+                conflicts.push(format!("{id} calls {kept} and later {other}; the first is kept"));
             }
             true
         });

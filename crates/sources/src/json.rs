@@ -1,10 +1,10 @@
 //! A cursor over JSON text that builds nothing: it walks the objects it is asked to walk and jumps over the rest.
 //!
 //! A log is mostly text that no fact comes from. Its quotes and brackets are marked first, many bytes at once
-//! ([`Index`]); after that a string is jumped over in one step and a value that nobody asks for by its brackets,
-//! without recursion: depth costs nothing. What is walked is held to the grammar; what is jumped over only to its
+//! ([`Index`]); after that a string is skipped in one step and a value that is not needed by its brackets,
+//! without recursion: depth costs nothing. What is walked is held to the grammar; what is skipped only to its
 //! quotes and brackets. That is lenient on purpose: a lone surrogate, a `1e400` or a control character in a text that
-//! we do not read costs nobody their line.
+//! we do not read does not lose the line.
 
 mod index;
 mod text;
@@ -17,13 +17,13 @@ pub(crate) use text::Str;
 pub(crate) enum Malformed {
     /// It ends in the middle.
     Incomplete,
-    /// Something else than expected stands at this byte.
+    /// Unexpected input at this byte.
     Syntax(usize),
     /// A whole value ends before this byte, and more follows.
     Trailing(usize),
 }
 
-/// A value as it stands in the text: whole, because it has been jumped over.
+/// The raw text of a value: complete, because it has been skipped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raw<'a> {
     start: Cursor<'a>,
@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Walks an object: `each` gets every key with the cursor before its value, and consumes the value. Any other
-    /// value is jumped over.
+    /// value is skipped.
     #[inline]
     pub(crate) fn object(
         &mut self,
@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Walks an array: `each` gets the cursor before every element, and consumes it. Any other value is jumped over.
+    /// Walks an array: `each` gets the cursor before every element, and consumes it. Any other value is skipped.
     #[inline]
     pub(crate) fn array(
         &mut self,
@@ -140,7 +140,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next value if it is a string; any other is jumped over.
+    /// The next value if it is a string; any other is skipped.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Option<Str<'a>>, Malformed> {
         if self.peek()? == b'"' {
@@ -150,7 +150,7 @@ impl<'a> Cursor<'a> {
         Ok(None)
     }
 
-    /// The next value if it is `true` or `false`; any other is jumped over.
+    /// The next value if it is `true` or `false`; any other is skipped.
     pub(crate) fn boolean(&mut self) -> Result<Option<bool>, Malformed> {
         Ok(match self.raw()?.bytes() {
             b"true" => Some(true),
@@ -159,7 +159,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The next value if it is a finite number, or a string that holds one; any other is jumped over.
+    /// The next value if it is a finite number, or a string that holds one; any other is skipped.
     pub(crate) fn number(&mut self) -> Result<Option<f64>, Malformed> {
         let raw = self.raw()?;
         let digits = raw.as_str().map_or(raw.bytes(), |text| text.0);
@@ -169,7 +169,7 @@ impl<'a> Cursor<'a> {
         Ok(number.filter(|number| number.is_finite()))
     }
 
-    /// The next value if it is a count: a whole number that is not negative. Any other is jumped over.
+    /// The next value if it is a count: a whole number that is not negative. Any other is skipped.
     pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
         self.peek()?;
         let start = self.at;
@@ -191,7 +191,7 @@ impl<'a> Cursor<'a> {
         Ok(None)
     }
 
-    /// The next value as it stands.
+    /// The next value, raw.
     #[inline]
     pub(crate) fn raw(&mut self) -> Result<Raw<'a>, Malformed> {
         self.peek()?;

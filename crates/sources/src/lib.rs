@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Reading never fails: what cannot be understood becomes a [`Problem`], and the rest of the file is read. Facts are
-//! decided in [`join()`] alone, because a call, its result and its copies may stand in different files.
+//! decided in [`join()`] alone, because a call, its result and its copies may be in different files.
 
 #![warn(missing_docs)]
 

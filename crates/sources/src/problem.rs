@@ -12,7 +12,7 @@ pub struct Problem {
     pub line: Option<u64>,
     /// What it is, for programs.
     pub code: ProblemCode,
-    /// What it is and what became of it, for people. Never holds text of the log beyond names.
+    /// What happened and what was done, for people. Never holds text of the log beyond names.
     pub detail: String,
 }
 
@@ -34,7 +34,7 @@ pub enum ProblemCode {
     NoTimestamp,
     /// A name that held control characters, bytes that are not UTF-8 or lone surrogates: replaced by U+FFFD.
     NameCleaned,
-    /// One id under which two tools were called: the earlier call stands.
+    /// One id under which two tools were called: the earlier call is kept.
     ConflictingTool,
     /// A model without a price: its calls have no cost.
     UnpricedModel,

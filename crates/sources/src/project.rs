@@ -1,4 +1,4 @@
-//! The project of a working directory, where nobody can ask the file system for the repository's root.
+//! The project of a working directory, where the file system cannot be asked for the repository's root.
 
 /// Folders in which managers of work trees keep them, and which part below names the repository. The tools:
 /// Cursor, Superset, T3 Code, Claude Desktop, Conductor, roborev, Codex, and layouts by the address of the origin.
@@ -27,7 +27,7 @@ pub(crate) fn name_of(cwd: &str) -> Option<&str> {
         let at = parts
             .windows(folders.len())
             .position(|window| window == *folders)?;
-        // At least the folder of one work tree: the repository's own folder is no work tree.
+        // The path must reach at least the folder of one work tree.
         let below = &parts[at + folders.len()..];
         (below.len() >= 2).then(|| below[*repository])
     });

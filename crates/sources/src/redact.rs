@@ -2,7 +2,7 @@
 //!
 //! The rules follow the token formats that their issuers publish and that secret scanners (gitleaks, GitHub secret
 //! scanning) look for, plus assignments to names that say what they hold. A rule is better too wide than too narrow:
-//! what is removed here is a part of somebody's prompt, and nobody misses it.
+//! what is removed here is part of a prompt and is not needed.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -11,17 +11,17 @@ use regex::Regex;
 
 use crate::json::Str;
 
-/// How much of a prompt is looked at, in bytes as they stand in the log. Enough for [`TASK_CHARS`] characters that
+/// How much of a prompt is looked at, in raw bytes of the log. Enough for [`TASK_CHARS`] characters that
 /// are all escaped, and for secrets that begin within them.
 const READ_BYTES: usize = 16 * 1024;
 
 /// Greatest length of a task text, in characters.
 const TASK_CHARS: usize = 500;
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 pub const REMOVED: &str = "[removed]";
 
-/// Token formats and what else is secret wherever it stands.
+/// Token formats and what else is secret in any place.
 const SECRETS: &[&str] = &[
     // PEM and OpenSSH private keys, to their end or the end of the text
     r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
@@ -73,7 +73,7 @@ static SECRET: LazyLock<Regex> =
 static ASSIGNED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(ASSIGNMENT).expect("the rule is a regular expression"));
 
-/// The text with every secret that the rules know replaced by [`REMOVED`]. No rule can know a password that stands
+/// The text with every secret that the rules know replaced by [`REMOVED`]. No rule can know a password that is
 /// alone: this lowers the risk, it does not remove it.
 pub fn secrets(text: &str) -> Cow<'_, str> {
     let known = SECRET.replace_all(text, REMOVED);

@@ -15,7 +15,7 @@ pub(crate) struct Strings {
     texts: String,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// The symbols, by the hashes of their texts, which stand beside them so that growing hashes no text again.
+    /// The symbols, with the hashes of their texts, so that growing does not hash the texts again.
     known: HashTable<(u64, Sym)>,
     hasher: RandomState,
 }

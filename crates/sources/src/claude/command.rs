@@ -154,7 +154,7 @@ pub(crate) fn is_built_in(name: &str) -> bool {
     BUILT_IN.contains(&name)
 }
 
-/// The command that a person typed and that became a prompt, without its slash: its markup stands at the beginning,
+/// The command that a person typed and that became a prompt, without its slash: the text begins with its markup,
 /// the message before the name.
 ///
 /// With the name first Claude Code answers the command itself. A name without a slash is the echo of a skill that the

@@ -65,7 +65,7 @@ impl Loaded {
     }
 }
 
-/// A server's name as it stands in the names of its tools.
+/// A server's name as it is written in the names of its tools.
 fn server_in_tool_names(name: &str) -> String {
     name.chars()
         .map(|c| {

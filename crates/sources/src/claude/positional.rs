@@ -9,12 +9,15 @@ use crate::{
     strings::Sym,
 };
 
+/// The uuid of a call's record, and what the id of the call became.
+type Made = (Vec<u8>, Sym);
+
 /// The calls of one file whose ids only count.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    /// By the id in the log: the records of the calls, and what the ids became.
-    calls: HashMap<Vec<u8>, Vec<(Vec<u8>, Sym)>, foldhash::fast::RandomState>,
-    /// Results that stand before their call, by the id in the log.
+    /// By the id in the log.
+    calls: HashMap<Vec<u8>, Vec<Made>, foldhash::fast::RandomState>,
+    /// Results that come before their call, by the id in the log.
     waiting: Vec<(Vec<u8>, Answer)>,
 }
 

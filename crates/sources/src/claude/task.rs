@@ -187,7 +187,10 @@ mod tests {
     use super::*;
     use crate::json::Index;
 
-    fn of(text: &str) -> Option<(Option<String>, Option<String>, Verdict, Option<f64>)> {
+    /// Task, call, verdict and duration.
+    type Parts = (Option<String>, Option<String>, Verdict, Option<f64>);
+
+    fn of(text: &str) -> Option<Parts> {
         let ended = notified(Str(text.as_bytes()))?;
         let owned = |id: Option<Cow<'_, str>>| id.map(Cow::into_owned);
         Some((

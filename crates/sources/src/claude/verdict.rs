@@ -37,7 +37,7 @@ pub(crate) enum Decision {
     Rejected,
 }
 
-/// The kind of a refusal. `user-rejected` alone does not mean a person: it is also written where nobody can be asked.
+/// The kind of a refusal. `user-rejected` alone does not mean a person: it is also written in runs without a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Denial {
     /// The record does not say.
@@ -214,7 +214,7 @@ fn denied_by_form(text: &str) -> bool {
         .char_indices()
         .nth(300)
         .map_or(sentence, |(at, _)| &sentence[..at]);
-    // What a command printed stands below its exit code.
+    // Below an exit code comes what the command printed.
     if text.starts_with("Exit code ") {
         return false;
     }
@@ -238,7 +238,7 @@ fn denied_by_form(text: &str) -> bool {
     needs_approval || by_mode || by_hook || by_rule || by_classifier
 }
 
-/// True for a command that was stopped by its person: the marker stands alone below an exit code of a signal.
+/// True for a command that was stopped by its person: the marker alone is on the line below the exit code of a signal.
 /// Below any other exit code it is what the command printed.
 fn stopped_command(text: &str) -> bool {
     let Some((code, below)) = text
@@ -247,7 +247,7 @@ fn stopped_command(text: &str) -> bool {
     else {
         return false;
     };
-    let by_signal = code.parse::<i64>().is_ok_and(|code| code > 128 || code < 0);
+    let by_signal = code.parse::<i64>().is_ok_and(|code| !(0..=128).contains(&code));
     let marker = below.lines().next().unwrap_or_default();
     by_signal && marker.starts_with("[Request interrupted by user") && marker.trim_end().ends_with(']')
 }

@@ -26,7 +26,7 @@ pub(crate) struct Counter {
 }
 
 impl Counts {
-    /// The counts; `None` where `null` stands.
+    /// The counts; `None` for `null`.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Counts>, Malformed> {
         if cursor.peek()? != b'{' {
             cursor.skip()?;

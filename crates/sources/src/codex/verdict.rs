@@ -90,7 +90,7 @@ pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Jud
     }
     let text = output.body.trim_start();
     if output.reported {
-        // Where a server was not reached, Codex's own sentence stands in place of its answer.
+        // Where a server was not reached, Codex writes its own sentence instead of the answer.
         let reason = (speaker == Speaker::Server)
             .then(|| refusal(text, attended).or_else(|| of_server(text)))
             .flatten();
@@ -228,7 +228,7 @@ fn loose_refusal(text: &str) -> Option<Reason> {
     }
 }
 
-/// What Codex says of a call that it could not make, whoever's tool it was.
+/// What Codex says about a call that it could not make, for any tool.
 fn failure(text: &str) -> Option<Reason> {
     let begins = |with: &[&str]| with.iter().any(|words| text.starts_with(words));
     match () {
@@ -292,7 +292,7 @@ fn error(text: &str) -> Option<Reason> {
     }
 }
 
-/// What stands in place of a server's answer when the call did not reach it, or came back as an error.
+/// What Codex writes instead of a server's answer when the call did not reach it, or came back as an error.
 fn of_server(text: &str) -> Option<Reason> {
     if let Some(error) = text.strip_prefix("err: ") {
         let unreadable = error.contains(" at line ") && error.contains(" column ");

@@ -112,7 +112,7 @@ pub(super) fn ended_command(answer: &str) -> Option<(&str, bool)> {
     Some((shell, exit_code_below(line)?))
 }
 
-/// Who said no to a request for permission; `None` when nobody did. A person rejects; rules, hooks, policies and the
+/// Who said no to a request for permission; `None` when it was not refused. A person rejects; rules, hooks, policies and the
 /// want of a person deny.
 pub(super) fn refusal(decision: &str, decided_by: &str) -> Option<Reason> {
     let by_person = decision.ends_with("by-user") || decided_by == "user";

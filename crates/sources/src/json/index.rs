@@ -1,4 +1,4 @@
-//! Where the quotes and brackets of a JSON text stand, found 64 bytes at a time.
+//! The positions of the quotes and brackets of a JSON text, found 64 bytes at a time.
 //!
 //! The method is that of simdjson's first stage (Langdale, Lemire: "Parsing Gigabytes of JSON per Second", VLDB
 //! Journal 28, 2019), with one bit a byte: which quotes are escaped, and from them which bytes lie inside strings.
@@ -77,7 +77,7 @@ impl Index {
         let (groups, _) = room.as_chunks_mut::<4>();
         for group in groups {
             for place in group {
-                // The highest bit makes the zero impossible, which costs more than the place that nobody reads.
+                // The highest bit makes the zero impossible, which costs more than writing an unused mark.
                 *place = base.wrapping_add((bits | 1 << 63).trailing_zeros());
                 bits &= bits.wrapping_sub(1);
             }
@@ -117,7 +117,7 @@ impl Carry {
                 0
             };
         }
-        // Bit n: an odd number of quotes stands at or before byte n, so n is inside a string or its first quote.
+        // Bit n: the number of quotes at or before byte n is odd, so n is inside a string or its first quote.
         let inside = self.inside ^ prefix_xor(quotes);
         self.inside = if inside >> 63 == 1 { u64::MAX } else { 0 };
         if inside == u64::MAX {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A string as it stands between its quotes, escapes and all.
+/// The raw bytes of a string between its quotes, with its escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Str<'a>(pub(crate) &'a [u8]);
 

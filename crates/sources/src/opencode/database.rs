@@ -1,4 +1,4 @@
-//! Rows of OpenCode's database. Whoever has it open hands the rows over: all sessions, then all messages, then all
+//! Rows of OpenCode's database. The caller that opened it passes the rows: all sessions, then all messages, then all
 //! parts. `data` of a message and of a part is the JSON of an export without its ids, which are columns.
 
 use std::collections::HashMap;

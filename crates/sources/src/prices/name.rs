@@ -85,7 +85,7 @@ pub(super) fn without_decoration(name: &str) -> impl Iterator<Item = &str> {
 }
 
 /// True for what may follow a model's name without making it another model: a date, `-latest`, `-preview`, a version
-/// of the hosting (`-v1:0`), a tag. A further number or word makes another model, whose price nobody knows; and what
+/// of the hosting (`-v1:0`), a tag. A further number or word makes another model, whose price is not known; and what
 /// is given away (`:free`) does not cost what the model costs elsewhere.
 fn is_decoration(rest: &str) -> bool {
     let Some(first) = rest.chars().next() else {
