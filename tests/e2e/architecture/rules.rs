@@ -214,6 +214,9 @@ pub(crate) fn violations(graph: &Graph) -> Vec<String> {
     found
 }
 
+/// The file that reads the SQLite database of another program. Our own statements are in the store.
+const READS_SQLITE: &str = "crates/client/src/opencode.rs";
+
 /// Every rule that a file violates, in words.
 pub(crate) fn violations_in(source: &Source) -> Vec<String> {
     let package = CRATES
@@ -231,7 +234,7 @@ pub(crate) fn violations_in(source: &Source) -> Vec<String> {
             ));
         }
     }
-    if !package.may_contain_sql {
+    if !package.may_contain_sql && !source.file.ends_with(READS_SQLITE) {
         for literal in source.literals() {
             if is_sql(literal) {
                 found.push(format!("{} contains a statement: {literal:?}", source.file));
