@@ -1,4 +1,4 @@
-//! Under which account PostgreSQL runs. It refuses root; started by root, toolhub runs it as somebody else.
+//! The account that runs PostgreSQL. PostgreSQL refuses root; started by root, toolhub runs it under another account.
 //!
 //! Whatever lies in a directory of that account is also written by that account, never by root: otherwise a symbolic
 //! link left there would make root write wherever it points.
@@ -68,7 +68,7 @@ impl Account {
         })
     }
 
-    /// Asks `id`, which knows every directory service of the machine; root is nobody's answer.
+    /// Asks `id`, which uses every directory service of the machine; root is never returned.
     async fn by_name(name: &str) -> Option<Self> {
         let ask = async |flag: &str| -> Option<u32> {
             let answer = Command::new("id")

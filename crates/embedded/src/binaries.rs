@@ -57,7 +57,7 @@ fn major_version(answer: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// What a look around the machine found.
+/// The result of searching the machine.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Binaries that can serve the data.

@@ -34,7 +34,7 @@ pub(crate) async fn download(cache: &Path, major: Option<u32>) -> Result<Binarie
     }
     let required = VersionReq::parse(&major.to_string()).map_err(|error| error.to_string())?;
     tracing::info!(major, into = %directory.display(), "no PostgreSQL on this machine: downloading it");
-    // In a task of its own: where the machine has no certificate authorities the HTTP client panics.
+    // In a separate task: where the machine has no certificate authorities the HTTP client panics.
     let fetching = tokio::spawn(async move { get_archive(theseus::URL, &required).await });
     let (version, archive) = tokio::time::timeout(DOWNLOAD_TIMEOUT, fetching)
         .await

@@ -65,7 +65,7 @@ pub enum EmbeddedError {
         "PostgreSQL does not run as root, and there is no account to run it under: {reason}. Create one (useradd --system toolhub) or set TOOLHUB_PG_USER"
     )]
     NoAccount {
-        /// Which accounts were looked for.
+        /// Which accounts were tried.
         reason: String,
     },
     /// The account that runs PostgreSQL cannot get to a path.
@@ -76,7 +76,7 @@ pub enum EmbeddedError {
         /// The outermost directory that refuses it.
         blocked: PathBuf,
     },
-    /// The data belongs to somebody else, and we are not root.
+    /// The data belongs to another account, and this process is not root.
     #[error("{} belongs to another account (uid {owner}); run toolhub as that account or as root, or choose another directory with --data-dir", .path.display())]
     NotOwner {
         /// The directory.

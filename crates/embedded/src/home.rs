@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data directory>/postgres/    0700, belongs to the account that runs PostgreSQL
-//!     lock                      held by the toolhub process that runs the server; its process id inside
+//!     lock                      locked by the toolhub process that runs the server; contains its process id
 //!     data/                     PostgreSQL's own directory
 //!     run/                      the Unix socket
 //!     password                  of the role `toolhub`, for connections over loopback
@@ -109,7 +109,7 @@ impl Home {
     /// Gives root's data directory to the account, if nothing else lies in it.
     async fn hand_over(&self, uid: u32, gid: u32, account: &Account) -> Result<(), EmbeddedError> {
         if self.root.metadata().is_ok_and(|home| home.uid() == 0) {
-            // Somebody put it there as root, from a backup perhaps. Handing over what root did not make itself could
+            // It was put there as root, from a backup perhaps. Handing over what root did not make itself could
             // give away a file that a link points to.
             return Err(EmbeddedError::Path {
                 path: self.root.clone(),

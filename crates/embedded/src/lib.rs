@@ -40,7 +40,7 @@ pub const MIN_POSTGRES_MAJOR: u32 = 15;
 pub struct EmbeddedOptions {
     /// Where the data lives; created if missing. See [`default_data_dir`].
     pub data_dir: PathBuf,
-    /// The directory of `postgres` and `initdb`. `None`: looked for, and downloaded if there is none.
+    /// The directory of `postgres` and `initdb`. `None`: searched for, and downloaded if there is none.
     pub bin: Option<PathBuf>,
     /// As root: the account that runs PostgreSQL. `None`: the owner of the data, else the first of `toolhub`,
     /// `postgres` and `nobody` that exists.
@@ -210,7 +210,7 @@ impl EmbeddedServer {
     }
 }
 
-/// Where the data lives unless told otherwise: `/var/lib/toolhub` for root, else the XDG data directory.
+/// The default data directory: `/var/lib/toolhub` for root, else the XDG data directory.
 ///
 /// # Errors
 /// [`EmbeddedError::NoHome`].
@@ -334,7 +334,7 @@ async fn start_when_memory_is_free(
     }
 }
 
-/// A port nobody listens on at this moment.
+/// A free port.
 fn free_port(home: &Home) -> Result<u16, EmbeddedError> {
     let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     address

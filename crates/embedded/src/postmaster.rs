@@ -19,17 +19,17 @@ const START: Duration = Duration::from_secs(300);
 const FAST_STOP: Duration = Duration::from_secs(30);
 /// How long an immediate shutdown may take: it writes nothing.
 const IMMEDIATE_STOP: Duration = Duration::from_secs(10);
-/// How often a state is looked at again.
+/// Interval between checks of a state.
 const POLL: Duration = Duration::from_millis(20);
 /// The log is put aside at a start when it is larger than this many bytes.
 const LARGE_LOG: u64 = 8 << 20;
 
 /// Started by `sh` in PostgreSQL's directory: `$1` the log, the rest the server's command line.
 ///
-/// A watcher is left beside the server that waits on the standard input, a pipe whose other end we hold. When we end
-/// without a word, even by `kill -9`, it reads the end of the pipe and asks the server to stop. It is nobody's
-/// child, so that the server does not take it for one of its own; `$$` is the shell's process, which becomes the
-/// server's. A word on the pipe sends the watcher away.
+/// A watcher is left beside the server that waits on the standard input, a pipe whose other end we hold. When this process ends
+/// without a message, even by `kill -9`, it reads the end of the pipe and asks the server to stop. It has no parent
+/// here, so that the server does not take it for one of its children; `$$` is the shell's process, which becomes the
+/// server's. A line on the pipe ends the watcher.
 const LAUNCH: &str = r#"
 exec 3<&0 </dev/null >>"$1" 2>&1
 shift
@@ -163,7 +163,7 @@ impl Postmaster {
         status
     }
 
-    /// The process number may soon be somebody else's: the watcher must not signal it.
+    /// The process number may soon be reused: the watcher must not signal it.
     fn dismiss_watcher(&mut self) {
         use std::io::Write;
 
@@ -202,7 +202,7 @@ pub(crate) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
             return Err(EmbeddedError::DoesNotStop { pid });
         }
     }
-    // Nobody serves this directory, so these speak of a dead process. Its number may be in use again by something
+    // No server runs on this directory, so these name a dead process. Its number may be in use again by something
     // else, which PostgreSQL would take for a running server and refuse to start.
     for stale in [
         data.join("postmaster.pid"),
@@ -258,7 +258,7 @@ impl PidFile {
 }
 
 /// Whether the process is a PostgreSQL that serves `data`. A process number alone proves nothing: after a restart of
-/// the machine it may be anybody's.
+/// the machine it may belong to any process.
 pub(crate) fn is_postmaster_of(pid: Pid, data: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_pid()));
     if process.parent().is_some_and(|proc| proc.join("self").exists()) {

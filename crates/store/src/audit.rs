@@ -5,8 +5,8 @@
 //! once), and asks the database what the actor may do now. Uploads do not wait for it.
 //!
 //! The log is append-only: this file inserts and selects, and no other statement names the table. One role owns the
-//! schema and runs the server, so the database itself could not refuse: whoever has that role's password can rewrite
-//! history, and a copy elsewhere is what protects against that.
+//! schema and runs the server, so the database itself could not refuse: the log does not protect against a person who has that
+//! role's password; a copy elsewhere does.
 
 use std::net::IpAddr;
 
@@ -46,7 +46,7 @@ pub enum Actor {
     Operator,
     /// A member, through the API.
     Member {
-        /// Who the token speaks for.
+        /// The identity of the token.
         identity: Box<Identity>,
         /// Where the request came from.
         address: Option<IpAddr>,
@@ -223,7 +223,7 @@ pub(crate) async fn begin<'c>(
     Ok((transaction, role))
 }
 
-/// Writes an act down, in its transaction.
+/// Records an act, in its transaction.
 pub(crate) async fn record(
     transaction: &Transaction<'_>,
     act: &Act,
@@ -264,7 +264,7 @@ impl Store {
     /// The acts in an org, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn audit_list(&self, org: OrgId, query: &AuditQuery) -> Result<Page<AuditEntry>, StoreError> {
         let limit = query.page_rows();
         let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(query.cursor())?;

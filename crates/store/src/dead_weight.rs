@@ -1,4 +1,4 @@
-//! Dead weight: tools that are known, loaded or installed, and that nobody uses.
+//! Dead weight: tools that are known, loaded or installed, and that no member uses.
 
 pub mod verdict;
 
@@ -32,7 +32,7 @@ impl Store {
     /// Audits the catalogue: the tools that `query` asks for, those that cost the most context first.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn dead_weight(
         &self,
         org: OrgId,

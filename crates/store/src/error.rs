@@ -1,6 +1,6 @@
-//! What can go wrong between toolhub and its database, in words that say what to do next.
+//! The errors of the store. Each message says what happened and what to do next.
 //!
-//! Knows SQLSTATEs, not HTTP: whoever answers a request maps the predicates of [`StoreError`] to a status.
+//! Knows SQLSTATEs, not HTTP: the server maps the predicates of [`StoreError`] to a status.
 
 use std::error::Error;
 use std::io;
@@ -52,8 +52,8 @@ pub enum StoreError {
         /// Connections in the pool.
         size: usize,
     },
-    /// The database accepted the work and then said nothing. Whether it was committed is not known.
-    #[error("the database did not answer within {}. Try again: what is stored already is recognised", seconds(.waited))]
+    /// The database did not answer in time. Whether the work was committed is not known.
+    #[error("the database did not answer within {}. Try again: events that are stored already are counted as duplicates", seconds(.waited))]
     NoAnswer {
         /// How long the caller waited.
         waited: Duration,
@@ -95,7 +95,7 @@ pub enum StoreError {
     },
     /// An advisory lock was granted and is not there: a pooler moved us to another session.
     #[error(
-        "the lock for {purpose} is not held after it was granted. Connect directly to PostgreSQL instead of through a transaction-mode pooler (PgBouncer)"
+        "the lock for {purpose} was lost after it was granted. Connect directly to PostgreSQL instead of through a transaction-mode pooler (PgBouncer)"
     )]
     LockLost {
         /// What the lock is for.
@@ -104,22 +104,22 @@ pub enum StoreError {
     /// A statement failed. The SQLSTATE is in [`StoreError::sqlstate`].
     #[error("a database statement failed: {}", chain(.0))]
     Query(#[source] tokio_postgres::Error),
-    /// A cursor that no page of ours gave.
-    #[error("the cursor is not one of ours; begin again without it")]
+    /// A cursor that no page of the list gave.
+    #[error("invalid cursor; start again without it")]
     Cursor,
-    /// What was asked for cannot be.
+    /// An argument is invalid.
     #[error("{0}")]
     Invalid(String),
     /// It does not exist, or belongs to another org. A whole sentence: "no member `ann`".
     #[error("{0}")]
     NotFound(String),
-    /// There is one already.
+    /// It exists already.
     #[error("{0} exists already")]
     Exists(String),
     /// The actor may not do that.
     #[error("{0}")]
     NotAllowed(String),
-    /// It cannot be done as things are.
+    /// The current state does not allow it.
     #[error("{0}")]
     Conflict(String),
     /// The run of a CI provider is not trusted.
@@ -129,7 +129,7 @@ pub enum StoreError {
     #[error("the database column `{0}` holds a value that this toolhub does not know. Upgrade toolhub")]
     Unreadable(&'static str),
     /// The system gave no random bytes.
-    #[error("the system gives no randomness for a token: {0}")]
+    #[error("the system has no random bytes for a token: {0}")]
     Randomness(String),
 }
 
@@ -228,7 +228,7 @@ impl StoreError {
         self.db_state() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
     }
 
-    /// Two transactions were in each other's way (SQLSTATE 40001 or 40P01): running it again at once will do.
+    /// A serialization failure or a deadlock (SQLSTATE 40001 or 40P01): the transaction can be retried at once.
     #[must_use]
     pub fn is_serialization_failure(&self) -> bool {
         self.db_state().is_some_and(|state| {
@@ -236,7 +236,7 @@ impl StoreError {
         })
     }
 
-    /// The same call may succeed later without anybody changing anything: the database is away, starting, full,
+    /// The same call may succeed later without any change: the database is away, starting, full,
     /// overloaded, read-only after a failover, or two transactions met.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

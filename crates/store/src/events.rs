@@ -64,7 +64,7 @@ impl Store {
     /// How many events an org has; of one tool where a tool is given. Counted in the rollup.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn event_count(&self, org: OrgId, tool_id: Option<&str>) -> Result<i64, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("events/count.sql")).await?;

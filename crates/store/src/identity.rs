@@ -1,4 +1,4 @@
-//! Who a request speaks for.
+//! Authentication: the member and the scopes of a token.
 
 use chrono::{DateTime, Utc};
 use model::{
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{Store, StoreError, row};
 
-/// Who a request speaks for, as its token says.
+/// The member on whose behalf a request is made, and what its token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The org.
@@ -41,10 +41,10 @@ pub struct Identity {
 }
 
 impl Store {
-    /// Who a token speaks for; `None` when it is unknown, revoked or expired, or its member is deactivated.
+    /// The identity of a token; `None` when it is unknown, revoked or expired, or its member is deactivated.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn authenticate(
         &self,
         hash: TokenHash,
@@ -86,7 +86,7 @@ impl Store {
     /// Notes that a token was used. The caller asks at most once a minute.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn token_used(&self, org: OrgId, token_id: Uuid, now: DateTime<Utc>) -> Result<(), StoreError> {
         let client = self.client().await?;
         let statement = client

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::{Store, StoreError, catalogue, policy, refresh};
 
 impl Store {
-    /// Stores an inventory in one transaction. Monotonic for sessions (bytes rise, the earliest time stands); a
-    /// machine's tools are replaced by what the latest look at it saw. Sending it again changes nothing.
+    /// Stores an inventory in one transaction. Monotonic for sessions (the greatest size and the earliest time are kept); a
+    /// machine's tools are replaced by those of the latest report. Sending it again changes nothing.
     ///
     /// # Errors
     /// Nothing is stored then.

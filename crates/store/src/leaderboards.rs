@@ -45,12 +45,12 @@ pub struct Ranking {
 impl Store {
     /// One board, for the window of the query.
     ///
-    /// Members who opted out are left out of the board of members. Where the org hides names, members stand under
-    /// pseudonyms, and the board cannot be asked for the row of one of them.
+    /// Members who opted out are left out of the board of members. Where the org hides names, members are shown
+    /// under pseudonyms, and the board cannot be filtered by member.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours; [`StoreError::Invalid`] when the filter would tell
-    /// whose pseudonym is whose.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor; [`StoreError::Invalid`] when the filter would reveal
+    /// the member behind a pseudonym.
     pub async fn leaderboard(
         &self,
         org: OrgId,

@@ -127,7 +127,7 @@ fn refuse_newer(database: Option<i32>) -> Result<(), StoreError> {
 }
 
 async fn lock(session: &Session) -> Result<(), StoreError> {
-    // The wait may be as long as somebody else's migration; only our own statements give up early.
+    // Another process's migration may take long; only our own statements have a short timeout.
     session
         .batch_execute("/* migrate::lock */ set lock_timeout = 0")
         .await?;
@@ -139,14 +139,14 @@ async fn lock(session: &Session) -> Result<(), StoreError> {
         .await?;
     let [high, low] = [LOCK >> 32, LOCK & 0xffff_ffff];
     let parameters: [&(dyn ToSql + Sync); 2] = [&high, &low];
-    let held = session
+    let locked = session
         .query_one(
             "/* migrate::lock */ select exists (select from pg_locks where locktype = 'advisory' and granted \
              and pid = pg_backend_pid() and classid::int8 = $1 and objid::int8 = $2 and objsubid = 1)",
             &parameters,
         )
         .await?;
-    if row::only(&held)? {
+    if row::only(&locked)? {
         Ok(())
     } else {
         Err(StoreError::LockLost {

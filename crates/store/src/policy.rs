@@ -1,8 +1,8 @@
-//! What an org and a member have decided about events that arrive: how old they may be, and whether they may carry
+//! The settings of an org and of a member about events that arrive: how old they may be, and whether they may carry
 //! the text of a task.
 //!
 //! Read in the transaction of the ingest, with a lock on the row of the member: a deletion of the member's data waits
-//! for uploads under way, and uploads that come after it know of it. So nothing that was deleted can slip back in.
+//! for running uploads, and uploads that come after it know of it. So nothing that was deleted can slip back in.
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,7 @@ use model::{Event, MemberId, NoticeCode, OrgId};
 
 use crate::StoreError;
 
-/// What holds for the events of one member.
+/// The rules for the events of one member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The member has deleted what occurred before.

@@ -76,7 +76,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Connects to the database at `url` (`postgresql://…` or libpq's `key=value` form). The schema is not looked at;
+    /// Connects to the database at `url` (`postgresql://…` or libpq's `key=value` form). The schema is not checked;
     /// see [`Store::migrate`] and [`Store::check_schema`].
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl Store {
     /// The CI that an org trusts, by repository.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn publisher_list(
         &self,
         org: OrgId,
@@ -196,7 +196,7 @@ fn check(request: &PublisherRequest) -> Result<(), StoreError> {
     {
         return invalid(
             "`owner_id` is the number of the owner: `id` in https://api.github.com/users/<owner>, or the id of the \
-             GitLab namespace. A name alone could be taken over by somebody else",
+             GitLab namespace. Another account could take over a name",
         );
     }
     for (field, value) in [

@@ -125,7 +125,7 @@ impl Store {
     /// The database roles that read an org.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn reader_list(&self, org: OrgId) -> Result<Vec<Reader>, StoreError> {
         let client = self.client().await?;
         let rows = client

@@ -75,12 +75,12 @@ pub struct Freshness {
     pub state: RefreshState,
 }
 
-/// What lacks something.
+/// Which views are out of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needed {
-    /// The scores: some upload is not in them.
+    /// The scores: they lack an upload.
     pub scores: bool,
-    /// The boards: they are older than news in the scores, or their windows end on another day.
+    /// The boards: the scores have newer uploads, or the windows end on another day.
     pub boards: bool,
 }
 
@@ -98,8 +98,8 @@ impl Store {
         }
     }
 
-    /// Refreshes one view on a connection of its own, without blocking readers. Never two at once: the loser of the
-    /// advisory lock answers [`Refresh::Busy`] at once. `today` is the UTC day on which windows end.
+    /// Refreshes one view on a separate connection, without blocking readers. Never two at once: without the advisory
+    /// lock it returns [`Refresh::Busy`] immediately. `today` is the UTC day on which windows end.
     ///
     /// # Errors
     /// When the refresh fails; the error is also recorded for [`Store::freshness`].
@@ -177,7 +177,7 @@ impl Store {
     /// How fresh the scores and the boards are, and whether something of the org waits.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn freshness(&self, org: OrgId) -> Result<Freshness, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("refresh/state.sql")).await?;
@@ -213,10 +213,10 @@ impl Store {
         Ok(Freshness { at, state })
     }
 
-    /// What lacks something, in any org. `today` is the UTC day on which windows should end.
+    /// Which views are out of date, in any org. `today` is the UTC day on which windows should end.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn refresh_needed(&self, today: NaiveDate) -> Result<Needed, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("refresh/needed.sql")).await?;

@@ -4,8 +4,8 @@
 //! It is kept in the transaction of the ingest ([`changes`]), so every snapshot of the database sees events and rollup
 //! agree, and [`Store::rebuild`] finds no difference, ever.
 //!
-//! **Who deletes events** (`privacy::erase`, `privacy::retention`) locks the row of the member `for update` first:
-//! every ingest holds that row `for key share` from its first statement on, so none of the member's is under way. All
+//! **Code that deletes events** (`privacy::erase`, `privacy::retention`) locks the row of the member `for update` first:
+//! every ingest holds that row `for key share` from its first statement on, so none of the member's is running. All
 //! events of a member, or of whole days of a member, go together with their rows here. Without the lock an ingest that
 //! has inserted its events and not yet its days could be counted twice or not at all.
 
@@ -54,7 +54,7 @@ async fn forget_totals(client: &impl GenericClient, org: OrgId, member: MemberId
     Ok(())
 }
 
-/// Writes a member's rows anew from the member's events, in a transaction that holds [`lock`].
+/// Rewrites a member's rows from the member's events, in a transaction that holds [`lock`].
 async fn rebuild_member(client: &impl GenericClient, org: OrgId, member: MemberId) -> Result<(), StoreError> {
     forget(client, org, member).await?;
     client
@@ -63,7 +63,7 @@ async fn rebuild_member(client: &impl GenericClient, org: OrgId, member: MemberI
     rebuild_totals(client, org, member).await
 }
 
-/// Writes a member's totals anew from the member's days, in a transaction that holds [`lock`] or has locked the row of
+/// Rewrites a member's totals from the member's days, in a transaction that holds [`lock`] or has locked the row of
 /// the member.
 pub(crate) async fn rebuild_totals(
     client: &impl GenericClient,
@@ -82,7 +82,7 @@ pub(crate) async fn rebuild_totals(
 pub struct Rebuilt {
     /// Rows of `usage_days` that were compared with the events.
     pub days: i64,
-    /// Rows that differed, totals among them, and were written anew. Always 0; anything else is a bug of toolhub.
+    /// Rows that differed, totals among them, and were rewritten. Always 0; anything else is a bug of toolhub.
     pub differences: i64,
 }
 
@@ -106,12 +106,12 @@ async fn compare(
 }
 
 impl Store {
-    /// Compares the rollup with the events and writes anew what differs, member by member; then refreshes the scores.
+    /// Compares the rollup with the events and rewrites what differs, member by member; then refreshes the scores.
     /// Uploads go on meanwhile: events and rollup are compared in one snapshot, and only a member with a difference
     /// makes them wait.
     ///
     /// # Errors
-    /// When the database fails. What was mended before stays mended.
+    /// When the database fails. Members that were corrected before stay corrected.
     pub async fn rebuild(&self) -> Result<Rebuilt, StoreError> {
         let mut session = self.session("rebuild", &LIMITS).await?;
         let members = session.query(include_str!("rollup/members.sql"), &[]).await?;

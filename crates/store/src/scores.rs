@@ -18,7 +18,7 @@ impl Store {
     /// The scores of an org's tools.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn score_list(&self, org: OrgId, query: &ScoresQuery) -> Result<Page<Score>, StoreError> {
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
@@ -45,7 +45,7 @@ impl Store {
     /// The score of one tool; `None` when the org has no event of it, or none that the scores hold yet.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn score_get(&self, org: OrgId, tool_id: &str) -> Result<Option<Score>, StoreError> {
         find(&**self.client().await?, org, tool_id).await
     }

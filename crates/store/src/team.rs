@@ -1,4 +1,4 @@
-//! Orgs, their members, and the tokens that speak for them.
+//! Orgs, their members, and the members' tokens.
 //!
 //! Every change is an [`Act`](crate::audit::Act): it names who does it, is checked against what that member may do by
 //! the state of the database and not of the token, and is written to the audit log in its own transaction.

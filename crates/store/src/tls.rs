@@ -153,7 +153,7 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // webpki looks at the name last, so this error means that everything before it held.
+        // webpki checks the name last, so this error means that all other checks passed.
         match self
             .full
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)

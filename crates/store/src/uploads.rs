@@ -20,7 +20,7 @@ impl Store {
     /// The receipts of an org, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn upload_list(&self, org: OrgId, query: &UploadsQuery) -> Result<Page<Upload>, StoreError> {
         let limit = query.page_rows();
         let after: Option<(DateTime<Utc>, Uuid)> = page::read_cursor(query.cursor())?;

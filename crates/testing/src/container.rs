@@ -1,6 +1,6 @@
 //! A PostgreSQL in a container, shared by all test processes of a user.
 //!
-//! It stops and removes itself when nobody has been connected for a while: a test process that is killed cannot
+//! It stops and removes itself when it has had no connection for a while: a test process that is killed cannot
 //! clean up, and one that ends does not get the chance.
 
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use testcontainers::{GenericImage, ImageExt};
 
 use store::session::Session;
 
-/// Runs in the container. The image's own entry point starts the server; then somebody has to be connected at least
+/// Runs in the container. The image's own entry point starts the server; then there must be a connection at least
 /// every half minute. Test processes keep a connection open for as long as they live.
 const COMMAND: &str = r#"
 docker-entrypoint.sh postgres -c fsync=on -c synchronous_commit=on -c max_connections=500 &
@@ -92,7 +92,7 @@ async fn start() -> Result<String, String> {
     Ok(url)
 }
 
-/// Opens a connection that stays open until this process ends, on a thread of its own: the runtime of a test ends
+/// Opens a connection that stays open until this process ends, on a separate thread: the runtime of a test ends
 /// with the test.
 async fn stay_connected(url: &str) -> Result<(), String> {
     let (answer, connected) = tokio::sync::oneshot::channel();
@@ -104,7 +104,7 @@ async fn stay_connected(url: &str) -> Result<(), String> {
         runtime.block_on(async {
             match Session::connect(&url, "toolhub tests", &crate::LIMITS).await {
                 Ok(_session) => {
-                    // Nobody may be listening any more; the connection is what counts.
+                    // The caller may have given up; the connection must stay open.
                     let _ = answer.send(Ok(()));
                     std::future::pending::<()>().await;
                 }
@@ -119,7 +119,7 @@ async fn stay_connected(url: &str) -> Result<(), String> {
         .unwrap_or_else(|_| Err("no thread to connect from".to_owned()))
 }
 
-/// Asks whether a Docker engine answers, where testcontainers would look for it; takes a moment when there is none.
+/// Asks whether a Docker engine answers, at the addresses that testcontainers uses; takes a moment when there is none.
 fn find_engine() -> Result<(), String> {
     let addresses = match std::env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => vec![host],

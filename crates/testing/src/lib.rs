@@ -208,7 +208,7 @@ fn shared_place() -> PathBuf {
         .unwrap_or_else(|_| panic!("{} cannot be created: {made:?}", place.display()));
     assert!(
         found.is_dir() && found.uid() == uid,
-        "{} belongs to somebody else; remove it",
+        "{} belongs to another user; remove it",
         place.display()
     );
     place

@@ -1,14 +1,14 @@
 //! One embedded server for all test processes of a user.
 //!
 //! ```text
-//! <place>/lock                  held while somebody looks for the server or starts it
+//! <place>/lock                  locked while a process finds or starts the server
 //! <place>/current               the name of the server in use
 //! <place>/<name>/users/<pid>    one file per process that uses it
 //! <place>/<name>/server/        its data directory
 //! ```
 //!
-//! Beside the server runs a guardian, a shell that looks once a second which users still live. When there has been
-//! none for some seconds it lets go of the server's lifeline, which stops it, and removes the directory. Nothing
+//! Beside the server runs a guardian, a shell that checks once a second which users are alive. When there has been
+//! none for some seconds it closes the server's pipe, which stops it, and removes the directory. Nothing
 //! has to be done at the end of a test, and a killed test leaves nothing.
 
 use std::fs::{File, Permissions};
@@ -21,11 +21,11 @@ use std::time::Duration;
 use embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, running_url};
 use store::session::Session;
 
-/// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's
-/// lifeline. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
+/// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the
+/// server's pipe. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
 const GUARDIAN: &str = r#"
 cd /
-anybody() {
+any_user() {
     found=
     for user in "$1"/*; do
         if kill -0 "${user##*/}" 2>/dev/null; then found=1; else rm -f "$user"; fi
@@ -35,8 +35,8 @@ anybody() {
 idle=0
 while [ "$idle" -lt "$2" ]; do
     sleep 1
-    if anybody "$1/users"; then idle=0; else idle=$((idle + 1)); fi
-    if [ "$idle" -ge "$2" ] && mv "$1/users" "$1/closed" && anybody "$1/closed"; then
+    if any_user "$1/users"; then idle=0; else idle=$((idle + 1)); fi
+    if [ "$idle" -ge "$2" ] && mv "$1/users" "$1/closed" && any_user "$1/closed"; then
         mv "$1/closed" "$1/users"
         idle=0
     fi
@@ -100,7 +100,7 @@ async fn start(server: &Path) -> Result<String, EmbeddedError> {
         .spawn()
         .map_err(|error| path_error(Path::new("/bin/sh"), &error))?;
     let options = EmbeddedOptions {
-        // Every test has a pool of its own, on as many threads as the machine has processors.
+        // Every test has its own pool, on as many threads as the machine has processors.
         settings: vec![("max_connections".to_owned(), "500".to_owned())],
         ..EmbeddedOptions::from_env(data_dir(server))
     };
@@ -114,7 +114,7 @@ fn data_dir(server: &Path) -> PathBuf {
     server.join("server")
 }
 
-/// Waits until no other process looks for the server.
+/// Waits until no other process finds or starts the server.
 async fn turn(place: &Path) -> Result<File, EmbeddedError> {
     let path = place.join("lock");
     let file = File::create(&path).map_err(|error| path_error(&path, &error))?;

@@ -56,7 +56,7 @@ async fn a_path_that_cannot_be_used_is_named() {
     let place = place();
     let closed = place.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
-    std::fs::write(closed.join("something"), "of somebody").unwrap();
+    std::fs::write(closed.join("something"), "of another user").unwrap();
     std::fs::set_permissions(
         &closed,
         Permissions::from_mode(if geteuid().is_root() { 0o700 } else { 0o500 }),

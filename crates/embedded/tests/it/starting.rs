@@ -1,4 +1,4 @@
-//! It comes up, for root and for anybody, where it is told to; and it goes down.
+//! It starts, for root and for other users, in the given directory; and it stops.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,4 +1,4 @@
-//! What becomes of a tool in an audit: a verdict, and its reason in a sentence.
+//! The verdict on a tool in an audit, and its reason in a sentence.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use model::api::Verdict;
@@ -6,11 +6,11 @@ use model::api::Verdict;
 /// A tool known for fewer days than the window, or than this in a longer window, has had no time to be used.
 pub const NEW_DAYS: i64 = 30;
 
-/// Sessions that must have loaded a tool before its silence means something.
-pub const LEAST_SESSIONS: i64 = 3;
+/// Sessions that must have loaded a tool before its lack of calls counts.
+pub const MIN_SESSIONS: i64 = 3;
 
-/// Decided calls that a tool needs before it is called failing or somebody's own.
-pub const LEAST_DECIDED: i64 = 5;
+/// Decided calls that a tool needs before its verdict can be failing or single user.
+pub const MIN_DECIDED: i64 = 5;
 
 /// A tool that succeeds at most this often, of what was decided, almost never succeeds.
 pub const FAILING_RATE: f64 = 0.1;
@@ -64,10 +64,10 @@ impl Facts {
                 format!("installed, loaded in no session; {used}"),
             ),
             0 => (Verdict::NeverLoaded, format!("loaded in no session; {used}")),
-            some if some < LEAST_SESSIONS => (
+            some if some < MIN_SESSIONS => (
                 Verdict::TooLittleEvidence,
                 format!(
-                    "loaded in {}, fewer than {LEAST_SESSIONS}; {used}",
+                    "loaded in {}, fewer than {MIN_SESSIONS}; {used}",
                     count(some, "session")
                 ),
             ),
@@ -94,10 +94,10 @@ impl Facts {
                 ),
             );
         }
-        if decided < LEAST_DECIDED {
+        if decided < MIN_DECIDED {
             return (
                 Verdict::TooLittleEvidence,
-                format!("{decided} of {calls} decided, fewer than {LEAST_DECIDED}"),
+                format!("{decided} of {calls} decided, fewer than {MIN_DECIDED}"),
             );
         }
         let decided_calls = count(decided, "decided call");

@@ -1,6 +1,6 @@
 -- events::list
 -- Newest first; the cursor is the key of the last row of the page before. At most one of tool, member, session and
--- outcome is given, and the index of that one is walked; it is planned with the very values. What is asked for in
+-- outcome is given, and the index of that one is walked; it is planned with these values. What is asked for in
 -- combination is found by events::by_day.
 select
     e.uuid, m.handle, e.tool_id, e.operation, e.session_id, e.project, e.task_text, e.outcome::text, e.reason::text,

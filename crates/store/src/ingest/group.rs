@@ -90,7 +90,7 @@ pub(super) fn fold<'a>(
         match known {
             None => groups.push(report),
             Some(group) => {
-                // Merging needs a copy; it is kept only when the later report knows more.
+                // Merging needs a copy; it is kept only when the later report has more facts.
                 let mut event = group.event.clone();
                 let merge = event.to_mut().merge(&report.event);
                 if merge == IngestResult::Upgraded {

@@ -116,7 +116,7 @@ async fn a_busy_pool_refuses_after_the_wait() {
         },
     )
     .await;
-    let held = (store.client().await.unwrap(), store.client().await.unwrap());
+    let in_use = (store.client().await.unwrap(), store.client().await.unwrap());
     assert_eq!(
         store.pool_status(),
         PoolStatus {
@@ -131,7 +131,7 @@ async fn a_busy_pool_refuses_after_the_wait() {
         "{error}"
     );
     assert!(error.is_temporary());
-    drop(held);
+    drop(in_use);
     store.ping().await.expect("and serves again");
 }
 
@@ -139,7 +139,7 @@ async fn a_busy_pool_refuses_after_the_wait() {
 async fn statements_locks_and_idle_transactions_have_their_limits() {
     let database = TestDatabase::empty().await;
     let limit = Duration::from_millis(100);
-    let hasty = store(
+    let limited = store(
         &database,
         PoolOptions {
             statement_timeout: limit,
@@ -149,7 +149,7 @@ async fn statements_locks_and_idle_transactions_have_their_limits() {
         },
     )
     .await;
-    let client = hasty.client().await.unwrap();
+    let client = limited.client().await.unwrap();
     let sqlstate = |error: tokio_postgres::Error| {
         let error = StoreError::from(error);
         assert!(error.is_temporary(), "{error}");
@@ -160,8 +160,8 @@ async fn statements_locks_and_idle_transactions_have_their_limits() {
     assert_eq!(sqlstate(error).as_deref(), Some("57014"), "statement_timeout");
 
     client.batch_execute("create table t (x int)").await.unwrap();
-    let patient = store(&database, PoolOptions::default()).await;
-    let mut holder = patient.client().await.unwrap();
+    let unlimited = store(&database, PoolOptions::default()).await;
+    let mut holder = unlimited.client().await.unwrap();
     let transaction = holder.transaction().await.unwrap();
     transaction.batch_execute("lock table t").await.unwrap();
     let error = client.batch_execute("select from t").await.unwrap_err();
@@ -272,9 +272,9 @@ async fn a_session_outside_the_pool_has_its_own_limits_and_name() {
 fn the_pool_leaves_room_for_others_whatever_the_server_offers() {
     assert_eq!(default_size(0), 2);
     assert_eq!(default_size(7), 2);
-    for room in [20, 97, 1_000, 100_000] {
-        let size = default_size(room);
-        assert!(size >= 2 && size <= room / 4, "{size} of {room}");
+    for offered in [20, 97, 1_000, 100_000] {
+        let size = default_size(offered);
+        assert!(size >= 2 && size <= offered / 4, "{size} of {offered}");
     }
 }
 

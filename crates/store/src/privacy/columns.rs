@@ -1,7 +1,7 @@
-//! Every column of the schema, and what it says about people. A test holds this table against the schema, so that
-//! nobody adds a column without deciding. What a BI tool may read is made from it (`readers.rs`).
+//! Every column of the schema, and whether it is about a person. A test holds this table against the schema, so that
+//! no column is added without a class. The columns that a BI tool may read come from it (`readers.rs`).
 
-/// What a column says about people.
+/// Whether a column is about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// About tools: could be shown outside of the org.

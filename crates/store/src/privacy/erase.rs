@@ -1,8 +1,8 @@
 //! Deleting what a member has uploaded: all of it, in one transaction, and what is derived from it.
 //!
 //! The row of the member is locked first, so uploads under way are waited for and later ones know the cut
-//! ([`crate::policy`]). The catalogue keeps the names of tools, which it does not link to anybody, and the audit log
-//! keeps that the deletion took place.
+//! ([`crate::policy`]). The catalogue keeps the names of tools, which are not linked to a member, and the audit log
+//! records the deletion.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
@@ -21,7 +21,7 @@ impl Store {
     /// member and their tokens stay.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the org has no such member; [`StoreError::NotAllowed`] when it is somebody else
+    /// [`StoreError::NotFound`] when the org has no such member; [`StoreError::NotAllowed`] when it is another member
     /// and the actor does not administer, or is below them. Nothing is deleted then.
     pub async fn member_erase(&self, act: &Act, handle: &str) -> Result<Deleted, StoreError> {
         let mut client = self.client().await?;

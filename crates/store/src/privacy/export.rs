@@ -23,7 +23,7 @@ const LIMITS: SessionLimits = SessionLimits {
 };
 
 /// Every table that holds something about a member, and how it is read. A test holds the list against the schema.
-/// Ids of the database and hashes of tokens are left out: they say nothing to anybody.
+/// Ids of the database and hashes of tokens are left out: they have no meaning outside of it.
 pub const EXPORTED: &[(&str, &str)] = &[
     (
         "members",
@@ -110,7 +110,7 @@ impl Store {
         let (store, org, now, handle) = (self.clone(), act.org, act.now, act.name().to_owned());
         tokio::spawn(async move {
             if let Err(error) = store.export(org, member, &handle, now, &pieces).await {
-                // Whoever reads has gone, or learns of it.
+                // The reader gets the error, or has gone.
                 let _ = pieces.send(Err(error)).await;
             }
         });

@@ -1,4 +1,4 @@
-//! What a member decides for themselves.
+//! The settings of a member.
 
 use model::administration::{MyChange, MySettings};
 use model::{MemberId, OrgId};
@@ -10,10 +10,10 @@ use crate::{
 };
 
 impl Store {
-    /// What a member has decided.
+    /// The settings of a member.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn my_settings(&self, org: OrgId, member: MemberId) -> Result<MySettings, StoreError> {
         let client = self.client().await?;
         let row = client
@@ -29,7 +29,7 @@ impl Store {
         })
     }
 
-    /// Changes what a member has decided.
+    /// Changes the settings of a member.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,3 +1,3 @@
 -- refresh::refresh_once (lock)
--- One refresh of a view at a time, whichever process asks; gone with the transaction, whatever becomes of the process.
+-- One refresh of a view at a time, in any process. The lock ends with the transaction, also when the process dies.
 select pg_try_advisory_xact_lock(hashtextextended('toolhub.' || $1, 0))

@@ -1,5 +1,5 @@
 -- refresh::refresh_needed
--- Whether the scores lack something, and whether the boards do: what the scores have and they have not, or a new day.
+-- Whether the scores lack an upload, and whether the boards are older than the scores or than today.
 select
     exists (select from pending_scores) as scores,
     coalesce(scores.news_at > boards.started_at, scores.news_at is not null) or boards.today is distinct from $1::date

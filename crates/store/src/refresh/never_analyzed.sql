@@ -1,5 +1,5 @@
 -- refresh::analyze_new_tables
--- Tables that hold something and of which nothing is known: reltuples is -1 until the first analyze.
+-- Tables with rows and without statistics: reltuples is -1 until the first analyze.
 select oid::regclass::text
 from pg_class
 where oid in ('usage_events'::regclass, 'usage_days'::regclass, 'usage_totals'::regclass, 'tools'::regclass)

@@ -1,5 +1,5 @@
 -- refresh::refresh_once (record)
--- news_at stays when nothing was new: only news make the boards stale.
+-- news_at is kept when the refresh changed nothing: the boards are out of date only when it moves.
 update score_refresh
 set
     started_at = $2, finished_at = clock_timestamp(),

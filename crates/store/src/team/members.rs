@@ -106,7 +106,7 @@ impl Store {
     /// The members of an org, by handle.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn member_list(
         &self,
         org: OrgId,
@@ -225,7 +225,7 @@ async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(
         Ok(())
     } else {
         Err(StoreError::Conflict(
-            "the org would have no active owner left; make somebody else an owner first".into(),
+            "the org would have no active owner left; make another member an owner first".into(),
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Orgs and what they have decided.
+//! Orgs and their settings.
 
 use chrono::{DateTime, Utc};
 use model::{
@@ -64,7 +64,7 @@ impl Store {
     /// The orgs, by slug: for the operator alone.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn org_list(&self) -> Result<Vec<Org>, StoreError> {
         let client = self.client().await?;
         let rows = client.query(include_str!("orgs/list.sql"), &[]).await?;
@@ -83,17 +83,17 @@ impl Store {
     /// How many orgs there are.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn org_count(&self) -> Result<i64, StoreError> {
         let client = self.client().await?;
         let statement = "-- team::orgs::org_count\nselect count(*) from orgs";
         row::only(&client.query_one(statement, &[]).await?)
     }
 
-    /// What an org has decided.
+    /// The settings of an org.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When a statement fails.
     pub async fn org_settings(&self, org: OrgId) -> Result<OrgSettings, StoreError> {
         let client = self.client().await?;
         let row = client
@@ -111,7 +111,7 @@ impl Store {
         })
     }
 
-    /// Changes what an org has decided.
+    /// Changes the settings of an org.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when the retention is not 0 (for ever) to 36,500 days.

@@ -1,4 +1,4 @@
-//! Tokens: who a request speaks for, and making, rotating and ending what says so.
+//! Tokens: listing, making, rotating and revoking them.
 
 mod end;
 mod issue;
@@ -34,7 +34,7 @@ impl Store {
     /// The tokens of an org, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] when the cursor is not one of ours.
+    /// [`StoreError::Cursor`] when no page of this list gave the cursor.
     pub async fn token_list(
         &self,
         org: OrgId,

@@ -110,7 +110,7 @@ fn the_last_owner_stays_and_members_administer_only_up_to_their_own_role() {
         &["admin", "member", "deactivate", "ann", "--org", "home"],
     ] {
         ann.run(arguments)
-            .assert_said(1, &["no active owner left", "make somebody else an owner"]);
+            .assert_said(1, &["no active owner left", "make another member an owner"]);
     }
     ann.said(&["members", "add", "bob", "--role", "admin"]);
     let token = ann.said(&[

@@ -15,7 +15,7 @@ impl Store {
     /// Ends a token, from the next request on and in every process. Ending one that has ended changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the org has no such token, or it is somebody else's and the actor does not
+    /// [`StoreError::NotFound`] when the org has no such token, or another member has it and the actor does not
     /// administer; [`StoreError::NotAllowed`] when the member is above the actor.
     pub async fn token_revoke(&self, act: &Act, token_id: Uuid) -> Result<(), StoreError> {
         let mut client = self.client().await?;

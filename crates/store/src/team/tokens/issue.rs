@@ -120,7 +120,7 @@ impl Store {
     /// life of any token. The old one goes on working for `overlap`, so that it can be replaced wherever it is in use.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the org has no such token that works, or it is somebody else's and the actor
+    /// [`StoreError::NotFound`] when the org has no such token that works, or another member has it and the actor
     /// does not administer; [`StoreError::NotAllowed`] when the member is above the actor, or the token belongs to a
     /// CI run; [`StoreError::Invalid`] when the overlap is longer than a week.
     pub async fn token_rotate(
