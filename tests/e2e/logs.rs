@@ -370,10 +370,7 @@ async fn no_command_and_no_server_says_a_token_that_it_was_not_asked_for() {
     run.files(run.homes.path(), &mut said);
     assert!(run.secrets.len() >= 14, "{}", run.secrets.len());
     for secret in &run.secrets {
-        let hash: String = Sha256::digest(secret)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = model::text::hex(&Sha256::digest(secret));
         for text in [secret.as_str(), &hash] {
             let at = said.find(text);
             assert_eq!(

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::plan::hex;
+use model::text::hex;
 
 /// Greatest file that is read.
 const SETTINGS: u64 = 16 * 1024 * 1024;

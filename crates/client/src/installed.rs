@@ -22,7 +22,9 @@ use walkdir::WalkDir;
 
 use page::{Page, head};
 
-use crate::{Environment, environment, plan::hex};
+use model::text::hex;
+
+use crate::{Environment, environment};
 
 /// Greatest settings file that is read; Claude Code's own grows to a few MB.
 const SETTINGS: u64 = 64 * 1024 * 1024;

@@ -16,10 +16,7 @@ use chrono::{DateTime, Utc};
 use model::token::Token;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    Environment, Error,
-    plan::{Fingerprint, hex},
-};
+use crate::{Environment, Error, plan::Fingerprint};
 
 const HEADER: &[u8; 8] = b"thjrnl1\n";
 /// A batch has at most a few thousand events; a greater count is damage.
@@ -47,7 +44,7 @@ impl Place {
         digest.update(url.as_bytes());
         digest.update([0]);
         digest.update(token.hash().0);
-        let name = hex(&digest.finalize()[..8]);
+        let name = model::text::hex(&digest.finalize()[..8]);
         Ok(Place {
             folder: environment.state_dir()?.join("journal"),
             name,

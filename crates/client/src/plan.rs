@@ -44,7 +44,7 @@ impl Batch {
 
     /// What the receipt must echo: SHA-256 of the body in lower-case hex.
     pub fn hash(&self) -> String {
-        hex(&Sha256::digest(&self.body))
+        model::text::hex(&Sha256::digest(&self.body))
     }
 
     /// The events, without line breaks.
@@ -72,18 +72,6 @@ impl Batch {
         };
         Some((first, second))
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// Fills batches, one event after the other.

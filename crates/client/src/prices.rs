@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sources::Prices;
 
-use crate::{Environment, Error, Server, plan::hex, server::Fresh};
+use model::text::hex;
+
+use crate::{Environment, Error, Server, server::Fresh};
 
 /// Longest wait for the server's table. An upload goes on without it.
 const TIMEOUT: Duration = Duration::from_secs(5);

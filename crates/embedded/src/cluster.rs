@@ -150,11 +150,17 @@ pub(crate) fn password(home: &Home) -> Result<String, EmbeddedError> {
 }
 
 fn new_password() -> Result<String, EmbeddedError> {
-    let mut bytes = [0_u8; 24];
-    getrandom::fill(&mut bytes).map_err(|error| EmbeddedError::Path {
-        path: Path::new("/dev/urandom").to_owned(),
-        doing: "read",
-        reason: error.to_string(),
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n")
+    let random = || {
+        getrandom::u64().map_err(|error| EmbeddedError::Path {
+            path: Path::new("/dev/urandom").to_owned(),
+            doing: "read",
+            reason: error.to_string(),
+        })
+    };
+    Ok(format!(
+        "{:016x}{:016x}{:016x}\n",
+        random()?,
+        random()?,
+        random()?
+    ))
 }

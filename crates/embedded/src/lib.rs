@@ -145,12 +145,6 @@ impl EmbeddedServer {
         self.postmaster.pid().as_raw_pid()
     }
 
-    /// The server's own log.
-    #[must_use]
-    pub fn log_file(&self) -> PathBuf {
-        self.home.log()
-    }
-
     /// Completes when the server ends without being asked to, with the way it ended: the caller should stop, too.
     pub async fn ended(&mut self) -> String {
         match self.postmaster.ended().await {

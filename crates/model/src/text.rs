@@ -77,6 +77,15 @@ pub fn truncate_bytes(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// Bytes in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +121,11 @@ mod tests {
     fn truncation_never_splits_a_character() {
         assert_eq!(truncate_bytes("aé", 2), "a");
         assert_eq!(truncate_bytes("aé", 3), "aé");
+    }
+
+    #[test]
+    fn hex_has_two_digits_for_each_byte() {
+        assert_eq!(hex(&[]), "");
+        assert_eq!(hex(&[0, 0x0f, 0xa5, 0xff]), "000fa5ff");
     }
 }

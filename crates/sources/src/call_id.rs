@@ -75,8 +75,7 @@ pub(crate) fn within(id: &str, message: &str) -> String {
         return whole;
     }
     let digest = Sha256::digest(whole.as_bytes());
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("positional:{hex}")
+    format!("positional:{}", model::text::hex(&digest[..16]))
 }
 
 fn is_separator(c: char) -> bool {

@@ -382,8 +382,7 @@ impl Reader {
                 name.to_owned(),
             ];
             let digest = Sha256::digest(key.join("\n").as_bytes());
-            let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("command:{hex}")
+            format!("command:{}", model::text::hex(&digest[..16]))
         });
         let Some(id) = facts.call_id(Some(Str(id.as_bytes()))) else {
             return;

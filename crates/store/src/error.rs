@@ -210,24 +210,6 @@ impl StoreError {
         self.db_state().map(SqlState::code)
     }
 
-    /// The name of the constraint that refused the statement, when one did.
-    #[must_use]
-    pub fn constraint(&self) -> Option<&str> {
-        self.driver_error()?.as_db_error()?.constraint()
-    }
-
-    /// A unique constraint refused the row (SQLSTATE 23505); [`StoreError::constraint`] names it.
-    #[must_use]
-    pub fn is_unique_violation(&self) -> bool {
-        self.db_state() == Some(&SqlState::UNIQUE_VIOLATION)
-    }
-
-    /// A foreign key refused the row (SQLSTATE 23503): what it refers to does not exist.
-    #[must_use]
-    pub fn is_foreign_key_violation(&self) -> bool {
-        self.db_state() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
-    }
-
     /// A serialization failure or a deadlock (SQLSTATE 40001 or 40P01): the transaction can be retried at once.
     #[must_use]
     pub fn is_serialization_failure(&self) -> bool {

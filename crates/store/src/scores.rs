@@ -41,17 +41,10 @@ impl Store {
         let next = page::cursor(&(offset + i64::from(limit)));
         Page::from_rows(&rows, limit, |row| Ok((read(row)?, next.clone())))
     }
-
-    /// The score of one tool; `None` when the org has no event of it, or none that the scores hold yet.
-    ///
-    /// # Errors
-    /// When a statement fails.
-    pub async fn score_get(&self, org: OrgId, tool_id: &str) -> Result<Option<Score>, StoreError> {
-        find(&**self.client().await?, org, tool_id).await
-    }
 }
 
-/// Reads the score of one tool in the caller's transaction.
+/// Reads the score of one tool in the caller's transaction; `None` when the org has no event of it, or none that the
+/// scores hold yet.
 pub(crate) async fn find(
     client: &impl GenericClient,
     org: OrgId,

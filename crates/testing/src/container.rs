@@ -59,9 +59,8 @@ pub(crate) async fn url(place: &Path) -> Result<String, String> {
 }
 
 async fn start() -> Result<String, String> {
-    let mut password = [0_u8; 16];
-    getrandom::fill(&mut password).map_err(|error| error.to_string())?;
-    let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+    let random = || getrandom::u64().map_err(|error| error.to_string());
+    let password = format!("{:016x}{:016x}", random()?, random()?);
     let container = GenericImage::new("postgres", "15-alpine")
         .with_entrypoint("sh")
         // Asked over the network below: the image starts the server twice, the first time for itself.

@@ -64,10 +64,7 @@ async fn the_receipt_names_the_bytes_that_were_sent() {
     let hub = Hub::start().await;
     let ann = hub.member(&hub.org("acme").await, "ann").await;
     let plain = lines(&[event("call_1", "cli:make")]);
-    let hash: String = Sha256::digest(&plain)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = model::text::hex(&Sha256::digest(&plain));
     let receipt = ann.post(NDJSON, plain.clone()).await.receipt();
     assert!(receipt.durable, "the test database syncs its commits");
     assert_eq!(receipt.batch, hash);

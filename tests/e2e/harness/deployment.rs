@@ -262,8 +262,5 @@ impl Sender {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    model::text::hex(&Sha256::digest(text))
 }

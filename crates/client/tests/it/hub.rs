@@ -197,10 +197,7 @@ async fn answer(
 
 /// Stores events as the real server does: once each; one whose uuid says so is rejected.
 fn store(state: &mut State, body: &[u8]) -> Receipt {
-    let batch = Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let batch = model::text::hex(&Sha256::digest(body));
     let mut receipt = Receipt::new(batch, true);
     for line in body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let event: serde_json::Value = serde_json::from_slice(line).unwrap();

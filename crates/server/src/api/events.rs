@@ -159,10 +159,7 @@ fn check(
             unit: "events",
         });
     }
-    let hash = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = text::hex(&Sha256::digest(bytes));
     let mut receipt = Receipt::new(hash, durable);
     receipt.received = items.len() as u64;
     let mut events = Vec::with_capacity(items.len());

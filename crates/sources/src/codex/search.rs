@@ -91,11 +91,7 @@ impl Reader {
         hash.update(place.map_or("", |place| facts.strings.get(place)));
         hash.update(self.searches.unnamed.to_le_bytes());
         hash.update(item.query.map(Str::text).unwrap_or_default().as_bytes());
-        let hex: String = hash.finalize()[..12]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("codex:web_search:{hex}")
+        format!("codex:web_search:{}", model::text::hex(&hash.finalize()[..12]))
     }
 
     /// A call that is in the log when it is done.

@@ -296,7 +296,7 @@ async fn uploads_that_meet_at_one_event_are_merged_one_after_the_other() {
     held.query_one("select from usage_events for update", &[])
         .await
         .unwrap();
-    // Each finds the stored event weaker than itself and waits for its row; the third then learns that it is not.
+    // Each finds the stored event outdated and waits for its row; the third then learns that it is not.
     let mut uploads = Vec::new();
     for (report, raised) in [
         (report(Verdict::SUCCESS, 3, Some(5), None), 1),

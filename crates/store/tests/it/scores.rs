@@ -1,9 +1,14 @@
 //! What the scores promise, against a real PostgreSQL.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
     Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
-    api::query::DeadWeightQuery,
+    api::{
+        self, AllOr, Score,
+        query::{DeadWeightQuery, ListQuery, ScoreQuery},
+    },
     event::Source,
     team::{MemberKind, Role},
 };
@@ -45,6 +50,16 @@ async fn scores(store: &Store) -> Refresh {
         .refresh_view(View::Scores, now().date_naive())
         .await
         .unwrap()
+}
+
+async fn score(store: &Store, org: OrgId, tool: &str) -> Score {
+    let query = ScoreQuery::default();
+    store
+        .tool_snapshot(org, tool, &query)
+        .await
+        .unwrap()
+        .unwrap()
+        .score
 }
 
 async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
@@ -93,7 +108,7 @@ async fn the_median_is_the_middle_of_odd_counts_and_between_the_two_of_even_coun
         ("mcp:even", Some(12.5)),
         ("mcp:none", None),
     ] {
-        let score = store.score_get(org, tool).await.unwrap().unwrap();
+        let score = score(&store, org, tool).await;
         assert_eq!(score.tally.median_duration_ms, median, "{tool}");
     }
 }
@@ -115,7 +130,7 @@ async fn rates_count_what_the_tool_decided_and_cost_only_what_has_one() {
     events[1].cost = Some(MicroUsd(30_000));
     send(&store, org, ann, events).await;
     store.refresh().await.unwrap();
-    let tally = store.score_get(org, "skill:x").await.unwrap().unwrap().tally;
+    let tally = score(&store, org, "skill:x").await.tally;
     assert_eq!(
         (
             tally.events,
@@ -208,6 +223,123 @@ async fn dead_weight_is_what_was_not_used_in_the_window() {
     assert_eq!(dead(30).await, ["skill:stale"]);
     assert_eq!(dead(45).await, Vec::<String>::new());
     assert_eq!(dead(2).await, ["skill:stale", "skill:used"]);
+}
+
+#[tokio::test]
+async fn the_pages_of_dead_weight_together_are_the_whole_list_for_every_verdict() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    // Of twelve tools every third was called in the window; the others longest ago first.
+    let last_use = |n: i64| if n % 3 == 0 { 1 + n } else { 80 - n };
+    let events = (0..12)
+        .map(|n| event(&format!("skill:n{n:02}"), Verdict::SUCCESS, None, last_use(n)))
+        .collect();
+    send(&store, org, ann, events).await;
+    store.refresh().await.unwrap();
+    store
+        .refresh_view(View::Boards, now().date_naive())
+        .await
+        .unwrap();
+    let list = async |query: &DeadWeightQuery, limit: u32| -> Vec<String> {
+        let (mut tools, mut cursor) = (Vec::new(), None);
+        loop {
+            let query = query.clone().with_page(Some(limit), cursor);
+            let page = store.dead_weight(org, &query).await.unwrap();
+            assert!(page.rows.len() <= limit as usize);
+            tools.extend(page.rows.into_iter().map(|row| row.tool_id));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return tools;
+            }
+        }
+    };
+    let only = |verdict| Some(AllOr::Only(verdict));
+    // 30 days are counted at the refresh, 29 when they are asked for.
+    for days in [30, 29] {
+        for (verdict, tools) in [
+            (None, 8),
+            (Some(AllOr::All), 12),
+            (only(api::Verdict::NeverLoaded), 8),
+            (only(api::Verdict::TooLittleEvidence), 4),
+            (only(api::Verdict::Failing), 0),
+        ] {
+            let query = DeadWeightQuery {
+                days: Some(days),
+                verdict,
+                ..DeadWeightQuery::default()
+            };
+            let whole = list(&query, 500).await;
+            assert_eq!(whole.len(), tools, "{verdict:?} in {days} days: {whole:?}");
+            for limit in [1, 3, 4, 12] {
+                assert_eq!(list(&query, limit).await, whole, "{verdict:?}, {limit} a page");
+            }
+        }
+        let query = DeadWeightQuery {
+            days: Some(days),
+            ..DeadWeightQuery::default()
+        };
+        let oldest_first = ["n01", "n02", "n04", "n05", "n07", "n08", "n10", "n11"];
+        assert_eq!(
+            list(&query, 500).await,
+            oldest_first.map(|name| format!("skill:{name}"))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_is_read_in_one_snapshot_while_the_scores_are_refreshed() {
+    const ROUNDS: usize = 20;
+
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (org, ann) = acme(&store).await;
+    send(
+        &store,
+        org,
+        ann,
+        vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+    )
+    .await;
+    scores(&store).await;
+    let writer = store.clone();
+    let writing = tokio::spawn(async move {
+        // How many events the scores hold since each refresh.
+        let mut refreshes = HashMap::new();
+        for events in 2..2 + ROUNDS as i64 {
+            send(
+                &writer,
+                org,
+                ann,
+                vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+            )
+            .await;
+            let Refresh::Done { started_at, .. } = scores(&writer).await else {
+                panic!("nothing else refreshes");
+            };
+            refreshes.insert(started_at, events);
+        }
+        refreshes
+    });
+    let mut seen = Vec::new();
+    while !writing.is_finished() {
+        let query = ScoreQuery::default();
+        let tool = store
+            .tool_snapshot(org, "skill:x", &query)
+            .await
+            .unwrap()
+            .unwrap();
+        seen.push((tool.as_of.unwrap(), tool.score.tally.events));
+    }
+    let refreshes = writing.await.unwrap();
+    let mut compared = 0;
+    for (as_of, events) in seen {
+        if let Some(expected) = refreshes.get(&as_of) {
+            assert_eq!(events, *expected, "as of {as_of}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 0, "no read fell between two refreshes");
 }
 
 /// Every row of a query, as text.

@@ -1,7 +1,7 @@
 //! What the source of the store keeps to, because the compiler cannot check it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -172,108 +172,4 @@ fn the_label_of_a_statement_is_the_function_that_runs_it() {
         count > 90,
         "the labels were looked for in the wrong place: {count}"
     );
-}
-
-/// The modules at the top of the crate that a file names, by `crate::<module>`.
-fn used_modules(text: &str) -> BTreeSet<String> {
-    let code: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect();
-    let code = code.join("\n");
-    let code = code.split("#[cfg(test)]").next().unwrap();
-    let mut found = BTreeSet::new();
-    for rest in code.split("crate::").skip(1) {
-        let Some(group) = rest.strip_prefix('{') else {
-            found.insert(rest.to_owned());
-            continue;
-        };
-        // The parts of `use crate::{a::b, c::{d, e}};`, at its outermost level.
-        let (mut depth, mut part) = (1, String::new());
-        for c in group.chars() {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-            if depth == 1 && c == ',' {
-                found.insert(std::mem::take(&mut part));
-            } else if depth == 1 {
-                part.push(c);
-            }
-        }
-        found.insert(part);
-    }
-    let word = |path: String| {
-        let path = path.trim_start().to_owned();
-        path.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let exported = |word: String| match word.as_str() {
-        "Store" | "Durability" | "PoolStatus" => "pool".to_owned(),
-        "StoreError" => "error".to_owned(),
-        "PoolOptions" => "options".to_owned(),
-        _ => word,
-    };
-    found.into_iter().map(word).map(exported).collect()
-}
-
-/// A way through the uses that ends where it begins.
-fn circle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    // Modules that use none, or only such ones, are in no circle: what is left over when they are taken away is.
-    let mut left = uses.clone();
-    loop {
-        let free: Vec<String> = left
-            .iter()
-            .filter(|(_, used)| used.iter().all(|used| !left.contains_key(used)))
-            .map(|(module, _)| module.clone())
-            .collect();
-        if free.is_empty() {
-            break;
-        }
-        for module in free {
-            left.remove(&module);
-        }
-    }
-    let mut way = vec![left.keys().next()?.clone()];
-    loop {
-        let next = left[way.last()?].iter().find(|used| left.contains_key(*used))?;
-        if let Some(at) = way.iter().position(|module| module == next) {
-            way.drain(..at);
-            way.push(next.clone());
-            return Some(way);
-        }
-        way.push(next.clone());
-    }
-}
-
-#[test]
-fn no_module_uses_another_that_uses_it() {
-    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in files(&source(), "rs") {
-        let module = module(&file).split("::").next().unwrap().to_owned();
-        if module == "lib" || file.ends_with("tests.rs") {
-            continue;
-        }
-        let mut used = used_modules(&fs::read_to_string(&file).unwrap());
-        used.remove(&module);
-        uses.entry(module).or_default().extend(used);
-    }
-    assert!(uses["ingest"].contains("policy") && uses["audit"].contains("identity"));
-    assert_eq!(circle(&uses), None);
-
-    let planted = |from: &str, to: &str| {
-        let mut uses = uses.clone();
-        uses.get_mut(from).unwrap().insert(to.to_owned());
-        circle(&uses)
-    };
-    for (from, to) in [("policy", "ingest"), ("identity", "team"), ("error", "pool")] {
-        let found = planted(from, to).unwrap_or_default();
-        assert!(found.contains(&from.to_owned()), "{from} -> {to}: {found:?}");
-    }
 }
