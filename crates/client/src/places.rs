@@ -62,9 +62,10 @@ const COPILOT: &[&str] = &["session-state"];
 const OPENCODE: &[&str] = &["storage", "project"];
 const GEMINI: &[&str] = &["tmp"];
 const QWEN: &[&str] = &["projects", "tmp"];
+const PI: &[&str] = &["sessions"];
 
 /// The folders below a home, whatever system it is from.
-const LAYOUTS: [Layout; 10] = [
+const LAYOUTS: [Layout; 11] = [
     layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::Codex, ".codex", CODEX, "CODEX_HOME"),
@@ -95,6 +96,7 @@ const LAYOUTS: [Layout; 10] = [
     ),
     layout(Agent::GeminiCli, ".gemini", GEMINI, "GEMINI_CLI_HOME"),
     layout(Agent::QwenCode, ".qwen", QWEN, "QWEN_HOME"),
+    layout(Agent::Pi, ".pi/agent", PI, "PI_CODING_AGENT_DIR"),
 ];
 
 impl Os {
@@ -208,6 +210,7 @@ impl Look<'_> {
             Agent::OpenCode => named("OPENCODE_DATA_DIR", "").or_else(|| named("XDG_DATA_HOME", "opencode")),
             Agent::GeminiCli => named("GEMINI_CLI_HOME", ".gemini"),
             Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
+            Agent::Pi => named("PI_CODING_AGENT_DIR", ""),
         }
     }
 
@@ -319,6 +322,7 @@ mod tests {
                 (Agent::OpenCode, opencode),
                 (Agent::GeminiCli, &[".gemini"]),
                 (Agent::QwenCode, &[".qwen"]),
+                (Agent::Pi, &[".pi/agent"]),
             ] {
                 assert_eq!(logs(os, home, &[], agent), expected(below), "{os:?} {agent}");
             }
@@ -343,6 +347,7 @@ mod tests {
             ("GEMINI_CLI_HOME", "/m/.gemini", Agent::GeminiCli, &["/m/.gemini"]),
             ("QWEN_HOME", "/m", Agent::QwenCode, &["/m"]),
             ("QWEN_RUNTIME_DIR", "/m", Agent::QwenCode, &["/m"]),
+            ("PI_CODING_AGENT_DIR", "/m", Agent::Pi, &["/m"]),
             ("CODEX_HOME", "relative", Agent::Codex, &["/h/.codex"]),
         ] {
             assert_eq!(

@@ -17,22 +17,25 @@ pub enum Agent {
     GeminiCli,
     /// Qwen Code.
     QwenCode,
+    /// pi.
+    Pi,
 }
 
 /// A word that names no agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code")]
+#[error("an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code, pi")]
 pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 6] = [
+    pub const ALL: [Agent; 7] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
         Agent::OpenCode,
         Agent::GeminiCli,
         Agent::QwenCode,
+        Agent::Pi,
     ];
 
     /// The name in events and on the command line.
@@ -44,6 +47,7 @@ impl Agent {
             Agent::OpenCode => "opencode",
             Agent::GeminiCli => "gemini-cli",
             Agent::QwenCode => "qwen-code",
+            Agent::Pi => "pi",
         }
     }
 }

@@ -24,6 +24,7 @@
 
 mod agent;
 mod call_id;
+mod call_ids;
 mod reader;
 mod shape;
 
@@ -32,6 +33,7 @@ mod codex;
 mod copilot;
 mod gemini;
 mod opencode;
+mod pi;
 mod qwen;
 
 mod json;

@@ -5,7 +5,7 @@ use crate::{
     facts::FileFacts,
     gemini,
     json::{Index, Malformed},
-    opencode,
+    opencode, pi,
     problem::ProblemCode,
     qwen, shape,
     strings::Sym,
@@ -46,6 +46,7 @@ enum Format {
     Copilot(copilot::Reader),
     Gemini(Box<gemini::Reader>),
     Qwen(qwen::Reader),
+    Pi(pi::Reader),
     /// The file is one JSON value over many lines.
     Document,
 }
@@ -256,6 +257,7 @@ impl LogReader {
                     self.format = Format::Gemini(Box::new(reader));
                 }
                 Agent::QwenCode => self.format = Format::Qwen(qwen::Reader::new(&self.options)),
+                Agent::Pi => self.format = Format::Pi(pi::Reader::new(&self.options)),
             }
         }
         match &mut self.format {
@@ -264,6 +266,7 @@ impl LogReader {
             Format::Copilot(reader) => reader.line(cursor, &mut self.facts),
             Format::Gemini(reader) => reader.record(cursor, &mut self.facts),
             Format::Qwen(reader) => reader.line(cursor, &mut self.facts),
+            Format::Pi(reader) => reader.line(cursor, &mut self.facts),
             Format::Unknown | Format::Document => Ok(()),
         }
     }

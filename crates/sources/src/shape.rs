@@ -41,6 +41,7 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
         (keys.is_opencode(), Agent::OpenCode),
         (keys.is_gemini(kind), Agent::GeminiCli),
         (keys.is_codex(kind), Agent::Codex),
+        (keys.is_pi(kind), Agent::Pi),
         (
             keys.data && (keys.parent_id || kind.contains(&b'.')),
             Agent::CopilotCli,
@@ -119,6 +120,13 @@ struct Keys<'a> {
     change: bool,
     /// A key that only Qwen Code writes.
     qwen: bool,
+    cwd: bool,
+    /// `message` holds a `role`.
+    role: bool,
+    /// `message` holds a time of its own.
+    message_timestamp: bool,
+    /// What entries of pi have beside their `parentId`.
+    pi: bool,
 }
 
 impl<'a> Keys<'a> {
@@ -135,8 +143,13 @@ impl<'a> Keys<'a> {
             b"message" => {
                 self.message = true;
                 return cursor.object(|cursor, key| {
-                    self.parts |= key == b"parts";
-                    self.message_content |= key == b"content";
+                    match key {
+                        b"parts" => self.parts = true,
+                        b"content" => self.message_content = true,
+                        b"role" => self.role = true,
+                        b"timestamp" => self.message_timestamp = true,
+                        _ => {}
+                    }
                     cursor.skip()
                 });
             }
@@ -157,6 +170,8 @@ impl<'a> Keys<'a> {
             b"session" => self.session_object = true,
             b"items" => self.items = true,
             b"$set" | b"$rewindTo" => self.change = true,
+            b"cwd" => self.cwd = true,
+            b"customType" | b"thinkingLevel" | b"modelId" => self.pi = true,
             b"toolCallResult" | b"systemPayload" | b"usageMetadata" => self.qwen = true,
             _ => {}
         }
@@ -186,6 +201,20 @@ impl<'a> Keys<'a> {
         self.payload && CODEX.contains(&kind)
             || self.call_id && CODEX_ITEMS.contains(&kind)
             || kind.is_empty() && (is_header || is_whole)
+    }
+
+    /// A header, a message with a time of its own, or one of the other entries of the tree.
+    fn is_pi(&self, kind: &[u8]) -> bool {
+        let is_foreign = self.session || self.uuid || self.payload;
+        let is_entry = match kind {
+            b"session" => self.id.is_some() && self.timestamp && self.cwd,
+            b"message" => self.timestamp && self.role && self.message_timestamp,
+            b"model_change" | b"thinking_level_change" | b"custom" | b"custom_message" => {
+                self.pi && self.parent_id
+            }
+            _ => false,
+        };
+        is_entry && !is_foreign
     }
 
     fn is_qwen(&self, kind: &[u8]) -> bool {
@@ -272,6 +301,22 @@ mod tests {
             (
                 r#"{"uuid":"u","sessionId":"s","type":"system","subtype":"ui_telemetry","systemPayload":{}}"#,
                 Some(Agent::QwenCode),
+            ),
+            (
+                r#"{"type":"session","id":"p","timestamp":"t","cwd":"/w","version":3}"#,
+                Some(Agent::Pi),
+            ),
+            (
+                r#"{"type":"message","id":"p","timestamp":"t","message":{"role":"user","timestamp":1}}"#,
+                Some(Agent::Pi),
+            ),
+            (
+                r#"{"type":"custom","id":"p","parentId":"q","timestamp":"t","customType":"x","data":{}}"#,
+                Some(Agent::Pi),
+            ),
+            (
+                r#"{"type":"message","id":"p","timestamp":"t","message":{"role":"user"}}"#,
+                None,
             ),
             (r#"{"type":"journal","step":1}"#, None),
             (r#"{"type":"user","text":"hello"}"#, None),

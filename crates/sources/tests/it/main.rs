@@ -9,6 +9,7 @@ mod determinism;
 mod gemini;
 mod hostile;
 mod opencode;
+mod pi;
 mod qwen;
 mod records;
 mod traps;
@@ -19,7 +20,7 @@ use model::{Event, wire::EventV1};
 use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// The hand-written logs, one for each format and shape of record.
-pub(crate) const FIXTURES: [(&str, &str); 8] = [
+pub(crate) const FIXTURES: [(&str, &str); 9] = [
     (
         "claude/calls.jsonl",
         include_str!("../fixtures/claude/calls.jsonl"),
@@ -52,6 +53,7 @@ pub(crate) const FIXTURES: [(&str, &str); 8] = [
         "gemini/session.json",
         include_str!("../fixtures/gemini/session.json"),
     ),
+    ("pi/session.jsonl", include_str!("../fixtures/pi/session.jsonl")),
 ];
 
 /// Reads one file, in chunks of `chunk` bytes.
