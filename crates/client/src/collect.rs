@@ -20,6 +20,7 @@ use crate::{
     mcp_servers, opencode,
     project::Projects,
     report::Problem,
+    typed_skills,
 };
 
 /// Bytes that are read at a time.
@@ -65,9 +66,10 @@ pub fn collect(
     done.sort_by_key(|(at, _)| *at);
     let mut facts = Vec::with_capacity(done.len());
     let mut problems = Vec::new();
-    for (_, result) in done {
+    for (at, result) in done {
         match result {
-            Ok((file, problem)) => {
+            Ok((mut file, problem)) => {
+                typed_skills::mark(&mut file, &files[at].path);
                 facts.push(file);
                 problems.extend(problem);
             }

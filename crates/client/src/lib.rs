@@ -42,6 +42,7 @@ pub mod retry;
 mod send;
 pub mod server;
 pub mod settings;
+mod typed_skills;
 pub mod upload;
 
 pub use environment::Environment;

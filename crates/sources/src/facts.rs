@@ -229,7 +229,7 @@ pub struct FileFacts {
     pub(crate) searches: Vec<Searches>,
     pub(crate) requested: Vec<Requested>,
     pub(crate) commands: Vec<Command>,
-    /// The ids of commands that brought the text of a skill.
+    /// The ids of commands that brought the text of a skill, or that are installed as one.
     pub(crate) skill_texts: Vec<Sym>,
     pub(crate) launches: Vec<Launch>,
     pub(crate) endings: Vec<Ending>,
@@ -388,6 +388,23 @@ impl FileFacts {
             last.absorb(&usage);
         } else {
             self.usage.push(usage);
+        }
+    }
+
+    /// True when a person typed a command in this file.
+    pub fn has_typed_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
+    /// Marks the typed commands that are skills: `is_skill` gets the name of a command without its slash, and the
+    /// directory in which it was typed.
+    pub fn mark_skills(&mut self, is_skill: &mut dyn FnMut(&str, Option<&str>) -> bool) {
+        for command in &self.commands {
+            let name = self.strings.get(command.skill).strip_prefix("skill:");
+            let directory = command.context.cwd.map(|cwd| self.strings.get(cwd));
+            if name.is_some_and(|name| is_skill(name, directory)) {
+                self.skill_texts.push(command.id);
+            }
         }
     }
 

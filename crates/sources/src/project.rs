@@ -34,6 +34,9 @@ pub(crate) fn name_of(cwd: &str) -> Option<&str> {
     if let Some(repository) = managed {
         return Some(repository);
     }
+    if let Some(repository) = beside_work_trees(&parts) {
+        return Some(repository);
+    }
     let parts = &parts[..before_work_tree(&parts).unwrap_or(parts.len())];
     if home(parts) == Some(parts.len()) {
         return None;
@@ -51,13 +54,25 @@ pub(crate) fn is_person(cwd: &str, name: &str) -> bool {
     home(&parts).and_then(|end| parts.get(end - 1)) == Some(&name)
 }
 
-/// How many parts lie before a work tree that agents make below the repository (`.worktrees/<name>`,
+/// The repository beside whose folder its work trees are (`<repository>.worktrees/<name>`).
+fn beside_work_trees<'p>(parts: &[&'p str]) -> Option<&'p str> {
+    let (_, folders) = parts.split_last()?;
+    folders.iter().find_map(|folder| {
+        let stem = folder
+            .strip_suffix(".worktrees")
+            .or_else(|| folder.strip_suffix("-worktrees"))?;
+        // `.claude-worktrees` is the folder of a manager.
+        (!stem.is_empty() && !stem.starts_with('.')).then_some(stem)
+    })
+}
+
+/// How many parts lie before a work tree that managers make below the repository (`.worktrees/<name>`,
 /// `.claude/worktrees/<name>`).
 fn before_work_tree(parts: &[&str]) -> Option<usize> {
     (1..parts.len()).find(|&at| {
         let next = parts.get(at + 1).copied();
         match parts[at] {
-            ".worktrees" => next.is_some(),
+            ".worktrees" | ".conductor" | ".trees" => next.is_some(),
             ".claude" | ".codex" | ".gemini" | ".qwen" | ".agents" => next == Some("worktrees"),
             _ => false,
         }
@@ -121,6 +136,9 @@ mod tests {
             ("/home/p/.codex/worktrees/ab12/cli/crates/x", "cli"),
             ("/home/p/.claude-worktrees/api/calm-fox", "api"),
             ("/home/p/worktrees/github.com/acme/tool/fix", "tool"),
+            ("/home/p/src/api.worktrees/fix", "api"),
+            (r"C:\src\api-worktrees\fix\deep", "api"),
+            ("/home/p/src/api/.conductor/tokyo", "api"),
         ] {
             assert_eq!(name_of(cwd), Some(project), "{cwd}");
         }

@@ -159,7 +159,7 @@ const CANCELLED: [&str; 4] = [
 ];
 
 /// How the errors begin with which rules, modes, hooks and the classifier of auto mode refuse.
-const DENIED: [&str; 17] = [
+const DENIED: [&str; 19] = [
     "Permission to use ",
     "Permission for this ",
     "Permission denied by hook",
@@ -176,6 +176,8 @@ const DENIED: [&str; 17] = [
     "Agent aborted: auto mode classifier",
     "Blocked by auto mode",
     "Refused: auto mode",
+    "Tool permission request failed",
+    "Tool permission stream closed",
     "Tool use was denied",
 ];
 
