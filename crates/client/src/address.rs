@@ -1,26 +1,27 @@
-//! The address of a server: the one form in which it is kept, and whether it is this machine's.
+//! The address of a server: its normal form, and whether it is a loopback address.
 
 use reqwest::Url;
 
 use crate::Error;
 
-/// The address as it is compared and kept: scheme and host in lower case, no slash at the end.
+/// The normal form of an address: scheme and host in lower case, no slash at the end.
 pub fn normalize_url(text: &str) -> Result<String, Error> {
-    let wrong = |why: &str| Error::Usage(format!("`{text}` is not the address of a server: {why}"));
-    let url = Url::parse(text).map_err(|_| wrong("it looks like http://127.0.0.1:7700"))?;
+    let invalid =
+        |expected: &str| Error::Usage(format!("`{text}` is not the address of a server: {expected}"));
+    let url = Url::parse(text).map_err(|_| invalid("an address is like http://127.0.0.1:7700"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong("it begins with http:// or https://"));
+        return Err(invalid("it must begin with http:// or https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("names and passwords do not belong into it"));
+        return Err(invalid("it must not contain a user name or password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it ends before any `?` or `#`"));
+        return Err(invalid("it must not contain `?` or `#`"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// True when what is sent to this address stays on this machine.
+/// True for an address of this machine.
 pub fn is_loopback(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     match url.host_str() {
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_kept_in_one_form() {
+    fn an_address_has_one_normal_form() {
         for text in [
             "http://Toolhub.example:80/",
             "http://toolhub.example",
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_known_by_name_and_by_number() {
+    fn loopback_is_recognised_by_name_and_by_number() {
         for url in ["http://localhost:1", "http://127.8.0.1", "http://[::1]:7700"] {
             assert!(is_loopback(url), "{url}");
         }

@@ -1,10 +1,10 @@
-//! What the CI run says about itself, from the variables that each provider documents.
+//! The context of a CI run, from the variables that each provider documents.
 
 use model::api::CiContext;
 
 use crate::Environment;
 
-/// The facts of one provider: the variable that tells it is there, and the variables to read.
+/// One provider: the variable that identifies it, and the variables to read.
 struct Provider {
     name: &'static str,
     present: &'static str,
@@ -111,8 +111,8 @@ const PROVIDERS: [Provider; 9] = [
     },
 ];
 
-/// The CI run that this process is part of; `None` on somebody's own machine.
-pub fn context(environment: &Environment) -> Option<CiContext> {
+/// The CI run of this process; `None` outside CI.
+pub(crate) fn context(environment: &Environment) -> Option<CiContext> {
     let first = |names: &[&str]| {
         names
             .iter()
@@ -141,7 +141,7 @@ pub fn context(environment: &Environment) -> Option<CiContext> {
         pull_request: first(provider.pull_request)
             .map(|value| last_part(&value))
             .or_else(|| {
-                // GitHub tells the number only within the ref: refs/pull/<number>/merge.
+                // GitHub has the number only in the ref: refs/pull/<number>/merge.
                 let number = environment
                     .var("GITHUB_REF")?
                     .strip_prefix("refs/pull/")?
@@ -152,8 +152,8 @@ pub fn context(environment: &Environment) -> Option<CiContext> {
     })
 }
 
-/// The context as the value of a request header: JSON in ASCII, because header values take nothing else.
-pub fn header_value(context: &CiContext) -> String {
+/// The context as the value of a request header: JSON in ASCII, as header values require.
+pub(crate) fn header_value(context: &CiContext) -> String {
     let json = serde_json::to_string(context).unwrap_or_default();
     let mut ascii = String::with_capacity(json.len());
     for unit in json.encode_utf16() {
@@ -170,7 +170,7 @@ fn clean(value: &str) -> String {
     value.chars().take(model::limits::NAME_CHARS).collect()
 }
 
-/// `owner/name` of the address of a clone; another text as it is. Names and passwords in it are left out.
+/// `owner/name` of the address of a clone, without user name and password; any other text unchanged.
 fn repository(value: &str) -> String {
     let Some((_, rest)) = value
         .split_once("://")
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn github_tells_its_run_and_its_pull_request() {
+    fn the_run_and_the_pull_request_of_github_are_read() {
         let context = run(&[
             ("CI", "true"),
             ("GITHUB_ACTIONS", "true"),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_is_known_by_its_own_variable() {
+    fn every_provider_is_recognised_by_its_variable() {
         for provider in &PROVIDERS {
             let context = run(&[(provider.present, "true"), (provider.run_id, "7")]).unwrap();
             assert_eq!(context.provider.as_deref(), Some(provider.name));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_build_is_no_pull_request_and_an_address_keeps_no_password() {
+    fn a_branch_build_has_no_pull_request_and_an_address_no_password() {
         let buildkite = run(&[
             ("BUILDKITE", "true"),
             ("BUILDKITE_PULL_REQUEST", "false"),

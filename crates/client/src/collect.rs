@@ -1,6 +1,4 @@
-//! Reading logs: the one place where the client's files meet the formats of `sources`.
-//!
-//! Files are read side by side, in chunks, so that memory holds the facts and one line per reader, never a file.
+//! Reads logs through `sources`, in parallel and in chunks: memory holds the facts and one line per reader, never a file.
 
 use std::{
     io::Read,
@@ -23,35 +21,35 @@ use crate::{
     typed_skills,
 };
 
-/// Bytes that are read at a time.
-const CHUNK: usize = 256 * 1024;
-/// Most files read at a time: beyond, the disk is the limit and memory grows.
-const MOST_READERS: usize = 8;
+/// Bytes of one read.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Most files read at a time: more need memory and the disk is no faster.
+const MAX_READERS: usize = 8;
 
-/// Reads the logs and joins what they say. `read` is told the bytes as they are read. A file that cannot be read is a
-/// problem, not an error: the others count.
-pub fn collect(
+/// Reads the logs and joins their facts. `progress` gets the number of bytes of each read. A file that cannot be read is
+/// a problem, not an error.
+pub(crate) fn collect(
     files: &[LogFile],
     options: &Options,
     prices: &Prices,
     projects: &mut Projects,
     environment: &Environment,
-    read: &(dyn Fn(u64) + Sync),
+    progress: &(dyn Fn(u64) + Sync),
 ) -> (Collected, Vec<Problem>) {
-    // The largest first, so that no reader is left alone with it at the end.
+    // The largest files first, so that the readers finish at about the same time.
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(files[at].bytes));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<FileRead, Problem>)>> = Mutex::new(Vec::with_capacity(files.len()));
     let readers = thread::available_parallelism()
         .map_or(2, NonZeroUsize::get)
-        .clamp(2, MOST_READERS);
+        .clamp(2, MAX_READERS);
     thread::scope(|scope| {
         for _ in 0..readers.min(files.len()) {
             scope.spawn(|| {
-                let mut chunk = vec![0; CHUNK];
+                let mut chunk = vec![0; CHUNK_BYTES];
                 while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let facts = read_file(&files[at], options, &mut chunk, read);
+                    let facts = read_file(&files[at], options, &mut chunk, progress);
                     done.lock()
                         .expect("no reader panics while it holds the lock")
                         .push((at, facts));
@@ -62,7 +60,7 @@ pub fn collect(
     let mut done = done
         .into_inner()
         .expect("no reader panics while it holds the lock");
-    // What is found must not depend on which reader was faster.
+    // The result must not depend on the speed of the readers.
     done.sort_by_key(|(at, _)| *at);
     let mut facts = Vec::with_capacity(done.len());
     let mut problems = Vec::new();
@@ -77,10 +75,7 @@ pub fn collect(
         }
     }
     mcp_servers::name_tools(&mut facts, files, environment);
-    (
-        sources::join(facts, prices, &mut |cwd| projects.of(cwd)),
-        problems,
-    )
+    (sources::join_shared(facts, prices, projects), problems)
 }
 
 /// The facts of a file, and what they lack.
@@ -90,7 +85,7 @@ fn read_file(
     log: &LogFile,
     options: &Options,
     chunk: &mut [u8],
-    read: &(dyn Fn(u64) + Sync),
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<FileRead, Problem> {
     let unreadable = |error: std::io::Error| Problem::of_file(&log.path, "unreadable", &error.to_string());
     let mut file = find::open(&log.path).map_err(unreadable)?;
@@ -111,7 +106,7 @@ fn read_file(
                     return opencode::read(log, options);
                 }
                 reader.feed(&chunk[..bytes]);
-                read(bytes as u64);
+                progress(bytes as u64);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unreadable(error)),

@@ -1,4 +1,4 @@
-//! Tokens of several servers side by side, in one file that only its owner can read.
+//! Tokens of servers, in one file that only its owner can read.
 //!
 //! ```toml
 //! default = "https://toolhub.example.org"
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Environment, Error, address::normalize_url};
 
-/// Name of the file within the configuration directory.
-pub const FILE: &str = "credentials.toml";
+/// Name of the file in the configuration directory.
+const FILE: &str = "credentials.toml";
 
 /// The file of credentials.
 #[derive(Default, Serialize, Deserialize)]
@@ -36,20 +36,17 @@ pub struct Credentials {
     path: PathBuf,
 }
 
-/// What is kept about one server. `org` and `member` are for people to read; the server knows them from the token.
+/// The entry of one server. `org` and `member` are information for the reader; the server derives them from the token.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Entry {
+struct Entry {
     token: String,
-    /// The org that the token belongs to.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub org: String,
-    /// The member that the token speaks for.
+    org: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub member: String,
+    member: String,
 }
 
-/// Saves a token for this machine's user and makes its server the default: what `serve` does at its first run.
-/// Answers where.
+/// Saves a token for this machine's user and makes its server the default. Returns the path of the file.
 pub fn save(url: &str, token: &Token, org: &str, member: &str) -> Result<PathBuf, Error> {
     let mut credentials = Credentials::load(&Environment::of_process())?;
     credentials.set(url, token, org, member)?;
@@ -58,7 +55,7 @@ pub fn save(url: &str, token: &Token, org: &str, member: &str) -> Result<PathBuf
 }
 
 impl Credentials {
-    /// Reads the file; none is the same as an empty one. Refuses a file that others can read.
+    /// Reads the file; a missing file is an empty one. Refuses a file that other users can read.
     pub fn load(environment: &Environment) -> Result<Credentials, Error> {
         Credentials::load_file(environment.config_dir()?.join(FILE))
     }
@@ -78,7 +75,7 @@ impl Credentials {
         let mut credentials: Credentials = toml::from_str(&text).map_err(|error| Error::BadFile {
             path: path.clone(),
             detail: format!(
-                "not a file of credentials: {}. Log in again after removing it",
+                "not a valid credentials file: {}. Remove it and log in again",
                 error.message()
             ),
         })?;
@@ -86,13 +83,17 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// The server to use when none is named.
-    pub fn default_url(&self) -> Option<&str> {
+    /// The server of the last login.
+    pub(crate) fn default_url(&self) -> Option<&str> {
         self.default.as_deref()
     }
 
-    /// What is known about a server.
-    pub fn entry(&self, url: &str) -> Option<&Entry> {
+    /// True when there is an entry for a server.
+    pub fn contains(&self, url: &str) -> bool {
+        self.entry(url).is_some()
+    }
+
+    fn entry(&self, url: &str) -> Option<&Entry> {
         self.servers.get(&normalize_url(url).ok()?)
     }
 
@@ -101,7 +102,7 @@ impl Credentials {
         Token::parse(&self.entry(url)?.token).ok()
     }
 
-    /// Keeps a token, in place of any other for this server, and makes the server the default.
+    /// Sets the token of a server and makes the server the default.
     pub fn set(&mut self, url: &str, token: &Token, org: &str, member: &str) -> Result<(), Error> {
         let url = normalize_url(url)?;
         let entry = Entry {
@@ -114,7 +115,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Forgets a server. False when nothing was known about it.
+    /// Removes a server. Returns false when there is no entry for it.
     pub fn forget(&mut self, url: &str) -> bool {
         let Ok(url) = normalize_url(url) else { return false };
         let known = self.servers.remove(&url).is_some();
@@ -124,7 +125,7 @@ impl Credentials {
         known
     }
 
-    /// Writes the file, readable by its owner only. The old one stands until the new one is complete.
+    /// Writes the file atomically, readable by its owner only.
     pub fn write(&self) -> Result<(), Error> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn several_servers_stand_side_by_side_and_the_last_login_is_the_default() {
+    fn tokens_of_several_servers_are_stored_and_the_last_login_is_the_default() {
         let (_home, environment) = home();
         let mut credentials = Credentials::load(&environment).unwrap();
         credentials

@@ -1,4 +1,4 @@
-//! Looks at everything an upload needs, and says how to mend what is wrong.
+//! Checks everything that an upload needs, and says how to fix what is wrong.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +13,30 @@ use crate::{
     find::{self, Found},
     hooks::Hooks,
     prices,
-    server::Ask,
+    server::Request,
 };
 
-/// How far the two clocks may differ, in seconds. Events from more than a day ahead are rejected.
-const SKEW: i64 = 60;
+/// Largest difference between the clocks of client and server. The server rejects events of more than a day ahead.
+const MAX_CLOCK_SKEW_SECONDS: i64 = 60;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// All is well.
+    /// No problem.
     Ok,
-    /// It works, but something is missing or odd.
-    Odd,
-    /// Uploads fail like this.
+    /// Uploads work, but something is missing or unusual.
+    Warning,
+    /// Uploads fail.
     Broken,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What.
+    /// What was checked.
     pub name: &'static str,
-    /// How it is.
+    /// The result.
     pub health: Health,
     /// What was found.
     pub found: String,
@@ -55,10 +55,10 @@ impl Check {
         }
     }
 
-    fn odd(name: &'static str, found: impl Into<String>, fix: &str) -> Check {
+    fn warning(name: &'static str, found: impl Into<String>, fix: &str) -> Check {
         Check {
             name,
-            health: Health::Odd,
+            health: Health::Warning,
             found: found.into(),
             fix: Some(fix.to_owned()),
         }
@@ -74,21 +74,21 @@ impl Check {
     }
 }
 
-/// Runs every check. `server` is what the other commands would speak to, or why they cannot.
-pub async fn examine(environment: &Environment, server: Result<Server, Error>) -> Vec<Check> {
+/// Runs every check. `server` is the server that the other commands use, or the error that they report.
+pub async fn run_checks(environment: &Environment, server: Result<Server, Error>) -> Vec<Check> {
     let mut checks = vec![logs(environment), hooks(environment)];
     match server {
         Ok(server) => {
             checks.push(credentials(environment, &server));
-            checks.extend(answers(&server).await);
+            checks.extend(server_checks(&server).await);
         }
-        Err(error) => checks.push(of_error("credentials", &error)),
+        Err(error) => checks.push(from_error("credentials", &error)),
     }
     checks
 }
 
-/// The messages of our errors already say what to do.
-fn of_error(name: &'static str, error: &Error) -> Check {
+/// An error as a check: its message already says what to do.
+fn from_error(name: &'static str, error: &Error) -> Check {
     let text = error.to_string();
     let (found, fix) = text.split_once(". ").unwrap_or((&text, ""));
     Check {
@@ -102,10 +102,10 @@ fn of_error(name: &'static str, error: &Error) -> Check {
 fn credentials(environment: &Environment, server: &Server) -> Check {
     let name = "credentials";
     if let Err(error) = server.token() {
-        return of_error(name, &error);
+        return from_error(name, &error);
     }
     match Credentials::load(environment) {
-        Ok(kept) if kept.entry(server.url()).is_some() => Check::ok(
+        Ok(kept) if kept.contains(server.url()) => Check::ok(
             name,
             format!("a token for {} in {}", server.url(), kept.path().display()),
         ),
@@ -135,74 +135,70 @@ fn logs(environment: &Environment) -> Check {
                 .map(|(agent, (files, bytes))| format!("{agent}: {files} logs, {} kB", bytes / 1_000))
                 .collect();
             if !problems.is_empty() {
-                found.push(format!("{} passed over", problems.len()));
+                found.push(format!("{} skipped", problems.len()));
             }
             Check::ok("logs", found.join("; "))
         }
-        Err(error) => Check::odd(
+        Err(error) => Check::warning(
             "logs",
             error.to_string(),
-            "use an agent, or name the folder: `toolhub upload PATH`",
+            "use an agent first, or name the folder: `toolhub upload PATH`",
         ),
     }
 }
 
 fn hooks(environment: &Environment) -> Check {
     match Hooks::load(environment) {
-        Ok(hooks) if hooks.installed().is_empty() => Check::odd(
+        Ok(hooks) if hooks.installed().is_empty() => Check::warning(
             "hooks",
             format!("none in {}", hooks.path().display()),
             "run `toolhub hooks install` to upload sessions as they end",
         ),
         Ok(hooks) => Check::ok("hooks", format!("installed in {}", hooks.path().display())),
-        Err(error) => Check::odd(
+        Err(error) => Check::warning(
             "hooks",
             error.to_string(),
-            "mend the file, then run `toolhub hooks install`",
+            "fix the file, then run `toolhub hooks install`",
         ),
     }
 }
 
-/// What the server says: that it is one, that it is ready, what time it is there, and who we are to it.
-async fn answers(server: &Server) -> Vec<Check> {
-    let ask = Ask {
+/// The checks of the server: its address, readiness and clock, and the token.
+async fn server_checks(server: &Server) -> Vec<Check> {
+    let request = Request {
         method: Method::GET,
         path: "/v1/limits",
         query: &[],
         headers: reqwest::header::HeaderMap::new(),
         body: bytes::Bytes::new(),
     };
-    let answer = match server.ask(&ask).await {
-        Ok(answer) => answer,
-        Err(trouble) => return vec![of_error("server", &trouble.into_error(server.url()))],
+    let response = match server.execute(&request).await {
+        Ok(response) => response,
+        Err(error) => return vec![from_error("server", &error.into_error(server.url()))],
     };
-    let date = answer.date;
-    let limits = match server.judge(answer) {
+    let date = response.date;
+    let limits = match server.classify(response) {
         Ok(body) => server.read::<Limits>(&body),
-        Err(trouble) => Err(trouble.into_error(server.url())),
+        Err(error) => Err(error.into_error(server.url())),
     };
     let mut checks = Vec::new();
     match limits {
         Ok(limits) => checks.push(Check::ok(
             "server",
-            format!("{} takes {} events a batch", server.url(), limits.batch_events),
+            format!("{} accepts {} events a batch", server.url(), limits.batch_events),
         )),
-        Err(error) => return vec![of_error("server", &error)],
+        Err(error) => return vec![from_error("server", &error)],
     }
     checks.push(match server.ready().await {
         Ok(()) => Check::ok("ready", "the server can reach its database"),
-        Err(error) => Check::broken(
-            "ready",
-            error.to_string(),
-            "look at the server's log, and at `/readyz`",
-        ),
+        Err(error) => Check::broken("ready", error.to_string(), "see the server's log and `/readyz`"),
     });
     if let Some(date) = date {
         let skew = (environment::now() - date).num_seconds();
-        checks.push(if skew.abs() <= SKEW {
+        checks.push(if skew.abs() <= MAX_CLOCK_SKEW_SECONDS {
             Check::ok("clock", format!("{skew} s from the server's"))
         } else {
-            Check::odd(
+            Check::warning(
                 "clock",
                 format!("{skew} s from the server's"),
                 "set this machine's clock",
@@ -211,8 +207,8 @@ async fn answers(server: &Server) -> Vec<Check> {
     }
     if server.token().is_ok() {
         checks.push(match server.get_as::<Me>("/v1/me", &[]).await {
-            Ok(me) => who(&me),
-            Err(error) => of_error("token", &error),
+            Ok(me) => token_check(&me),
+            Err(error) => from_error("token", &error),
         });
         checks.push(prices(server).await);
     }
@@ -236,7 +232,7 @@ async fn prices(server: &Server) -> Check {
             if let Some(more) = models.len().checked_sub(SHOWN).filter(|more| *more > 0) {
                 names.push(format!("{more} more"));
             }
-            Check::odd(
+            Check::warning(
                 "prices",
                 format!("without a price, so without a cost: {}", names.join(", ")),
                 "let an admin run `toolhub prices set FILE`, then upload again",
@@ -244,7 +240,7 @@ async fn prices(server: &Server) -> Check {
         }
         Ok(Some(_)) => Check::ok("prices", "every model that is used has a price"),
         Ok(None) => Check::ok("prices", "the token may not see which models have none"),
-        Err(error) => Check::odd(
+        Err(error) => Check::warning(
             "prices",
             error.to_string(),
             "uploads use the prices of this program meanwhile",
@@ -252,19 +248,19 @@ async fn prices(server: &Server) -> Check {
     }
 }
 
-fn who(me: &Me) -> Check {
+fn token_check(me: &Me) -> Check {
     let scopes: Vec<&str> = me.scopes.iter().map(|scope| scope.as_str()).collect();
     let found =
         model::text::clean(&format!("{} of {}, may {}", me.member, me.org, scopes.join(", "))).into_owned();
     if !me.scopes.contains(&Scope::Upload) {
-        return Check::odd(
+        return Check::warning(
             "token",
             found,
             "get a token with the scope `upload`, or only read with this one",
         );
     }
     if !me.scopes.contains(&Scope::Read) {
-        return Check::odd(
+        return Check::warning(
             "token",
             found,
             "get a token with the scope `read` to see scores and boards",
@@ -278,15 +274,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_fresh_machine_learns_what_to_do_first() {
+    async fn on_a_fresh_machine_every_problem_comes_with_a_fix() {
         let home = tempfile::tempdir().unwrap();
         let environment = Environment::new(home.path(), home.path(), []);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let checks = examine(&environment, Server::new(&address, None)).await;
+        let checks = run_checks(&environment, Server::new(&address, None)).await;
         let of = |name: &str| checks.iter().find(|check| check.name == name).unwrap();
-        assert_eq!(of("logs").health, Health::Odd);
+        assert_eq!(of("logs").health, Health::Warning);
         assert!(of("hooks").fix.as_ref().unwrap().contains("hooks install"));
         assert!(
             of("credentials")

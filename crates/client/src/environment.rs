@@ -1,5 +1,4 @@
-//! The process environment, read once: variables, home and working directory. Everything else takes it as a value, so
-//! that a test gives its own.
+//! The process environment: variables, home and working directory, read once and passed as a value.
 
 use std::{
     collections::BTreeMap,
@@ -10,16 +9,16 @@ use chrono::{DateTime, Utc};
 
 use crate::Error;
 
-/// The present. The client is an edge of the system, and this is the one place in it that reads the clock.
+/// The current time. Only this function of the client reads the clock.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place in the client that reads the clock"
+    reason = "the only function of the client that reads the clock"
 )]
 pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// What the client knows of the process it runs in.
+/// Variables, home and working directory of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
@@ -57,7 +56,7 @@ impl Environment {
     }
 
     /// A variable; `None` when it is unset or empty.
-    pub fn var(&self, name: &str) -> Option<&str> {
+    pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.variables
             .get(name)
             .map(String::as_str)
@@ -65,29 +64,29 @@ impl Environment {
     }
 
     /// The home directory.
-    pub fn home(&self) -> Option<&Path> {
+    pub(crate) fn home(&self) -> Option<&Path> {
         self.home.as_deref()
     }
 
     /// The working directory.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// A variable that holds an absolute path; the XDG specification says to ignore a relative one.
-    pub fn path(&self, name: &str) -> Option<PathBuf> {
+    /// A variable with an absolute path. A relative one is ignored, as the XDG specification demands.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         self.var(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     }
 
-    /// Where settings and credentials are: `$XDG_CONFIG_HOME/toolhub`, else `~/.config/toolhub`.
-    pub fn config_dir(&self) -> Result<PathBuf, Error> {
+    /// The directory of settings and credentials: `$XDG_CONFIG_HOME/toolhub`, else `~/.config/toolhub`.
+    pub(crate) fn config_dir(&self) -> Result<PathBuf, Error> {
         self.base("XDG_CONFIG_HOME", ".config")
     }
 
-    /// Where journals are: `$XDG_STATE_HOME/toolhub`, else `~/.local/state/toolhub`.
-    pub fn state_dir(&self) -> Result<PathBuf, Error> {
+    /// The directory of journals: `$XDG_STATE_HOME/toolhub`, else `~/.local/state/toolhub`.
+    pub(crate) fn state_dir(&self) -> Result<PathBuf, Error> {
         self.base("XDG_STATE_HOME", ".local/state")
     }
 
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn xdg_directories_win_over_the_home_and_must_be_absolute() {
+    fn xdg_directories_take_precedence_over_the_home_and_must_be_absolute() {
         let home = Path::new("/home/ann");
         let plain = Environment::new(home, home, []);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What can go wrong, in words that say what to do next, and the exit code each deserves.
+//! The errors of the client and their exit codes. A message says what happened, then what to do.
 
 use std::{
     fmt, io,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// The exit codes of the command line. They are a promise to scripts.
+/// The exit codes of the command line. Scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Done.
@@ -19,18 +19,18 @@ pub enum Exit {
     Rejected = 3,
     /// No credentials, or they do not allow it.
     NotAllowed = 4,
-    /// Nothing is wrong here; try again later.
+    /// A temporary failure: try again later.
     TryAgain = 75,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
 }
 
-/// A place in which logs were looked for.
+/// A place that was searched for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looked {
     /// The place.
     pub path: PathBuf,
-    /// The variable that moves it, where one does.
+    /// The variable that sets the place, if one does.
     pub variable: Option<&'static str>,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Looked {
     }
 }
 
-/// Why the client could not do what it was asked.
+/// An error of the client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No token for this server.
@@ -58,7 +58,7 @@ pub enum Error {
     Unauthorized {
         /// The server.
         url: String,
-        /// Its words.
+        /// The detail of its response.
         detail: String,
     },
     /// The server answered 403.
@@ -66,23 +66,23 @@ pub enum Error {
     Forbidden {
         /// The server.
         url: String,
-        /// Its words.
+        /// The detail of its response.
         detail: String,
     },
-    /// Nobody listens there.
+    /// No server listens at the address, or the connection broke.
     #[error("cannot reach {url}: {cause}. Start one with `toolhub serve`, or name yours with --url")]
     Unreachable {
         /// The server.
         url: String,
-        /// Why not.
+        /// The cause.
         cause: String,
     },
-    /// The server is there and cannot serve now (408, 429, 5xx).
+    /// The server cannot answer at the moment (408, 429, 5xx).
     #[error("{url} cannot answer now: {detail}. Try again later")]
     Busy {
         /// The server.
         url: String,
-        /// Its words, or the status.
+        /// The detail of its response, or the status.
         detail: String,
     },
     /// The server refused the request for good.
@@ -92,84 +92,84 @@ pub enum Error {
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The problem's code; empty when the answer was none.
+        /// The problem's code; empty when the response had none.
         code: String,
         /// The problem's detail.
         detail: String,
-        /// Finds the request in the server's log.
+        /// Identifies the request in the server's log.
         request_id: String,
     },
-    /// Something answered that is not a toolhub server: a login page, a proxy, another program.
+    /// The response is not that of a toolhub server, but of a login page, a proxy or another program.
     #[error(
-        "{url} answers, but not like a toolhub server: {what}. Check the address, and that no login page or proxy stands between"
+        "{url} answers, but not like a toolhub server: {what}. Check the address, and whether a login page or proxy is in between"
     )]
     NotToolhub {
         /// The server.
         url: String,
-        /// What it answered.
+        /// What is wrong with the response.
         what: String,
     },
-    /// Retried until the patience ran out.
-    #[error("gave up on {url} after {} s: {cause}. Run the same command again later: what was acknowledged is not sent twice", after.as_secs())]
+    /// Retried until the retry policy ended.
+    #[error("gave up on {url} after {} s: {cause}. Run the same command again later: acknowledged events are not sent twice", after.as_secs())]
     GaveUp {
         /// The server.
         url: String,
-        /// How long it was tried.
+        /// How long it was retried.
         after: Duration,
-        /// What went wrong the last time.
+        /// The last error.
         cause: String,
     },
-    /// The scores did not catch up.
-    #[error("the events are stored, but after {} s the scores do not hold them yet{}", after.as_secs(), because(last_error))]
+    /// The scores do not include the events yet.
+    #[error("the events are stored, but after {} s the scores do not include them yet{}", after.as_secs(), because(last_error))]
     StillPending {
-        /// How long was waited.
+        /// The time waited.
         after: Duration,
         /// Why the server's latest refresh failed, if it did.
         last_error: Option<String>,
     },
-    /// No logs in any of the places.
-    #[error("no session logs found. Looked for {}", places(looked))]
+    /// No logs in any of the folders.
+    #[error("no session logs found. Looked for {}", list(looked))]
     NoLogs {
         /// The places.
         looked: Vec<Looked>,
     },
-    /// A file or folder could not be used.
+    /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
         /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The file of credentials is readable by others.
-    #[error("{path} can be read by others. Run `chmod 600 {path}`, and replace the tokens in it if anybody else uses this machine", path = path.display())]
+    /// Other users can read the credentials file.
+    #[error("other users can read {path}. Run `chmod 600 {path}`, and replace the tokens in it if this machine has other users", path = path.display())]
     ExposedCredentials {
         /// The file.
         path: PathBuf,
     },
-    /// A settings or credentials file does not say what it should.
+    /// A settings or credentials file is invalid.
     #[error("{}: {detail}", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what would be right.
+        /// What is wrong and what is expected.
         detail: String,
     },
-    /// An argument does not make sense.
+    /// An argument is invalid.
     #[error("{0}")]
     Usage(String),
-    /// No home directory to keep credentials and state in.
+    /// No home directory for credentials and state.
     #[error("no home directory: set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME")]
     NoHome,
     /// Writing the output failed (a closed pipe among them: see [`Error::is_broken_pipe`]).
     #[error("cannot write the output: {0}")]
     Output(io::Error),
-    /// Writing an export failed. A closed pipe is a failure here: the rest of the file is missing.
+    /// Writing an export failed. A closed pipe is an error here: the file is incomplete.
     #[error("cannot write the export: {0}")]
     Export(io::Error),
 }
 
-/// The server's log says more only about its own failures.
+/// The request id, for failures of the server: its log has the details.
 fn request(status: u16, id: &str) -> String {
     if status < 500 || id.is_empty() {
         String::new()
@@ -185,17 +185,17 @@ fn because(error: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
-fn places(looked: &[Looked]) -> String {
+fn list(looked: &[Looked]) -> String {
     let mut text = String::new();
-    for place in looked {
+    for path in looked {
         text.push_str("\n  ");
-        text.push_str(&place.to_string());
+        text.push_str(&path.to_string());
     }
     text
 }
 
 impl Error {
-    /// The exit code that this error deserves.
+    /// The exit code of this error.
     pub fn exit(&self) -> Exit {
         match self {
             Error::NoCredentials { .. }
@@ -215,7 +215,7 @@ impl Error {
         }
     }
 
-    /// True when the reader of our output went away (`toolhub events | head`): a success.
+    /// True when the reader of the output has closed the pipe (`toolhub events | head`), which is not an error.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -1,4 +1,4 @@
-//! Every event that a query finds, page after page, into one Parquet file.
+//! Exports all events that match a query into one Parquet file, page by page.
 
 mod file;
 
@@ -16,32 +16,32 @@ use self::file::{File, Group};
 use crate::{
     Error, Server,
     read::Endpoint,
-    retry::{Patience, Retry},
-    server::{Ask, Trouble},
+    retry::{Retry, RetryPolicy},
+    server::{Request, RequestError},
 };
 
-/// Writes the events as Parquet, newest first, at most `limit` of them, and answers how many there were. `read` is told
-/// how many each page brought. A row group is in memory at a time.
+/// Writes the events as Parquet, newest first, at most `limit` of them, and returns their number. `progress` gets the
+/// number of events of each page. One row group is in memory at a time.
 ///
 /// # Errors
-/// Those of any request; [`Error::Export`] when `out` cannot be written. What was written by then is no whole file.
+/// The errors of any request; [`Error::Export`] when `out` cannot be written. The file is then incomplete.
 pub async fn events<W: Write + Send + 'static>(
     server: &Server,
     query: &EventsQuery,
     limit: Option<u64>,
     out: W,
-    read: impl Fn(u64),
+    progress: impl Fn(u64),
 ) -> Result<u64, Error> {
     let mut query = query.clone();
     query.limit = page_rows(limit, 0);
-    // The first page comes before the first byte: who is not allowed to ask has no file.
-    let mut page = understand(server, &Endpoint::Events(query.clone()).get(server).await?)?;
+    // The first page is read before the first byte is written: a request that is not allowed leaves no file.
+    let mut page = parse_page(server, &Endpoint::Events(query.clone()).get(server).await?)?;
     let mut file = File::new(out).map_err(Error::Export)?;
     let (mut group, mut events) = (Group::default(), 0);
     loop {
         let rows = page.events.len() as u64;
         events += rows;
-        read(rows);
+        progress(rows);
         page.events.into_iter().for_each(|event| group.push(event));
         if group.is_full() {
             file = write(file, std::mem::take(&mut group)).await?;
@@ -60,48 +60,49 @@ pub async fn events<W: Write + Send + 'static>(
     Ok(events)
 }
 
-/// Rows of the next page; `None` when there are enough.
+/// Rows of the next page; `None` when the limit is reached.
 fn page_rows(limit: Option<u64>, events: u64) -> Option<u32> {
     let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(events));
     let rows = u32::try_from(left).map_or(limits::PAGE_ROWS, |left| left.min(limits::PAGE_ROWS));
     Some(rows).filter(|rows| *rows > 0)
 }
 
-/// Asks for a page, and again while the server is busy: it slows down who asks for many pages.
+/// Gets a page, with retries while the server is busy: it limits the rate of requests.
 async fn next_page(server: &Server, query: &EventsQuery) -> Result<Events, Error> {
     let path = Endpoint::Events(query.clone()).path_and_query();
-    let mut retry = Retry::new(Patience::default());
+    let mut retry = Retry::new(RetryPolicy::default());
     loop {
-        let ask = Ask {
+        let request = Request {
             method: Method::GET,
             path: &path,
             query: &[],
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        let trouble = match server.ask(&ask).await.and_then(|answer| server.judge(answer)) {
-            Ok(body) => return understand(server, &body),
-            Err(trouble) => trouble,
+        let response = server.execute(&request).await;
+        let error = match response.and_then(|response| server.classify(response)) {
+            Ok(body) => return parse_page(server, &body),
+            Err(error) => error,
         };
-        let Trouble::Busy { detail, .. } = &trouble else {
-            return Err(trouble.into_error(server.url()));
+        let RequestError::Busy { detail, .. } = &error else {
+            return Err(error.into_error(server.url()));
         };
         let busy = Error::Busy {
             url: server.url().to_owned(),
             detail: detail.clone(),
         };
-        retry.wait(trouble, server.url(), true).await.map_err(|_| busy)?;
+        retry.wait(error, server.url(), true).await.map_err(|_| busy)?;
     }
 }
 
-fn understand(server: &Server, body: &[u8]) -> Result<Events, Error> {
+fn parse_page(server: &Server, body: &[u8]) -> Result<Events, Error> {
     let page: Events = server.read(body)?;
     let mut costs = page.events.iter().filter_map(|event| event.cost_usd);
     match costs.find(|usd| MicroUsd::from_usd(*usd).is_none()) {
         None => Ok(page),
         Some(usd) => Err(Error::NotToolhub {
             url: server.url().to_owned(),
-            what: format!("an event that cost {usd} USD"),
+            what: format!("an event with a cost of {usd} USD"),
         }),
     }
 }
@@ -110,7 +111,7 @@ async fn write<W: Write + Send + 'static>(mut file: File<W>, group: Group) -> Re
     blocking(move || file.write(&group).map(|()| file)).await
 }
 
-/// Writes beside the runtime: a pipe that nobody empties must not keep Ctrl-C from being heard.
+/// Writes on a blocking thread: a full pipe must not block the handling of Ctrl-C.
 async fn blocking<T: Send + 'static>(
     write: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {

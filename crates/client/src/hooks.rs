@@ -1,8 +1,7 @@
-//! Hooks of Claude Code: sessions are uploaded as they end, without anybody thinking of it.
+//! The hook of Claude Code that uploads sessions when they end.
 //!
-//! The hook only starts an uploader of its own and returns at once, because Claude Code may kill a hook when it exits.
-//! Nothing depends on it: the logs are the queue, and the next upload sends what a lost one did not. Form of the
-//! settings: <https://code.claude.com/docs/en/hooks>.
+//! The hook starts a separate uploader and returns at once, because Claude Code may kill a hook when it exits. A lost run
+//! loses nothing: the logs are the queue, and the next upload sends them. Format of the settings: <https://code.claude.com/docs/en/hooks>.
 
 use std::{
     fs,
@@ -16,10 +15,10 @@ use serde_json::value::RawValue;
 
 use crate::{Environment, Error};
 
-/// When the hook runs: at the end of a session, and at the start of one for what an end has missed.
-pub const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
-/// The arguments by which our hook is known.
-pub const ARGUMENTS: &str = "hooks run";
+/// The hook runs at the end of a session, and at the start of the next one in case the end was missed.
+const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
+/// The arguments that identify the hook of toolhub.
+const ARGUMENTS: &str = "hooks run";
 
 /// The user's settings file.
 #[derive(Debug)]
@@ -92,29 +91,29 @@ impl Node {
     }
 }
 
-/// The command of a group that is ours.
-fn our_command(group: &Node) -> Option<String> {
+/// The command of toolhub in a group of hooks.
+fn toolhub_command(group: &Node) -> Option<String> {
     let hooks = group.get("hooks")?;
     hooks
         .items()
         .iter()
         .filter_map(|hook| hook.get("command")?.text())
-        .find(|command| is_ours(command))
+        .find(|command| is_toolhub_command(command))
 }
 
-fn is_ours(command: &str) -> bool {
+fn is_toolhub_command(command: &str) -> bool {
     command.trim_end().ends_with(ARGUMENTS) && command.contains("toolhub")
 }
 
 impl Hooks {
-    /// Reads the settings file; none is the same as an empty one.
+    /// Reads the settings file; a missing file is an empty one.
     pub fn load(environment: &Environment) -> Result<Hooks, Error> {
         let folder = environment
             .path("CLAUDE_CONFIG_DIR")
             .or_else(|| Some(environment.home()?.join(".claude")))
             .ok_or(Error::NoHome)?;
         let path = folder.join("settings.json");
-        // Many keep this file elsewhere and link to it: the link must stay.
+        // The file may be a symbolic link, which must be preserved.
         let path = path.canonicalize().unwrap_or(path);
         let text = match fs::read_to_string(&path) {
             Ok(text) if text.trim().is_empty() => "{}".to_owned(),
@@ -130,12 +129,12 @@ impl Hooks {
             }),
             Err(error) => Err(Error::BadFile {
                 path,
-                detail: format!("not JSON, so it is left alone: {error}"),
+                detail: format!("not valid JSON, so it was not changed: {error}"),
             }),
         }
     }
 
-    /// The commands that are installed, by event.
+    /// The installed commands, by event.
     pub fn installed(&self) -> Vec<(&'static str, String)> {
         let groups = |event: &str| self.settings.get("hooks")?.get(event).map(Node::items);
         EVENTS
@@ -144,15 +143,15 @@ impl Hooks {
                 let groups = groups(event).unwrap_or_default();
                 groups
                     .iter()
-                    .filter_map(our_command)
+                    .filter_map(toolhub_command)
                     .map(move |command| (event, command))
             })
             .collect()
     }
 
-    /// Installs the hook for a program, in place of an older one of ours. False when it was there already.
+    /// Installs the hook for a program and replaces an older hook of toolhub. Returns false when it is installed already.
     pub fn install(&mut self, program: &Path) -> Result<bool, Error> {
-        let command = format!("{} {ARGUMENTS}", quoted(program));
+        let command = format!("{} {ARGUMENTS}", shell_quote(program));
         if self.installed() == EVENTS.map(|event| (event, command.clone())) {
             return Ok(false);
         }
@@ -184,7 +183,7 @@ impl Hooks {
         Ok(true)
     }
 
-    /// Removes our hook and nothing else. False when there was none.
+    /// Removes the hook of toolhub and nothing else. Returns false when there is none.
     pub fn uninstall(&mut self) -> Result<bool, Error> {
         if self.installed().is_empty() {
             return Ok(false);
@@ -211,7 +210,9 @@ impl Hooks {
         for event in EVENTS {
             if let Some(groups) = hooks.get_mut(event).and_then(Node::array) {
                 groups.retain_mut(|group| {
-                    let Some(_) = our_command(group) else { return true };
+                    let Some(_) = toolhub_command(group) else {
+                        return true;
+                    };
                     let Some(list) = group
                         .object()
                         .and_then(|group| group.get_mut("hooks"))
@@ -223,7 +224,7 @@ impl Hooks {
                         !hook
                             .get("command")
                             .and_then(Node::text)
-                            .is_some_and(|c| is_ours(&c))
+                            .is_some_and(|c| is_toolhub_command(&c))
                     });
                     !list.is_empty()
                 });
@@ -258,14 +259,14 @@ impl Hooks {
         write().map_err(Error::file(&self.path))
     }
 
-    /// Where the settings are.
+    /// The path of the settings file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A path as one word of a shell.
-fn quoted(program: &Path) -> String {
+/// Quotes a path for a shell.
+fn shell_quote(program: &Path) -> String {
     let text = program.display().to_string();
     let plain = text
         .chars()
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_made_and_a_broken_one_is_left_alone() {
+    fn a_missing_file_is_created_and_an_invalid_one_is_not_changed() {
         let (home, environment) = home("");
         fs::remove_dir_all(home.path().join(".claude")).unwrap();
         assert!(

@@ -1,10 +1,9 @@
-//! The identity of a CI run, exchanged for a token that uploads for half an hour: CI without secrets.
+//! Exchanges the identity of a CI run for an upload token of 30 minutes, so that CI needs no secret.
 //!
 //! GitHub Actions gives an identity to a job with `permissions: id-token: write`
 //! (<https://docs.github.com/en/actions/reference/security/oidc>); GitLab puts one into the variable that `id_tokens:`
-//! names (<https://docs.gitlab.com/ci/secrets/id_token_authentication/>), which is to be `TOOLHUB_ID_TOKEN`. The
-//! audience is the address of the server as the client knows it, so an identity that was meant for one server is worth
-//! nothing to another.
+//! defines (<https://docs.gitlab.com/ci/secrets/id_token_authentication/>), which must be `TOOLHUB_ID_TOKEN`. The
+//! audience is the address of the server, so that no other server accepts the identity.
 
 use std::time::Duration;
 
@@ -17,25 +16,25 @@ use serde::Deserialize;
 
 use crate::{Environment, Error, Server};
 
-/// Holds GitLab's identity token, or that of any other provider whose issuer the server knows.
+/// The variable with the identity token of GitLab, or of another provider whose issuer the server trusts.
 pub const VARIABLE: &str = "TOOLHUB_ID_TOKEN";
-/// Names the org, where several trust the repository.
-pub const ORG_VARIABLE: &str = "TOOLHUB_ORG";
+/// The variable that names the org, if several orgs trust the repository.
+const ORG_VARIABLE: &str = "TOOLHUB_ORG";
 
-/// How long the provider may take.
-const ANSWER: Duration = Duration::from_secs(10);
+/// Time limit for the response of the provider.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
-struct Given {
+struct IdTokenResponse {
     value: Secret,
 }
 
-/// The server with a token that was exchanged for the identity of this run; `None` where the run has none.
+/// The server with a token that was exchanged for the identity of this run; `None` if the run has no identity.
 ///
 /// # Errors
-/// When there is an identity and it cannot be had or is refused.
+/// When the identity cannot be obtained or is refused.
 pub async fn exchange(server: &Server, environment: &Environment) -> Result<Option<Server>, Error> {
-    let Some(token) = of_run(server, environment).await? else {
+    let Some(token) = id_token(server, environment).await? else {
         return Ok(None);
     };
     let request = ExchangeRequest {
@@ -49,7 +48,7 @@ pub async fn exchange(server: &Server, environment: &Environment) -> Result<Opti
     Ok(Some(server.with_token(issued.token)))
 }
 
-async fn of_run(server: &Server, environment: &Environment) -> Result<Option<Secret>, Error> {
+async fn id_token(server: &Server, environment: &Environment) -> Result<Option<Secret>, Error> {
     if let Some(token) = environment.var(VARIABLE) {
         return Ok(Some(Secret::new(token)));
     }
@@ -66,14 +65,14 @@ async fn of_run(server: &Server, environment: &Environment) -> Result<Option<Sec
     let mut url = Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
     url.query_pairs_mut().append_pair("audience", server.url());
     let http = reqwest::Client::builder()
-        .timeout(ANSWER)
+        .timeout(RESPONSE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| unreachable(error.to_string()))?;
-    // The address holds nothing secret, but its errors would name it all the same.
+    // The address is left out of errors.
     let failed = |error: reqwest::Error| unreachable(format!("no identity: {}", error.without_url()));
-    let answer = http.get(url).bearer_auth(bearer).send().await.map_err(failed)?;
-    let answer = answer.error_for_status().map_err(failed)?;
-    let given: Given = answer.json().await.map_err(failed)?;
-    Ok(Some(given.value))
+    let response = http.get(url).bearer_auth(bearer).send().await.map_err(failed)?;
+    let response = response.error_for_status().map_err(failed)?;
+    let response: IdTokenResponse = response.json().await.map_err(failed)?;
+    Ok(Some(response.value))
 }

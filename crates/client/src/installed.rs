@@ -1,12 +1,12 @@
-//! Which tools are installed on this machine: names, kinds and descriptions, nothing of their content.
+//! The tools that are installed on this machine: names, kinds and descriptions, never their content.
 //!
-//! Places and forms are Claude Code's (<https://code.claude.com/docs/en/settings>): `skills/<name>/SKILL.md`,
-//! `agents/**/*.md`, `commands/**/*.md`, `mcpServers` objects, and plugins that hold the same again.
+//! Folders and formats are those of Claude Code (<https://code.claude.com/docs/en/settings>): `skills/<name>/SKILL.md`,
+//! `agents/**/*.md`, `commands/**/*.md`, `mcpServers` objects, and plugins, which have the same layout.
 
-mod page;
+mod front_matter;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -20,24 +20,23 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
-use page::{Page, head};
+use front_matter::{Declaration, read_start};
 
 use model::text::hex;
 
-use crate::{Environment, environment};
+use crate::{Environment, environment, project::Projects};
 
-/// Greatest settings file that is read; Claude Code's own grows to a few MB.
-const SETTINGS: u64 = 64 * 1024 * 1024;
-/// Bytes of a description that are sent.
-const DESCRIPTION: usize = 1_024;
-/// Folders below each other in which commands and agents are looked for.
-const DEPTH: usize = 5;
+/// Largest settings file that is read; Claude Code's own grows to a few MB.
+const MAX_SETTINGS_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest description that is sent.
+const MAX_DESCRIPTION_BYTES: usize = 1_024;
+/// Deepest level of folders that is searched for commands and agents.
+const MAX_DEPTH: usize = 5;
 
-/// Looks at the machine: the home's tools, and those of the projects in which sessions ran. `None` when nothing is
-/// installed.
-pub fn scan(
+/// The tools of the home directory, and of the projects in which sessions ran. `None` when nothing is installed.
+pub(crate) fn scan(
     home: &Path,
-    projects: &BTreeSet<PathBuf>,
+    projects: &mut Projects,
     environment: &Environment,
 ) -> Option<MachineInventory> {
     let own_home = environment.home() == Some(home);
@@ -47,26 +46,25 @@ pub fn scan(
         tools: BTreeMap::new(),
     };
     let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
-    scan.folder(&config, "user");
+    scan.claude_folder(&config, "user");
     scan.plugins(&config.join("plugins"));
     let state = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
     if let Some(state) = scan.json(&state) {
-        scan.servers(state.get("mcpServers"), "user", "");
-        for project in state
-            .get("projects")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flat_map(Map::values)
-        {
-            scan.servers(project.get("mcpServers"), "local", "");
+        scan.mcp_servers(state.get("mcpServers"), "user", "");
+        let folders = state.get("projects").and_then(Value::as_object);
+        for (folder, project) in folders.into_iter().flatten() {
+            if !projects.is_folder_shared(folder) {
+                continue;
+            }
+            scan.mcp_servers(project.get("mcpServers"), "local", "");
         }
     }
-    // A project's folder came with a repository that somebody else may have written.
+    // A project's folder comes from a repository and is not trusted.
     scan.follow = false;
-    for project in projects {
-        scan.folder(&project.join(".claude"), "project");
+    for project in projects.roots() {
+        scan.claude_folder(&project.join(".claude"), "project");
         if let Some(declared) = scan.json(&project.join(".mcp.json")) {
-            scan.servers(declared.get("mcpServers"), "project", "");
+            scan.mcp_servers(declared.get("mcpServers"), "project", "");
         }
     }
     if scan.tools.is_empty() {
@@ -79,7 +77,7 @@ pub fn scan(
     })
 }
 
-/// A stable id that does not tell the machine's name: SHA-256 of what the system calls itself, and of the home.
+/// A stable id that does not reveal the machine's name: SHA-256 of the system's machine id and of the home directory.
 fn machine_id(home: &Path) -> String {
     let mut digest = Sha256::new();
     digest.update(b"toolhub machine\0");
@@ -111,7 +109,7 @@ fn host_name() -> String {
 }
 
 struct Scan {
-    /// Whether links are followed: in one's own home many keep these folders elsewhere.
+    /// Whether symbolic links are followed: many users link these folders in their home.
     follow: bool,
     tools: BTreeMap<ToolId, InstalledTool>,
 }
@@ -123,9 +121,11 @@ impl Scan {
         }
         let tool_id = ToolId::from_log(kind, name);
         let description = description
-            .map(|text| text::clean_prose(text::truncate_bytes(text.trim(), DESCRIPTION)).into_owned())
+            .map(|text| {
+                text::clean_prose(text::truncate_bytes(text.trim(), MAX_DESCRIPTION_BYTES)).into_owned()
+            })
             .filter(|text| !text.is_empty());
-        // The first place that declares a tool is the one that counts.
+        // The first declaration of a tool wins.
         self.tools.entry(tool_id.clone()).or_insert(InstalledTool {
             tool_id,
             description,
@@ -134,19 +134,29 @@ impl Scan {
     }
 
     /// A `.claude` folder: skills, agents and commands.
-    fn folder(&mut self, folder: &Path, source: &str) {
+    fn claude_folder(&mut self, folder: &Path, source: &str) {
         for (name, description) in self.skills(&folder.join("skills")) {
             self.add(Kind::Skill, &name, description.as_deref(), source);
         }
-        for page in self.pages(&folder.join("agents")) {
-            self.add(Kind::Agent, page.declared_name(), page.description(), source);
+        for declaration in self.declarations(&folder.join("agents")) {
+            self.add(
+                Kind::Agent,
+                declaration.declared_name(),
+                declaration.description(),
+                source,
+            );
         }
-        for page in self.pages(&folder.join("commands")) {
-            self.add(Kind::Command, &page.path_name, page.description(), source);
+        for declaration in self.declarations(&folder.join("commands")) {
+            self.add(
+                Kind::Command,
+                &declaration.path_name,
+                declaration.description(),
+                source,
+            );
         }
     }
 
-    /// `installed_plugins.json` names the plugins and where they are. Skills and commands of a plugin are both called
+    /// The plugins of `installed_plugins.json`. Skills and commands of a plugin are both called
     /// as `plugin:<plugin>@<name>`, its agents as `<plugin>:<name>`.
     fn plugins(&mut self, folder: &Path) {
         let Some(list) = self.json(&folder.join("installed_plugins.json")) else {
@@ -160,7 +170,7 @@ impl Scan {
         for (id, installs) in plugins {
             let plugin = id.split('@').next().unwrap_or_default();
             let install = installs.get(0).unwrap_or(&installs);
-            let Some(place) = install
+            let Some(folder) = install
                 .get("installPath")
                 .and_then(Value::as_str)
                 .map(PathBuf::from)
@@ -168,7 +178,7 @@ impl Scan {
                 continue;
             };
             let source = format!("plugin:{plugin}");
-            for (name, description) in self.skills(&place.join("skills")) {
+            for (name, description) in self.skills(&folder.join("skills")) {
                 self.add(
                     Kind::Plugin,
                     &format!("{plugin}@{name}"),
@@ -176,31 +186,31 @@ impl Scan {
                     &source,
                 );
             }
-            for page in self.pages(&place.join("commands")) {
+            for declaration in self.declarations(&folder.join("commands")) {
                 self.add(
                     Kind::Plugin,
-                    &format!("{plugin}@{}", page.path_name),
-                    page.description(),
+                    &format!("{plugin}@{}", declaration.path_name),
+                    declaration.description(),
                     &source,
                 );
             }
-            for page in self.pages(&place.join("agents")) {
+            for declaration in self.declarations(&folder.join("agents")) {
                 self.add(
                     Kind::Agent,
-                    &format!("{plugin}:{}", page.declared_name()),
-                    page.description(),
+                    &format!("{plugin}:{}", declaration.declared_name()),
+                    declaration.description(),
                     &source,
                 );
             }
-            if let Some(declared) = self.json(&place.join(".mcp.json")) {
+            if let Some(declared) = self.json(&folder.join(".mcp.json")) {
                 let servers = declared.get("mcpServers").unwrap_or(&declared);
-                self.servers(Some(servers), &source, &format!("plugin_{plugin}_"));
+                self.mcp_servers(Some(servers), &source, &format!("plugin_{plugin}_"));
             }
         }
     }
 
-    /// MCP servers, under the name that their calls carry: any character but letters, digits, `_` and `-` is `_`.
-    fn servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str) {
+    /// MCP servers, by the name in their calls: any character but letters, digits, `_` and `-` becomes `_`.
+    fn mcp_servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str) {
         for name in servers.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
             let called: String = format!("{prefix}{name}")
                 .chars()
@@ -226,17 +236,17 @@ impl Scan {
             .flatten()
             .filter(|entry| entry.file_type().is_dir())
             .filter_map(|entry| {
-                let page = Page::read(&entry.path().join("SKILL.md"), self.follow)?;
-                let name = page.fields.get("name").cloned();
+                let declaration = Declaration::read(&entry.path().join("SKILL.md"), self.follow)?;
+                let name = declaration.fields.get("name").cloned();
                 let name = name.unwrap_or_else(|| entry.file_name().to_string_lossy().into_owned());
-                Some((name, page.fields.get("description").cloned()))
+                Some((name, declaration.fields.get("description").cloned()))
             })
             .collect()
     }
 
-    fn pages(&self, folder: &Path) -> Vec<Page> {
+    fn declarations(&self, folder: &Path) -> Vec<Declaration> {
         let walk = WalkDir::new(folder)
-            .max_depth(DEPTH)
+            .max_depth(MAX_DEPTH)
             .follow_links(self.follow)
             .follow_root_links(self.follow)
             .sort_by_file_name();
@@ -251,15 +261,15 @@ impl Scan {
             .filter_map(|entry| {
                 let below = entry.path().strip_prefix(folder).ok()?.with_extension("");
                 let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-                let mut page = Page::read(entry.path(), self.follow)?;
-                page.path_name = parts.join(":");
-                Some(page)
+                let mut declaration = Declaration::read(entry.path(), self.follow)?;
+                declaration.path_name = parts.join(":");
+                Some(declaration)
             })
             .collect()
     }
 
     fn json(&self, path: &Path) -> Option<Value> {
-        serde_json::from_slice(&head(path, SETTINGS, self.follow)?).ok()
+        serde_json::from_slice(&read_start(path, MAX_SETTINGS_BYTES, self.follow)?).ok()
     }
 }
 
@@ -273,6 +283,14 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
+    }
+
+    /// The projects after a session in a repository.
+    fn sessions_in(repository: &Path) -> Projects {
+        fs::create_dir_all(repository.join(".git")).unwrap();
+        let mut projects = Projects::default();
+        assert!(projects.is_folder_shared(repository.to_str().unwrap()));
+        projects
     }
 
     fn ids(machine: &MachineInventory) -> Vec<(&str, &str)> {
@@ -323,8 +341,8 @@ mod tests {
             ],
         );
         let environment = Environment::new(home.path(), home.path(), []);
-        let projects = BTreeSet::from([home.path().join("work/api")]);
-        let machine = scan(home.path(), &projects, &environment).unwrap();
+        let mut projects = sessions_in(&home.path().join("work/api"));
+        let machine = scan(home.path(), &mut projects, &environment).unwrap();
         assert_eq!(
             ids(&machine),
             [
@@ -367,7 +385,7 @@ mod tests {
     fn a_bare_machine_has_no_inventory() {
         let home = tempfile::tempdir().unwrap();
         let environment = Environment::new(home.path(), home.path(), []);
-        assert_eq!(scan(home.path(), &BTreeSet::new(), &environment), None);
+        assert_eq!(scan(home.path(), &mut Projects::default(), &environment), None);
     }
 
     #[cfg(unix)]
@@ -388,7 +406,7 @@ mod tests {
         fs::create_dir_all(claude.join("commands")).unwrap();
         std::os::unix::fs::symlink(secrets.path().join("private.md"), claude.join("commands/x.md")).unwrap();
         let environment = Environment::new(home.path(), home.path(), []);
-        let projects = BTreeSet::from([home.path().join("api")]);
-        assert_eq!(scan(home.path(), &projects, &environment), None);
+        let mut projects = sessions_in(&home.path().join("api"));
+        assert_eq!(scan(home.path(), &mut projects, &environment), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Sending the inventory in parts that obey the server's limits.
+//! Sends the inventory in parts that respect the server's limits.
 
 use model::{
     inventory::{Inventory, InventoryReceipt, MachineInventory, SessionInventory},
@@ -9,7 +9,7 @@ use crate::{Error, send::Sender};
 
 const PATH: &str = "/v1/inventory";
 
-/// Sends everything; `None` when the server takes no inventory.
+/// Sends the inventory; `None` when the server has no route for it.
 pub(crate) async fn send(inventory: Inventory, sender: &Sender) -> Result<Option<InventoryReceipt>, Error> {
     let mut total = InventoryReceipt::default();
     for part in parts(inventory, sender.limits()) {
@@ -25,8 +25,8 @@ pub(crate) async fn send(inventory: Inventory, sender: &Sender) -> Result<Option
     Ok(Some(total))
 }
 
-/// Cuts an inventory: sessions until a part has as many rows as a batch may have events, or half of the bytes that a
-/// body may have. A machine is a part of its own, because a tool missing from its list is no longer installed.
+/// Splits an inventory: a part has at most as many rows as a batch may have events, and half of the bytes of a body. The
+/// machine is one part, because a tool that is missing from its list counts as removed.
 fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
     let mut parts = Vec::new();
     let (mut sessions, mut rows, mut bytes) = (Vec::new(), 0, 0);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_sends_nothing() {
+    fn an_empty_inventory_has_no_parts() {
         assert_eq!(parts(Inventory::default(), &Limits::default()), []);
     }
 }

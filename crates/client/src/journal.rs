@@ -1,51 +1,51 @@
-//! What the server has acknowledged, in case the run is killed before its end.
+//! The journal: which events the server has acknowledged, in case the run is killed.
 //!
 //! One file per server and token: a header, then blocks. A block is the number of its fingerprints (u32, little
 //! endian), the CRC-32 of their bytes (u32), and the fingerprints. A block is appended only after the receipt was
-//! understood. Whatever does not read as a block ends the journal: at worst events are sent again, and the server
-//! calls them duplicates. A run that completes removes the file.
+//! verified. The first damaged block ends the journal: at worst events are sent again, and the server reports them as
+//! duplicates. A run that completes removes the file.
 
 use std::{
     collections::HashSet,
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use chrono::{DateTime, Utc};
 use model::token::Token;
 use sha2::{Digest, Sha256};
 
-use crate::{Environment, Error, plan::Fingerprint};
+use crate::{Environment, Error, plan::Fingerprint, sharing::ProjectRules};
 
 const HEADER: &[u8; 8] = b"thjrnl1\n";
-/// A batch has at most a few thousand events; a greater count is damage.
-const MOST_PER_BLOCK: u32 = 1 << 20;
+/// A batch has at most a few thousand events; a larger count means damage.
+const MAX_BLOCK_EVENTS: u32 = 1 << 20;
 
 /// The journal of one server and token, locked for this run.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
     path: PathBuf,
     acknowledged: HashSet<Fingerprint>,
 }
 
-/// Where the state about one server and token is kept.
+/// The state files of one server and token.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct UploadState {
     folder: PathBuf,
     name: String,
 }
 
-impl Place {
-    /// Of a server and a token. The name tells nothing about either.
-    pub fn of(environment: &Environment, url: &str, token: &Token) -> Result<Place, Error> {
+impl UploadState {
+    /// The state of a server and a token. The file name is a hash and reveals neither.
+    pub(crate) fn of(environment: &Environment, url: &str, token: &Token) -> Result<UploadState, Error> {
         let mut digest = Sha256::new();
         digest.update(url.as_bytes());
         digest.update([0]);
         digest.update(token.hash().0);
         let name = model::text::hex(&digest.finalize()[..8]);
-        Ok(Place {
+        Ok(UploadState {
             folder: environment.state_dir()?.join("journal"),
             name,
         })
@@ -55,23 +55,23 @@ impl Place {
         self.folder.join(format!("{}.{extension}", self.name))
     }
 
-    /// When the last complete upload of all of this machine's logs began.
-    pub fn last_complete(&self) -> Option<DateTime<Utc>> {
-        fs::read_to_string(self.file("complete"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+    /// When the last complete upload of all logs of this machine with the same project rules began. With other rules, a
+    /// log that did not change may have events to send.
+    pub(crate) fn last_complete(&self, rules: &ProjectRules) -> Option<DateTime<Utc>> {
+        let text = fs::read_to_string(self.file("complete")).ok()?;
+        let mut lines = text.lines();
+        let started = lines.next()?.trim().parse().ok()?;
+        (lines.next().unwrap_or_default() == rules.fingerprint()).then_some(started)
     }
 
     /// Models that had no price in the last complete upload.
-    pub fn unpriced(&self) -> Vec<String> {
+    pub(crate) fn unpriced(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("unpriced")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Remembers the models that had no price, so that the logs are read again when they have one.
-    pub fn set_unpriced<'a>(&self, models: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    /// Records the models that had no price, so that the logs are read again when they have one.
+    pub(crate) fn set_unpriced<'a>(&self, models: impl Iterator<Item = &'a str>) -> Result<(), Error> {
         let path = self.file("unpriced");
         let text: String = models.map(|model| format!("{model}\n")).collect();
         if text.is_empty() && !path.exists() {
@@ -81,20 +81,25 @@ impl Place {
         fs::write(&path, text).map_err(Error::file(&path))
     }
 
-    /// Remembers when a complete upload of all of this machine's logs began.
-    pub fn set_last_complete(&self, started: DateTime<Utc>) -> Result<(), Error> {
+    /// Records when a complete upload of all logs of this machine began.
+    pub(crate) fn set_last_complete(
+        &self,
+        started: DateTime<Utc>,
+        rules: &ProjectRules,
+    ) -> Result<(), Error> {
         let path = self.file("complete");
         fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
-        fs::write(&path, started.to_rfc3339()).map_err(Error::file(&path))
+        let text = format!("{}\n{}", started.to_rfc3339(), rules.fingerprint());
+        fs::write(&path, text).map_err(Error::file(&path))
     }
 }
 
 impl Journal {
-    /// Opens the journal and reads what an earlier run left. `None` when another run holds it: this one then does
-    /// without, and may send an event that the other has sent.
-    pub fn open(place: &Place) -> Result<Option<Journal>, Error> {
-        fs::create_dir_all(&place.folder).map_err(Error::file(&place.folder))?;
-        let path = place.file("journal");
+    /// Opens the journal and reads what an earlier run left. `None` when another run has locked it: this run then has
+    /// no journal, and may send an event that the other one has sent.
+    pub(crate) fn open(state: &UploadState) -> Result<Option<Journal>, Error> {
+        fs::create_dir_all(&state.folder).map_err(Error::file(&state.folder))?;
+        let path = state.file("journal");
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -109,8 +114,8 @@ impl Journal {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::file(&path))?;
-        let (acknowledged, sound) = read(&bytes);
-        start_at(&mut file, sound).map_err(Error::file(&path))?;
+        let (acknowledged, valid) = read(&bytes);
+        start_at(&mut file, valid).map_err(Error::file(&path))?;
         Ok(Some(Journal {
             file,
             path,
@@ -118,13 +123,13 @@ impl Journal {
         }))
     }
 
-    /// What earlier runs had acknowledged.
-    pub fn acknowledged(&self) -> &HashSet<Fingerprint> {
+    /// The events that the server has acknowledged in earlier runs.
+    pub(crate) fn acknowledged(&self) -> &HashSet<Fingerprint> {
         &self.acknowledged
     }
 
-    /// Remembers events whose receipt was understood.
-    pub fn append(&mut self, events: &[Fingerprint]) -> Result<(), Error> {
+    /// Records events whose receipt was verified.
+    pub(crate) fn append(&mut self, events: &[Fingerprint]) -> Result<(), Error> {
         let Ok(count) = u32::try_from(events.len()) else {
             return Ok(());
         };
@@ -139,8 +144,8 @@ impl Journal {
         self.file.write_all(&block).map_err(Error::file(&self.path))
     }
 
-    /// The run is complete: there is nothing to resume.
-    pub fn remove(self) -> Result<(), Error> {
+    /// Removes the journal of a complete run.
+    pub(crate) fn remove(self) -> Result<(), Error> {
         match fs::remove_file(&self.path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
                 path: self.path,
@@ -149,29 +154,24 @@ impl Journal {
             _ => Ok(()),
         }
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
-/// Cuts off what is damaged, so that what is appended can be read.
-fn start_at(file: &mut File, sound: usize) -> io::Result<()> {
-    let end = if sound == 0 {
+/// Truncates a damaged journal, so that new blocks can be read.
+fn start_at(file: &mut File, valid: usize) -> io::Result<()> {
+    let end = if valid == 0 {
         file.set_len(0)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(HEADER)?;
         HEADER.len()
     } else {
-        sound
+        valid
     };
     let end = u64::try_from(end).map_err(io::Error::other)?;
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end)).map(drop)
 }
 
-/// The fingerprints of a journal, and how many of its bytes are sound (0: not even the header).
+/// The fingerprints of a journal, and the number of its valid bytes (0 when the header is wrong).
 fn read(bytes: &[u8]) -> (HashSet<Fingerprint>, usize) {
     let mut prints = HashSet::new();
     let Some(mut rest) = bytes.strip_prefix(HEADER.as_slice()) else {
@@ -188,7 +188,7 @@ fn block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&count, rest) = bytes.split_first_chunk()?;
     let (&sum, rest) = rest.split_first_chunk()?;
     let count = u32::from_le_bytes(count);
-    if count > MOST_PER_BLOCK {
+    if count > MAX_BLOCK_EVENTS {
         return None;
     }
     let (prints, rest) = rest.split_at_checked(usize::try_from(count).ok()? * 8)?;
@@ -197,12 +197,14 @@ fn block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    fn place(folder: &Path) -> Place {
-        Place {
+    fn state(folder: &Path) -> UploadState {
+        UploadState {
             folder: folder.to_owned(),
             name: "a".into(),
         }
@@ -213,40 +215,40 @@ mod tests {
     }
 
     fn two_blocks(folder: &Path) -> Vec<u8> {
-        let mut journal = Journal::open(&place(folder)).unwrap().unwrap();
+        let mut journal = Journal::open(&state(folder)).unwrap().unwrap();
         journal.append(&prints(0..10)).unwrap();
         journal.append(&prints(10..15)).unwrap();
-        fs::read(journal.path()).unwrap()
+        fs::read(&journal.path).unwrap()
     }
 
     #[test]
     fn a_killed_run_is_resumed_and_a_complete_one_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         two_blocks(folder.path());
-        let journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+        let journal = Journal::open(&state(folder.path())).unwrap().unwrap();
         assert_eq!(*journal.acknowledged(), prints(0..15).into_iter().collect());
         journal.remove().unwrap();
-        let fresh = Journal::open(&place(folder.path())).unwrap().unwrap();
+        let fresh = Journal::open(&state(folder.path())).unwrap().unwrap();
         assert!(fresh.acknowledged().is_empty());
     }
 
     #[test]
-    fn a_journal_that_another_run_holds_is_left_alone() {
+    fn a_journal_that_another_run_has_locked_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
-        let held = Journal::open(&place(folder.path())).unwrap().unwrap();
-        assert!(Journal::open(&place(folder.path())).unwrap().is_none());
-        drop(held);
-        assert!(Journal::open(&place(folder.path())).unwrap().is_some());
+        let locked = Journal::open(&state(folder.path())).unwrap().unwrap();
+        assert!(Journal::open(&state(folder.path())).unwrap().is_none());
+        drop(locked);
+        assert!(Journal::open(&state(folder.path())).unwrap().is_some());
     }
 
     #[test]
     fn a_cut_journal_keeps_its_whole_blocks_and_takes_new_ones() {
         let folder = tempfile::tempdir().unwrap();
         let whole = two_blocks(folder.path());
-        let path = place(folder.path()).file("journal");
+        let path = state(folder.path()).file("journal");
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            let mut journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+            let mut journal = Journal::open(&state(folder.path())).unwrap().unwrap();
             let known = journal.acknowledged().clone();
             assert!(
                 [0, 10].contains(&known.len()),
@@ -255,7 +257,7 @@ mod tests {
             );
             journal.append(&prints(100..102)).unwrap();
             drop(journal);
-            let again = Journal::open(&place(folder.path())).unwrap().unwrap();
+            let again = Journal::open(&state(folder.path())).unwrap().unwrap();
             assert_eq!(again.acknowledged().len(), known.len() + 2);
         }
     }
@@ -263,7 +265,7 @@ mod tests {
     #[test]
     fn a_newer_or_foreign_journal_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
-        let path = place(folder.path()).file("journal");
+        let path = state(folder.path()).file("journal");
         for content in [
             &b"thjrnl2\nwhatever"[..],
             b"",
@@ -271,7 +273,7 @@ mod tests {
             b"thjrnl1\n\xFF\xFF\xFF\xFF\0\0\0\0",
         ] {
             fs::write(&path, content).unwrap();
-            let journal = Journal::open(&place(folder.path())).unwrap().unwrap();
+            let journal = Journal::open(&state(folder.path())).unwrap().unwrap();
             assert!(journal.acknowledged().is_empty());
         }
     }
@@ -279,13 +281,19 @@ mod tests {
     #[test]
     fn the_last_complete_run_is_remembered() {
         let folder = tempfile::tempdir().unwrap();
-        let place = place(folder.path());
-        assert_eq!(place.last_complete(), None);
+        let state = state(folder.path());
+        let all = ProjectRules::default();
+        assert_eq!(state.last_complete(&all), None);
         let time: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().unwrap();
-        place.set_last_complete(time).unwrap();
-        assert_eq!(place.last_complete(), Some(time));
-        fs::write(place.file("complete"), "nonsense").unwrap();
-        assert_eq!(place.last_complete(), None);
+        state.set_last_complete(time, &all).unwrap();
+        assert_eq!(state.last_complete(&all), Some(time));
+        let mut some = ProjectRules::default();
+        some.select(&["api".to_owned()], &Environment::default()).unwrap();
+        assert_eq!(state.last_complete(&some), None, "with other rules");
+        for text in ["nonsense", ""] {
+            fs::write(state.file("complete"), text).unwrap();
+            assert_eq!(state.last_complete(&all), None);
+        }
     }
 
     proptest! {
@@ -304,8 +312,8 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             prop_assert!(read(&bytes).0.is_subset(&genuine));
-            let (_, sound) = read(&noise);
-            prop_assert!(sound <= noise.len());
+            let (_, valid) = read(&noise);
+            prop_assert!(valid <= noise.len());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Cutting events into batches that obey the server's limits. Pure: bytes in, batches out.
+//! Cuts events into batches that respect the server's limits. Pure: bytes in, batches out.
 
 use bytes::Bytes;
 use model::limits::Limits;
@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 /// The first 8 bytes of the SHA-256 of an event's bytes on the wire. Two different events of one member share one with a
 /// probability of about n²/2⁶⁵: one in 37 million for a million events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 8]);
+pub(crate) struct Fingerprint(pub [u8; 8]);
 
 impl Fingerprint {
     /// Of an event's bytes, without the line break.
-    pub fn of(event: &[u8]) -> Fingerprint {
+    pub(crate) fn of(event: &[u8]) -> Fingerprint {
         let digest: [u8; 32] = Sha256::digest(event).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Fingerprint([a, b, c, d, e, f, g, h])
@@ -20,7 +20,7 @@ impl Fingerprint {
 
 /// Events as they are sent: NDJSON, each line ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub(crate) struct Batch {
     body: Bytes,
     /// Where each event's line ends, counted from the start of `body`.
     ends: Vec<usize>,
@@ -28,27 +28,22 @@ pub struct Batch {
 
 impl Batch {
     /// The body before compression.
-    pub fn body(&self) -> &Bytes {
+    pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 
     /// How many events are in it.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// True when no event is in it. A planned batch never is.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// What the receipt must echo: SHA-256 of the body in lower-case hex.
-    pub fn hash(&self) -> String {
+    pub(crate) fn hash(&self) -> String {
         model::text::hex(&Sha256::digest(&self.body))
     }
 
     /// The events, without line breaks.
-    pub fn events(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
             .zip(&self.ends)
@@ -56,7 +51,7 @@ impl Batch {
     }
 
     /// The first and the second half of the events; `None` when there is only one.
-    pub fn halve(&self) -> Option<(Batch, Batch)> {
+    pub(crate) fn halve(&self) -> Option<(Batch, Batch)> {
         let middle = self.len() / 2;
         if middle == 0 {
             return None;
@@ -76,28 +71,28 @@ impl Batch {
 
 /// Fills batches, one event after the other.
 #[derive(Debug)]
-pub struct Planner {
-    most_events: usize,
-    most_bytes: usize,
+pub(crate) struct Planner {
+    max_events: usize,
+    max_bytes: usize,
     body: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Planner {
-    /// Batches within `limits`, and of at most `most_events` events if given.
-    pub fn new(limits: &Limits, most_events: Option<usize>) -> Planner {
+    /// Batches within `limits`, and of at max_events `max_events` events if given.
+    pub(crate) fn new(limits: &Limits, max_events: Option<usize>) -> Planner {
         Planner {
-            most_events: most_events.unwrap_or(usize::MAX).min(limits.batch_events).max(1),
-            most_bytes: limits.decoded_bytes,
+            max_events: max_events.unwrap_or(usize::MAX).min(limits.batch_events).max(1),
+            max_bytes: limits.decoded_bytes,
             body: Vec::new(),
             ends: Vec::new(),
         }
     }
 
     /// Adds an event; answers the batch before it when that is full.
-    pub fn push(&mut self, event: &[u8]) -> Option<Batch> {
-        let full = self.ends.len() >= self.most_events
-            || (!self.ends.is_empty() && self.body.len() + event.len() + 1 > self.most_bytes);
+    pub(crate) fn push(&mut self, event: &[u8]) -> Option<Batch> {
+        let full = self.ends.len() >= self.max_events
+            || (!self.ends.is_empty() && self.body.len() + event.len() + 1 > self.max_bytes);
         let done = if full { self.finish() } else { None };
         self.body.extend_from_slice(event);
         self.body.push(b'\n');
@@ -106,7 +101,7 @@ impl Planner {
     }
 
     /// The last batch; `None` when nothing is left.
-    pub fn finish(&mut self) -> Option<Batch> {
+    pub(crate) fn finish(&mut self) -> Option<Batch> {
         if self.ends.is_empty() {
             return None;
         }
@@ -124,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    fn plan(events: &[Vec<u8>], limits: &Limits, most: Option<usize>) -> Vec<Batch> {
-        let mut planner = Planner::new(limits, most);
+    fn plan(events: &[Vec<u8>], limits: &Limits, max_events: Option<usize>) -> Vec<Batch> {
+        let mut planner = Planner::new(limits, max_events);
         let mut batches: Vec<Batch> = events.iter().filter_map(|event| planner.push(event)).collect();
         batches.extend(planner.finish());
         batches
@@ -155,15 +150,15 @@ mod tests {
             sizes in proptest::collection::vec(2_usize..60, 0..200),
             batch_events in 1_usize..50,
             decoded_bytes in 1_usize..500,
-            most in proptest::option::of(1_usize..80),
+            max_events in proptest::option::of(1_usize..80),
         ) {
             let events: Vec<Vec<u8>> =
                 sizes.iter().enumerate().map(|(at, &size)| format!("{at:0size$}").into_bytes()).collect();
             let limits = Limits { batch_events, decoded_bytes, ..Limits::default() };
-            let batches = plan(&events, &limits, most);
+            let batches = plan(&events, &limits, max_events);
             prop_assert_eq!(all(&batches), events);
             for batch in &batches {
-                prop_assert!(batch.len() <= batch_events.min(most.unwrap_or(usize::MAX)));
+                prop_assert!(batch.len() <= batch_events.min(max_events.unwrap_or(usize::MAX)));
                 prop_assert!(batch.len() == 1 || batch.body().len() <= decoded_bytes);
                 prop_assert!(batch.body().ends_with(b"\n"));
             }

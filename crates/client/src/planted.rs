@@ -1,5 +1,4 @@
-//! Bugs on request, to see that the fault suite finds them. Compiled with the feature `planted-bugs` only, and never
-//! into a release.
+//! Deliberate bugs that the fault suite must find. Compiled only with the feature `planted-bugs`, never in a release.
 
 #[cfg(not(debug_assertions))]
 compile_error!("planted bugs are for debug builds: build without the feature `planted-bugs`");

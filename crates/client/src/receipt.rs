@@ -1,14 +1,14 @@
-//! Which answers to an upload are believed.
+//! Verification of receipts.
 
 use model::Receipt;
 
 use crate::plan::Batch;
 
-/// Reads the answer to a batch. It is a receipt only if it parses, echoes the batch's hash, and accounts for each of
-/// its events: a login page, a proxy's cached answer or half an answer must not make us forget an event.
-pub(crate) fn believe(answer: &[u8], batch: &Batch) -> Result<Receipt, String> {
-    let receipt: Receipt =
-        serde_json::from_slice(answer).map_err(|_| "the answer to an upload is not a receipt".to_owned())?;
+/// Parses the response to a batch. It is a receipt only if it parses, echoes the batch's hash and accounts for every
+/// event: a login page, a cached response of a proxy or a truncated response must not mark an event as sent.
+pub(crate) fn verify_receipt(response: &[u8], batch: &Batch) -> Result<Receipt, String> {
+    let receipt: Receipt = serde_json::from_slice(response)
+        .map_err(|_| "the response to an upload is not a receipt".to_owned())?;
     if receipt.batch != batch.hash() {
         return Err("the receipt is for another batch".into());
     }
@@ -42,31 +42,31 @@ mod tests {
     use crate::plan::Planner;
 
     #[test]
-    fn only_a_receipt_that_accounts_for_this_batch_is_believed() {
+    fn only_a_receipt_that_accounts_for_this_batch_is_accepted() {
         let mut planner = Planner::new(&Limits::default(), None);
         assert_eq!(planner.push(b"{\"a\":1}"), None);
         assert_eq!(planner.push(b"{\"a\":2}"), None);
         let batch = planner.finish().unwrap();
-        let honest = Receipt {
+        let valid = Receipt {
             received: 2,
             inserted: 1,
             rejected: 1,
             ..Receipt::new(batch.hash(), true)
         };
-        let read = |receipt: &Receipt| believe(&serde_json::to_vec(receipt).unwrap(), &batch);
-        assert_eq!(read(&honest).as_ref(), Ok(&honest));
-        for (lie, why) in [
+        let read = |receipt: &Receipt| verify_receipt(&serde_json::to_vec(receipt).unwrap(), &batch);
+        assert_eq!(read(&valid).as_ref(), Ok(&valid));
+        for (invalid, why) in [
             (
                 Receipt {
                     batch: "00".into(),
-                    ..honest.clone()
+                    ..valid.clone()
                 },
                 "another batch",
             ),
             (
                 Receipt {
                     inserted: 2,
-                    ..honest.clone()
+                    ..valid.clone()
                 },
                 "add up",
             ),
@@ -74,7 +74,7 @@ mod tests {
                 Receipt {
                     inserted: u64::MAX,
                     duplicate: 2,
-                    ..honest.clone()
+                    ..valid.clone()
                 },
                 "add up",
             ),
@@ -82,14 +82,14 @@ mod tests {
                 Receipt {
                     received: 1,
                     rejected: 0,
-                    ..honest.clone()
+                    ..valid.clone()
                 },
                 "1 events of 2",
             ),
         ] {
-            assert!(read(&lie).unwrap_err().contains(why), "{lie:?}");
+            assert!(read(&invalid).unwrap_err().contains(why), "{invalid:?}");
         }
-        assert!(believe(b"<html>Sign in</html>", &batch).is_err());
-        assert!(believe(b"{}", &batch).is_err());
+        assert!(verify_receipt(b"<html>Sign in</html>", &batch).is_err());
+        assert!(verify_receipt(b"{}", &batch).is_err());
     }
 }

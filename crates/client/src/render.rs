@@ -1,7 +1,7 @@
-//! Answers for people: tables for the terminal, CSV for spreadsheets, Markdown for tickets.
+//! Output formats: tables for the terminal, CSV for spreadsheets, Markdown for tickets.
 //!
-//! Names come from other people's logs. Whatever they hold, they cannot move a terminal's cursor, become a formula in a
-//! spreadsheet, or markup in a ticket.
+//! Names come from logs and are not trusted: they cannot move the cursor of a terminal, become a formula in a
+//! spreadsheet, or become markup in a ticket.
 
 mod cell;
 pub mod rows;
@@ -11,18 +11,20 @@ use std::{fmt, str::FromStr};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-pub use cell::Cell;
+use cell::Cell;
 
-/// A line under the header and none elsewhere: many rows fit on a screen.
+use crate::Error;
+
+/// Only the header has a line below it, so that many rows fit on a screen.
 const UNDERLINED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// How an answer is laid out.
+/// An output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// For a terminal.
+    /// A table for a terminal.
     #[default]
     Table,
-    /// The server's body as it is.
+    /// The body of the server's response, unchanged.
     Json,
     /// RFC 4180, plain values.
     Csv,
@@ -30,16 +32,11 @@ pub enum Format {
     Markdown,
 }
 
-/// A word that names no format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a format is one of table, json, csv, markdown")]
-pub struct UnknownFormat;
-
 impl Format {
     /// Every format.
     pub const ALL: [Format; 4] = [Format::Table, Format::Json, Format::Csv, Format::Markdown];
 
-    /// The word on the command line.
+    /// The name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Format::Table => "table",
@@ -57,40 +54,44 @@ impl fmt::Display for Format {
 }
 
 impl FromStr for Format {
-    type Err = UnknownFormat;
+    type Err = Error;
 
-    fn from_str(word: &str) -> Result<Format, UnknownFormat> {
+    fn from_str(name: &str) -> Result<Format, Error> {
         Format::ALL
             .into_iter()
-            .find(|format| format.as_str() == word)
-            .ok_or(UnknownFormat)
+            .find(|format| format.as_str() == name)
+            .ok_or_else(|| {
+                Error::Usage(format!(
+                    "unknown format `{name}`: use table, json, csv or markdown"
+                ))
+            })
     }
 }
 
 /// A column of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The API's own key: the header in CSV.
-    pub key: &'static str,
-    /// The header for people. `None`: only CSV has the column.
-    pub title: Option<&'static str>,
-    /// Numbers stand at the right.
-    pub right: bool,
+pub(crate) struct Column {
+    /// The key of the API: the header in CSV.
+    pub(crate) key: &'static str,
+    /// The header in tables and Markdown. `None`: only CSV has the column.
+    pub(crate) title: Option<&'static str>,
+    /// Align to the right, as for numbers.
+    pub(crate) right: bool,
 }
 
-/// Rows ready to be shown.
+/// Rows with their columns, ready for output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
     /// The columns.
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// The rows: one cell per column.
-    pub rows: Vec<Vec<Cell>>,
-    /// What to say beside the rows: how fresh they are, how to get the next page. Not for files.
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// Notes beside the rows: their age, how to get the next page. Not part of the output.
     pub notes: Vec<String>,
 }
 
 impl Listing {
-    /// The listing in a format. JSON is the server's body, not this: it is laid out as a table.
+    /// The listing in a format; a table for JSON, which is the server's body and not rendered here.
     pub fn render(&self, format: Format) -> String {
         match format {
             Format::Table | Format::Json => self.table(),
@@ -99,7 +100,7 @@ impl Listing {
         }
     }
 
-    /// Places and titles of the columns that people see.
+    /// Indexes, titles and alignment of the columns with a title.
     fn shown(&self) -> impl Iterator<Item = (usize, &'static str, bool)> + Clone {
         self.columns
             .iter()
@@ -233,10 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn formats_read_back() {
+    fn every_format_parses_from_its_name() {
         for format in Format::ALL {
-            assert_eq!(format.to_string().parse(), Ok(format));
+            assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
         }
-        assert_eq!("yaml".parse::<Format>(), Err(UnknownFormat));
+        let error = "yaml".parse::<Format>().unwrap_err().to_string();
+        assert!(error.contains("`yaml`") && error.contains("markdown"), "{error}");
     }
 }

@@ -1,27 +1,27 @@
-//! What an upload did: the numbers that `upload --json` prints.
+//! The report of an upload: the numbers that `upload --json` prints.
 
 use std::{collections::BTreeMap, path::Path};
 
 use model::{Event, EventNotice, Receipt, inventory::InventoryReceipt, limits};
 use serde::Serialize;
-use sources::{TokenTotals, Totals, UnpricedModel};
+use sources::{Excluded, TokenTotals, Totals, UnpricedModel};
 
-/// Something that was skipped, or that could not be made sense of.
+/// Something that was skipped or not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The file; empty when it concerns no single file.
+    /// The file; empty when the problem is not about one file.
     pub file: String,
     /// The line in the file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// What it is, for programs.
+    /// The kind of problem, for programs.
     pub code: String,
-    /// What it is, for people.
+    /// A description for people.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem of a whole file.
+    /// A problem of a file as a whole.
     pub(crate) fn of_file(path: &Path, code: &str, detail: &str) -> Problem {
         Problem {
             file: path.display().to_string(),
@@ -32,14 +32,14 @@ impl Problem {
     }
 }
 
-/// An event that the server would not take even alone.
+/// An event that is too large for the server even alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quarantined {
     /// Its uuid.
     pub uuid: Option<String>,
     /// Its size on the wire in bytes.
     pub bytes: usize,
-    /// Why.
+    /// The reason.
     pub detail: String,
 }
 
@@ -47,11 +47,11 @@ pub struct Quarantined {
 /// `rejected` count the quarantined events too.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// Events of which the fate is known.
+    /// Events that the server has answered for.
     pub received: u64,
     /// New events.
     pub inserted: u64,
-    /// Known events about which the logs knew more.
+    /// Known events that the logs had more facts about.
     pub upgraded: u64,
     /// Known events.
     pub duplicate: u64,
@@ -59,19 +59,19 @@ pub struct Report {
     pub conflict: u64,
     /// Events that could not be stored.
     pub rejected: u64,
-    /// Events that an earlier run, killed before its end, had sent already.
+    /// Events that an earlier run, which did not complete, has sent.
     pub resumed: u64,
     /// Requests that were acknowledged (planned ones in a dry run).
     pub batches: u64,
     /// True when every receipt says that its events are on disk.
     pub durable: bool,
-    /// True when nothing was sent.
+    /// True when nothing is sent.
     pub dry_run: bool,
     /// Logs read.
     pub files: u64,
     /// Their lines.
     pub lines: u64,
-    /// Half-written last lines: the next upload reads them.
+    /// Incomplete last lines: the next upload reads them.
     pub unfinished_lines: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -87,13 +87,15 @@ pub struct Report {
     pub kinds: BTreeMap<&'static str, u64>,
     /// What all API responses in the logs cost, in USD: more than the events, as many responses call no tool.
     pub cost_usd: f64,
+    /// What was left out because the project rules exclude it.
+    pub excluded: Excluded,
     /// Tokens of all API responses in the logs, each counted once.
     pub tokens: TokenTotals,
     /// Models without a price, by name: a price that is set later fills their costs in with the next upload.
     pub unpriced: Vec<UnpricedModel>,
     /// Results whose call is in none of the logs.
     pub orphan_results: u64,
-    /// Records that no event comes from, by type.
+    /// Records that produce no event, by type.
     pub ignored: BTreeMap<String, u64>,
     /// Problems by code; all are counted.
     pub problems_by_code: BTreeMap<String, u64>,
@@ -105,9 +107,9 @@ pub struct Report {
     pub warnings: Vec<EventNotice>,
     /// Events that were too large even alone.
     pub quarantined: Vec<Quarantined>,
-    /// What was in the way and did not end it, such as prices that could not be had.
+    /// Warnings, such as prices that could not be read from the server.
     pub notes: Vec<String>,
-    /// What became of the inventory; absent when none was sent.
+    /// The receipt of the inventory; absent when none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryReceipt>,
 }
@@ -123,8 +125,8 @@ impl Report {
         *self.kinds.entry(event.tool.kind().as_str()).or_default() += 1;
     }
 
-    /// Takes over what was counted while the logs were read.
-    pub(crate) fn logs(&mut self, totals: Totals, problems: Vec<sources::Problem>) {
+    /// Adds the totals and problems of the logs.
+    pub(crate) fn add_logs(&mut self, totals: Totals, problems: Vec<sources::Problem>) {
         self.files = totals.files;
         self.lines = totals.lines;
         self.unfinished_lines = totals.unfinished_lines;
@@ -184,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sums_of_receipts_and_quarantine_keep_the_law() {
+    fn receipts_and_quarantined_events_add_up() {
         let mut report = Report::default();
         report.add(Receipt {
             received: 3,

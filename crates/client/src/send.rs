@@ -1,4 +1,4 @@
-//! Delivering batches: each until it is acknowledged, refused for good, or patience ends.
+//! Sends batches: each is retried until it is acknowledged, refused for good, or the retry policy ends.
 
 use std::{
     io::Write,
@@ -21,13 +21,13 @@ use crate::{
     Error, Server,
     journal::Journal,
     plan::{Batch, Fingerprint},
-    receipt,
+    receipt::verify_receipt,
     report::Quarantined,
-    retry::{Patience, Retry},
-    server::{Ask, Trouble},
+    retry::{Retry, RetryPolicy},
+    server::{Request, RequestError},
 };
 
-/// How bodies are packed.
+/// The compression of request bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// Zstandard (RFC 8878), level 3.
@@ -35,14 +35,14 @@ pub enum Encoding {
     Zstd,
     /// gzip (RFC 1952).
     Gzip,
-    /// As it is.
+    /// No compression.
     Identity,
 }
 
 impl Encoding {
     const ALL: [Encoding; 3] = [Encoding::Zstd, Encoding::Gzip, Encoding::Identity];
 
-    fn pack(self, body: &Bytes) -> std::io::Result<Bytes> {
+    fn compress(self, body: &Bytes) -> std::io::Result<Bytes> {
         Ok(match self {
             Encoding::Zstd => zstd::bulk::compress(body, 3)?.into(),
             Encoding::Gzip => {
@@ -67,36 +67,36 @@ impl Encoding {
 #[derive(Debug)]
 pub(crate) struct Sender {
     server: Server,
-    patience: Patience,
+    policy: RetryPolicy,
     headers: HeaderMap,
-    /// Place in [`Encoding::ALL`]; moves on when the server does not know one.
+    /// Index into [`Encoding::ALL`]; advances when the server does not support an encoding.
     encoding: AtomicU8,
-    /// The server has answered like one, so that it is worth waiting for.
+    /// The address has answered like a toolhub server, so that it is retried for longer.
     answered: AtomicBool,
     limits: Limits,
     journal: Mutex<Option<Journal>>,
 }
 
-/// What became of one batch.
+/// The result of sending one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) quarantined: Vec<Quarantined>,
-    /// Why the rest of the batch was not delivered.
+    /// Why the rest of the batch was not sent.
     pub(crate) error: Option<Error>,
 }
 
-/// What the server made of one request.
-enum Sent<T> {
+/// The result of one request.
+enum SendResult<T> {
     Accepted(T),
     TooLarge(String),
 }
 
 impl Sender {
-    /// Reaches the server and learns its limits.
+    /// Connects to the server and reads its limits.
     pub(crate) async fn connect(
         server: Server,
-        patience: Patience,
+        policy: RetryPolicy,
         encoding: Encoding,
         ci: Option<&str>,
         journal: Option<Journal>,
@@ -116,17 +116,19 @@ impl Sender {
             .unwrap_or_default();
         let mut sender = Sender {
             server,
-            patience,
+            policy,
             headers,
             encoding: AtomicU8::new(u8::try_from(first).unwrap_or_default()),
             answered: AtomicBool::new(false),
             limits: Limits::default(),
             journal: Mutex::new(journal),
         };
-        let ask = sender.ask(Method::GET, "/v1/limits", "", Bytes::new(), Encoding::Identity);
-        match sender.persist(ask, parse).await? {
-            Sent::Accepted(limits) => sender.limits = limits,
-            Sent::TooLarge(detail) => return Err(Trouble::TooLarge(detail).into_error(sender.server.url())),
+        let request = sender.build(Method::GET, "/v1/limits", "", Bytes::new(), Encoding::Identity);
+        match sender.send_until_accepted(request, parse).await? {
+            SendResult::Accepted(limits) => sender.limits = limits,
+            SendResult::TooLarge(detail) => {
+                return Err(RequestError::TooLarge(detail).into_error(sender.server.url()));
+            }
         }
         Ok(sender)
     }
@@ -135,13 +137,13 @@ impl Sender {
         &self.limits
     }
 
-    /// True for an event that an earlier run had delivered.
+    /// True for an event that an earlier run has sent.
     pub(crate) fn is_acknowledged(&self, event: Fingerprint) -> bool {
         self.with_journal(|journal| journal.acknowledged().contains(&event))
             .unwrap_or(false)
     }
 
-    /// Removes the journal: everything is delivered.
+    /// Removes the journal: everything is sent.
     pub(crate) fn complete(&self) -> Result<(), Error> {
         match self
             .journal
@@ -154,24 +156,24 @@ impl Sender {
         }
     }
 
-    /// Delivers a batch, in smaller and smaller pieces where it is too large.
+    /// Sends a batch. A batch that is too large is halved until its parts fit.
     pub(crate) async fn deliver(&self, batch: Batch) -> Delivery {
         let mut delivery = Delivery::default();
         let mut pieces = vec![batch];
         while let Some(piece) = pieces.pop() {
             #[cfg(feature = "planted-bugs")]
             if crate::planted::is("advance_before_receipt") {
-                drop(self.remember(&piece));
+                drop(self.record(&piece));
             }
             match self.post(&piece).await {
-                Ok(Sent::Accepted(receipt)) => {
-                    // Rejected events are not written down, so that a resumed run tells of them again.
+                Ok(SendResult::Accepted(receipt)) => {
+                    // Rejected events are not recorded, so that a resumed run reports them again.
                     if receipt.rejected == 0 {
-                        delivery.error = self.remember(&piece).err();
+                        delivery.error = self.record(&piece).err();
                     }
                     delivery.receipts.push(receipt);
                 }
-                Ok(Sent::TooLarge(detail)) => match piece.halve() {
+                Ok(SendResult::TooLarge(detail)) => match piece.halve() {
                     Some((first, second)) => pieces.extend([second, first]),
                     None => delivery
                         .quarantined
@@ -186,7 +188,7 @@ impl Sender {
         delivery
     }
 
-    /// Puts JSON to a route until it is accepted. `None` when the server has no such route.
+    /// Puts JSON to a route, with retries. `None` when the server has no such route.
     pub(crate) async fn put<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -196,8 +198,10 @@ impl Sender {
             .request(Method::PUT, path, "application/json", &body.into(), parse)
             .await
         {
-            Ok(Sent::Accepted(answer)) => Ok(Some(answer)),
-            Ok(Sent::TooLarge(detail)) => Err(Trouble::TooLarge(detail).into_error(self.server.url())),
+            Ok(SendResult::Accepted(value)) => Ok(Some(value)),
+            Ok(SendResult::TooLarge(detail)) => {
+                Err(RequestError::TooLarge(detail).into_error(self.server.url()))
+            }
             Err(Error::Refused {
                 status: 404 | 405, ..
             }) => Ok(None),
@@ -205,48 +209,48 @@ impl Sender {
         }
     }
 
-    async fn post(&self, batch: &Batch) -> Result<Sent<Receipt>, Error> {
-        let believe = |answer: &[u8]| receipt::believe(answer, batch);
+    async fn post(&self, batch: &Batch) -> Result<SendResult<Receipt>, Error> {
+        let parse_response = |response: &[u8]| verify_receipt(response, batch);
         self.request(
             Method::POST,
             "/v1/events",
             "application/x-ndjson",
             batch.body(),
-            believe,
+            parse_response,
         )
         .await
     }
 
-    /// One body in whatever encoding the server takes.
+    /// Sends one body, in the first encoding that the server supports.
     async fn request<T>(
         &self,
         method: Method,
         path: &str,
         media_type: &'static str,
         body: &Bytes,
-        believe: impl Fn(&[u8]) -> Result<T, String> + Copy,
-    ) -> Result<Sent<T>, Error> {
+        parse_response: impl Fn(&[u8]) -> Result<T, String> + Copy,
+    ) -> Result<SendResult<T>, Error> {
         loop {
-            let place = self.encoding.load(Ordering::Relaxed);
-            let encoding = Encoding::ALL[usize::from(place)];
-            let packed = encoding.pack(body).map_err(Error::Output)?;
-            if packed.len() > self.limits.wire_bytes || body.len() > self.limits.decoded_bytes {
+            let index = self.encoding.load(Ordering::Relaxed);
+            let encoding = Encoding::ALL[usize::from(index)];
+            let compressed = encoding.compress(body).map_err(Error::Output)?;
+            if compressed.len() > self.limits.wire_bytes || body.len() > self.limits.decoded_bytes {
                 let detail = format!(
-                    "{} bytes ({} packed); the server takes {} ({} packed)",
+                    "{} bytes ({} compressed); the server accepts {} ({} compressed)",
                     body.len(),
-                    packed.len(),
+                    compressed.len(),
                     self.limits.decoded_bytes,
                     self.limits.wire_bytes
                 );
-                return Ok(Sent::TooLarge(detail));
+                return Ok(SendResult::TooLarge(detail));
             }
-            let ask = self.ask(method.clone(), path, media_type, packed, encoding);
-            match self.persist(ask, believe).await {
+            let request = self.build(method.clone(), path, media_type, compressed, encoding);
+            match self.send_until_accepted(request, parse_response).await {
                 Err(Error::Refused { status: 415, .. }) if encoding != Encoding::Identity => {
-                    // Another request may have moved on already.
+                    // Another request may have advanced it already.
                     let _ = self.encoding.compare_exchange(
-                        place,
-                        place + 1,
+                        index,
+                        index + 1,
                         Ordering::Relaxed,
                         Ordering::Relaxed,
                     );
@@ -256,14 +260,14 @@ impl Sender {
         }
     }
 
-    fn ask<'a>(
+    fn build<'a>(
         &self,
         method: Method,
         path: &'a str,
         media_type: &'static str,
         body: Bytes,
         encoding: Encoding,
-    ) -> Ask<'a> {
+    ) -> Request<'a> {
         let mut headers = self.headers.clone();
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -271,7 +275,7 @@ impl Sender {
                 headers.insert(CONTENT_ENCODING, encoding);
             }
         }
-        Ask {
+        Request {
             method,
             path,
             query: &[],
@@ -280,38 +284,38 @@ impl Sender {
         }
     }
 
-    /// Sends a request again and again until its answer is believed, or there is no use.
-    async fn persist<T>(
+    /// Sends a request until its response is accepted, with the pauses and the end of the retry policy.
+    async fn send_until_accepted<T>(
         &self,
-        ask: Ask<'_>,
-        believe: impl Fn(&[u8]) -> Result<T, String>,
-    ) -> Result<Sent<T>, Error> {
-        let mut retry = Retry::new(self.patience);
+        request: Request<'_>,
+        parse_response: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<SendResult<T>, Error> {
+        let mut retry = Retry::new(self.policy);
         loop {
-            let answer = self
+            let response = self
                 .server
-                .ask(&ask)
+                .execute(&request)
                 .await
-                .and_then(|answer| self.server.judge(answer));
-            let trouble = match answer {
-                Ok(body) => match believe(&body) {
+                .and_then(|response| self.server.classify(response));
+            let error = match response {
+                Ok(body) => match parse_response(&body) {
                     Ok(accepted) => {
                         self.answered.store(true, Ordering::Relaxed);
-                        return Ok(Sent::Accepted(accepted));
+                        return Ok(SendResult::Accepted(accepted));
                     }
-                    Err(why) => Trouble::Stranger(why),
+                    Err(reason) => RequestError::NotToolhub(reason),
                 },
-                Err(Trouble::TooLarge(detail)) => return Ok(Sent::TooLarge(detail)),
-                Err(trouble) => trouble,
+                Err(RequestError::TooLarge(detail)) => return Ok(SendResult::TooLarge(detail)),
+                Err(error) => error,
             };
             retry
-                .wait(trouble, self.server.url(), self.answered.load(Ordering::Relaxed))
+                .wait(error, self.server.url(), self.answered.load(Ordering::Relaxed))
                 .await?;
         }
     }
 
-    /// Writes down that the server has these events.
-    fn remember(&self, batch: &Batch) -> Result<(), Error> {
+    /// Records in the journal that the server has these events.
+    fn record(&self, batch: &Batch) -> Result<(), Error> {
         let prints: Vec<Fingerprint> = batch
             .events()
             .filter(|event| uuid_of(event).is_some())
@@ -330,11 +334,11 @@ impl Sender {
     }
 }
 
-fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(answer).map_err(|error| error.to_string())
+fn parse<T: DeserializeOwned>(response: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(response).map_err(|error| error.to_string())
 }
 
-/// The uuid of an event on the wire. One without is never remembered: another one may look the same.
+/// The uuid of an event on the wire. An event without one is never recorded: another one may have the same bytes.
 fn uuid_of(event: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Uuid {

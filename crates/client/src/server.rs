@@ -1,4 +1,4 @@
-//! One server over HTTP: how it is asked, and how its answers and silences are told apart.
+//! HTTP requests to one server, and the classification of its responses.
 
 use std::{error::Error as _, io, sync::Once, time::Duration};
 
@@ -12,17 +12,17 @@ use serde::de::DeserializeOwned;
 use crate::{
     Error,
     address::{is_loopback, normalize_url},
-    environment, retry,
+    environment,
 };
 
-/// Longest time for a connection to come about.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Longest time for a request with its answer.
-const ANSWER: Duration = Duration::from_secs(60);
-/// Longest answer that is read; the greatest page of a list is far below.
-const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Time limit for opening a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit for a request and its whole response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest response body that is read; the largest page of a list is far smaller.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// A server, and the token it knows us by.
+/// A server, and the token that requests carry.
 #[derive(Clone, Debug)]
 pub struct Server {
     http: reqwest::Client,
@@ -30,8 +30,8 @@ pub struct Server {
     token: Option<Token>,
 }
 
-/// A request, ready to be sent any number of times.
-pub(crate) struct Ask<'a> {
+/// A request that can be sent any number of times.
+pub(crate) struct Request<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) query: &'a [(&'a str, String)],
@@ -39,8 +39,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) body: Bytes,
 }
 
-/// What came back: not judged yet.
-pub(crate) struct Answer {
+/// A response before its status is classified.
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
     pub(crate) retry_after: Option<Duration>,
@@ -58,43 +58,43 @@ pub(crate) enum Fresh {
     New { tag: Option<String>, body: Vec<u8> },
 }
 
-/// Why an answer is no success. Only `Stop` is final; the others may pass.
+/// Why a request failed. Only `Fatal` is final; the others may be temporary.
 #[derive(Debug)]
-pub(crate) enum Trouble {
-    /// Nobody listens at the address.
-    NobodyThere(String),
-    /// The connection failed, or broke, or timed out.
-    Broken(String),
-    /// The server says that it cannot serve now.
+pub(crate) enum RequestError {
+    /// No server listens at the address.
+    Unreachable(String),
+    /// The connection broke or timed out.
+    ConnectionFailed(String),
+    /// The server cannot answer at the moment (408, 409, 429, 5xx).
     Busy {
         detail: String,
         retry_after: Option<Duration>,
     },
-    /// The answer does not come from a toolhub server.
-    Stranger(String),
+    /// The response does not come from a toolhub server.
+    NotToolhub(String),
     /// 413.
     TooLarge(String),
-    /// 415: the server does not know the encoding.
-    Encoding(Error),
-    /// There is no use in asking again.
-    Stop(Error),
+    /// 415: the server does not support the encoding.
+    UnsupportedEncoding(Error),
+    /// A retry would fail in the same way.
+    Fatal(Error),
 }
 
 impl Server {
     /// A server at an address. Nothing is sent yet.
     pub fn new(url: &str, token: Option<Token>) -> Result<Server, Error> {
         static PROVIDER: Once = Once::new();
-        // An error means that the process has installed one already: just as well.
+        // An error means that the process has installed a provider already.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let url = normalize_url(url)?;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("toolhub/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            // A token must not follow a redirect to somewhere else.
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            // A redirect must not carry the token to another host.
             .redirect(reqwest::redirect::Policy::none());
         if url.starts_with("http:") {
-            // Plain HTTP needs no certificates: a small image without any can still talk to its server.
+            // Plain HTTP needs no certificates, so that an image without any works too.
             builder = builder.tls_certs_only([]);
         }
         if is_loopback(&url) {
@@ -102,7 +102,7 @@ impl Server {
         }
         let http = builder.build().map_err(|error| Error::Unreachable {
             url: url.clone(),
-            cause: deepest(&error),
+            cause: root_cause(&error),
         })?;
         Ok(Server { http, url, token })
     }
@@ -112,38 +112,38 @@ impl Server {
         &self.url
     }
 
-    /// The token, or the error that tells how to get one.
+    /// The token, or an error that says how to get one.
     pub fn token(&self) -> Result<&Token, Error> {
         self.token.as_ref().ok_or_else(|| Error::NoCredentials {
             url: self.url.clone(),
         })
     }
 
-    /// The token. Without one: that nobody is there, if nobody is, because a server to log in to comes first.
+    /// The token. Without one, an unreachable server is reported first: logging in needs a server.
     pub async fn authorized(&self) -> Result<&Token, Error> {
         if self.token.is_none() {
-            self.once(Method::GET, "/v1/limits", &[]).await?;
+            self.request_without_body(Method::GET, "/v1/limits", &[]).await?;
         }
         self.token()
     }
 
-    /// Asks for a route that needs a token; answers the body as the server sent it.
+    /// Gets a route that needs a token. Returns the body as the server sent it.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Error> {
         self.authorized().await?;
-        self.once(Method::GET, path, query).await
+        self.request_without_body(Method::GET, path, query).await
     }
 
-    /// Asks for a route and reads the answer.
+    /// Gets a route and parses the response.
     pub async fn get_as<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, Error> {
-        let body = self.once(Method::GET, path, query).await?;
+        let body = self.request_without_body(Method::GET, path, query).await?;
         self.read(&body)
     }
 
-    /// Asks for a route whose answer was had before, under a tag.
+    /// Gets a route again, if it has changed since the response with this tag.
     pub(crate) async fn get_if_changed(
         &self,
         path: &str,
@@ -154,42 +154,44 @@ impl Server {
         if let Some(tag) = tag.and_then(|tag| header::HeaderValue::from_str(tag).ok()) {
             headers.insert(header::IF_NONE_MATCH, tag);
         }
-        let ask = Ask {
+        let request = Request {
             method: Method::GET,
             path,
             query,
             headers,
             body: Bytes::new(),
         };
-        let mut answer = self
-            .ask(&ask)
+        let mut response = self
+            .execute(&request)
             .await
-            .map_err(|trouble| trouble.into_error(&self.url))?;
-        if answer.status == 304 {
+            .map_err(|error| error.into_error(&self.url))?;
+        if response.status == 304 {
             return Ok(Fresh::Same);
         }
-        let tag = answer.tag.take();
-        match self.judge(answer) {
+        let tag = response.tag.take();
+        match self.classify(response) {
             Ok(body) => Ok(Fresh::New { tag, body }),
-            Err(trouble) => Err(trouble.into_error(&self.url)),
+            Err(error) => Err(error.into_error(&self.url)),
         }
     }
 
-    /// Asks whether the server can do its work.
+    /// Checks that the server is ready to serve requests.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        self.once(Method::GET, "/readyz", &[]).await.map(drop)
+        self.request_without_body(Method::GET, "/readyz", &[])
+            .await
+            .map(drop)
     }
 
     /// The same server with another token.
     #[must_use]
-    pub fn with_token(&self, token: Token) -> Server {
+    pub(crate) fn with_token(&self, token: Token) -> Server {
         Server {
             token: Some(token),
             ..self.clone()
         }
     }
 
-    /// Asks for something to be done; answers the body as the server sent it.
+    /// Sends a request with a JSON body. Returns the body of the response as the server sent it.
     pub async fn send<T: serde::Serialize>(
         &self,
         method: Method,
@@ -204,12 +206,14 @@ impl Server {
         self.request(method, path, query, body.into()).await
     }
 
-    /// Deletes something.
+    /// Sends a DELETE request.
     pub async fn delete(&self, path: &str) -> Result<(), Error> {
-        self.once(Method::DELETE, path, &[]).await.map(drop)
+        self.request_without_body(Method::DELETE, path, &[])
+            .await
+            .map(drop)
     }
 
-    /// Reads a body that should be ours.
+    /// Parses a body that a toolhub server should have sent.
     pub fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
         serde_json::from_slice(body).map_err(|error| Error::NotToolhub {
             url: self.url.clone(),
@@ -217,7 +221,12 @@ impl Server {
         })
     }
 
-    async fn once(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Error> {
+    async fn request_without_body(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Vec<u8>, Error> {
         self.request(method, path, query, Bytes::new()).await
     }
 
@@ -228,51 +237,60 @@ impl Server {
         query: &[(&str, String)],
         body: Bytes,
     ) -> Result<Vec<u8>, Error> {
-        let ask = Ask {
+        let request = Request {
             method,
             path,
             query,
             headers: header::HeaderMap::new(),
             body,
         };
-        match self.ask(&ask).await.and_then(|answer| self.judge(answer)) {
+        match self
+            .execute(&request)
+            .await
+            .and_then(|response| self.classify(response))
+        {
             Ok(body) => Ok(body),
-            Err(trouble) => Err(trouble.into_error(&self.url)),
+            Err(error) => Err(error.into_error(&self.url)),
         }
     }
 
     /// Sends a request once.
-    pub(crate) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Trouble> {
-        let mut request = self
+    pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<RawResponse, RequestError> {
+        let mut builder = self
             .http
-            .request(ask.method.clone(), format!("{}{}", self.url, ask.path))
-            .query(ask.query)
-            .headers(ask.headers.clone());
+            .request(request.method.clone(), format!("{}{}", self.url, request.path))
+            .query(request.query)
+            .headers(request.headers.clone());
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token.reveal());
+            builder = builder.bearer_auth(token.reveal());
         }
-        if !ask.body.is_empty() {
-            request = request.body(ask.body.clone());
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
         }
-        let mut response = request.send().await.map_err(|error| Trouble::of(&error))?;
+        let mut response = builder
+            .send()
+            .await
+            .map_err(|error| RequestError::from_transport(&error))?;
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after =
-            text(header::RETRY_AFTER).and_then(|value| retry::retry_after(value, environment::now()));
-        let date = text(header::DATE)
-            .and_then(|value| DateTime::parse_from_rfc2822(value).ok())
-            .map(|date| date.with_timezone(&Utc));
+            text(header::RETRY_AFTER).and_then(|value| parse_retry_after(value, environment::now()));
+        let date = text(header::DATE).and_then(parse_date);
         let tag = text(header::ETAG).map(str::to_owned);
         let status = response.status().as_u16();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
-            if body.len() + chunk.len() > ANSWER_BYTES {
-                return Err(Trouble::Stranger(format!(
-                    "an answer of more than {ANSWER_BYTES} bytes"
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| RequestError::from_transport(&error))?
+        {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(RequestError::NotToolhub(format!(
+                    "a response of more than {MAX_RESPONSE_BYTES} bytes"
                 )));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        Ok(RawResponse {
             status,
             body,
             retry_after,
@@ -281,14 +299,14 @@ impl Server {
         })
     }
 
-    /// The body of a success, or what the status means.
-    pub(crate) fn judge(&self, answer: Answer) -> Result<Vec<u8>, Trouble> {
-        let Answer {
+    /// Returns the body of a success, else the error that the status stands for.
+    pub(crate) fn classify(&self, response: RawResponse) -> Result<Vec<u8>, RequestError> {
+        let RawResponse {
             status,
             body,
             retry_after,
             ..
-        } = answer;
+        } = response;
         let url = || self.url.clone();
         if (200..300).contains(&status) {
             return Ok(body);
@@ -310,74 +328,76 @@ impl Server {
             }
         };
         Err(match status {
-            401 => Trouble::Stop(Error::Unauthorized { url: url(), detail }),
-            403 => Trouble::Stop(Error::Forbidden { url: url(), detail }),
+            401 => RequestError::Fatal(Error::Unauthorized { url: url(), detail }),
+            403 => RequestError::Fatal(Error::Forbidden { url: url(), detail }),
             409 if problem.as_ref().is_some_and(|problem| problem.code == "conflict") => {
-                Trouble::Stop(refused(problem, detail))
+                RequestError::Fatal(refused(problem, detail))
             }
-            408 | 409 | 429 | 500 | 502 | 503 | 504 => Trouble::Busy { detail, retry_after },
-            413 => Trouble::TooLarge(detail),
-            415 => Trouble::Encoding(refused(problem, detail)),
-            _ if problem.is_none() => Trouble::Stranger(detail),
-            _ => Trouble::Stop(refused(problem, detail)),
+            408 | 409 | 429 | 500 | 502 | 503 | 504 => RequestError::Busy { detail, retry_after },
+            413 => RequestError::TooLarge(detail),
+            415 => RequestError::UnsupportedEncoding(refused(problem, detail)),
+            _ if problem.is_none() => RequestError::NotToolhub(detail),
+            _ => RequestError::Fatal(refused(problem, detail)),
         })
     }
 }
 
-impl Trouble {
-    /// What the transport reports.
-    fn of(error: &reqwest::Error) -> Trouble {
+impl RequestError {
+    /// The error of a request that got no response.
+    fn from_transport(error: &reqwest::Error) -> RequestError {
         let mut source = error.source();
         while let Some(inner) = source {
             if let Some(inner) = inner.downcast_ref::<io::Error>()
                 && inner.kind() == io::ErrorKind::ConnectionRefused
             {
-                return Trouble::NobodyThere("connection refused".into());
+                return RequestError::Unreachable("connection refused".into());
             }
             source = inner.source();
         }
         if error.is_timeout() {
-            return Trouble::Broken("no answer in time".into());
+            return RequestError::ConnectionFailed("no response in time".into());
         }
         if error.is_connect() {
-            Trouble::NobodyThere(deepest(error))
+            RequestError::Unreachable(root_cause(error))
         } else {
-            Trouble::Broken(deepest(error))
+            RequestError::ConnectionFailed(root_cause(error))
         }
     }
 
-    /// The error when nothing is tried again.
+    /// The error to report when there is no retry.
     pub(crate) fn into_error(self, url: &str) -> Error {
         let url = url.to_owned();
         match self {
-            Trouble::NobodyThere(cause) | Trouble::Broken(cause) => Error::Unreachable { url, cause },
-            Trouble::Busy { detail, .. } => Error::Busy { url, detail },
-            Trouble::Stranger(what) => Error::NotToolhub { url, what },
-            Trouble::TooLarge(detail) => Error::Refused {
+            RequestError::Unreachable(cause) | RequestError::ConnectionFailed(cause) => {
+                Error::Unreachable { url, cause }
+            }
+            RequestError::Busy { detail, .. } => Error::Busy { url, detail },
+            RequestError::NotToolhub(what) => Error::NotToolhub { url, what },
+            RequestError::TooLarge(detail) => Error::Refused {
                 url,
                 status: 413,
                 code: String::new(),
                 detail,
                 request_id: String::new(),
             },
-            Trouble::Encoding(error) | Trouble::Stop(error) => error,
+            RequestError::UnsupportedEncoding(error) | RequestError::Fatal(error) => error,
         }
     }
 
     /// The cause in a few words.
     pub(crate) fn cause(&self) -> String {
         match self {
-            Trouble::NobodyThere(cause) | Trouble::Broken(cause) => cause.clone(),
-            Trouble::Busy { detail, .. } => detail.clone(),
-            Trouble::Stranger(what) => format!("the answer is not a toolhub server's: {what}"),
-            Trouble::TooLarge(detail) => detail.clone(),
-            Trouble::Encoding(error) | Trouble::Stop(error) => error.to_string(),
+            RequestError::Unreachable(cause) | RequestError::ConnectionFailed(cause) => cause.clone(),
+            RequestError::Busy { detail, .. } => detail.clone(),
+            RequestError::NotToolhub(what) => format!("not a response of a toolhub server: {what}"),
+            RequestError::TooLarge(detail) => detail.clone(),
+            RequestError::UnsupportedEncoding(error) | RequestError::Fatal(error) => error.to_string(),
         }
     }
 }
 
-/// The innermost cause: what the outer errors say ("error sending request") helps nobody.
-fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
+/// The innermost cause: the outer messages ("error sending request") say nothing useful.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(inner) = innermost.source() {
         innermost = inner;
@@ -387,4 +407,43 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn clean(text: &str) -> String {
     model::text::clean(text).into_owned()
+}
+
+/// Parses the value of a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3). `None` for a value that
+/// cannot be parsed and for a date in the past.
+fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    (parse_date(value)? - now).to_std().ok()
+}
+
+/// Parses an HTTP date (RFC 9110, section 5.6.7).
+fn parse_date(value: &str) -> Option<DateTime<Utc>> {
+    httpdate::parse_http_date(value).ok().map(DateTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_anything_else_is_ignored() {
+        let now = "2026-11-23T09:00:00Z".parse().unwrap();
+        let half_a_minute = Some(Duration::from_secs(30));
+        for (value, expected) in [
+            ("120", Some(Duration::from_secs(120))),
+            ("0", Some(Duration::ZERO)),
+            ("Mon, 23 Nov 2026 09:00:30 GMT", half_a_minute),
+            ("Monday, 23-Nov-26 09:00:30 GMT", half_a_minute),
+            ("Mon Nov 23 09:00:30 2026", half_a_minute),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+            ("Mon, 23 Nov 2026 08:00:00 GMT", None),
+        ] {
+            assert_eq!(parse_retry_after(value, now), expected, "{value}");
+        }
+    }
 }

@@ -1,33 +1,39 @@
-//! Settings that are not given on the command line: the project's file, then the user's, then what is built in.
+//! Settings files: the project's file takes precedence over the user's file.
 //!
-//! A project's file comes with whatever repository one happens to stand in, so it chooses only how answers are shown:
-//! it can never name a server, a token or a command to run.
+//! A project's file comes from a repository and is not trusted: it chooses how results are shown and may narrow what is
+//! shared, but never names a server, a token or a command to run.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::{Environment, Error, credentials::Credentials};
+use crate::{
+    Environment, Error,
+    credentials::Credentials,
+    sharing::{Origin as RuleOrigin, ProjectRules},
+};
 
-/// The server when nobody names one: `toolhub serve` on the same machine.
-pub const DEFAULT_URL: &str = "http://127.0.0.1:7700";
-/// Name of a project's file, looked for in the working directory and above it.
-pub const PROJECT_FILE: &str = ".toolhub.toml";
-/// Name of the user's file within the configuration directory.
-pub const USER_FILE: &str = "config.toml";
+/// The default server: `toolhub serve` on the same machine.
+const DEFAULT_URL: &str = "http://127.0.0.1:7700";
+/// Name of a project's file, in the working directory or above it.
+pub(crate) const PROJECT_FILE: &str = ".toolhub.toml";
+/// Name of the user's file in the configuration directory.
+const USER_FILE: &str = "config.toml";
 
-/// Settings of a file. All of them are optional.
+/// The settings. All of them are optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The server. User file only.
     pub url: Option<String>,
-    /// Prices of an org's own. User file only.
+    /// A price file. User file only.
     pub prices: Option<PathBuf>,
-    /// Send what people asked for along with the events. User file only.
+    /// Send the beginning of the prompts with the events. User file only.
     pub task_text: Option<bool>,
-    /// Send which tools are loaded and installed. User file only.
+    /// Send the inventory of loaded and installed tools. User file only.
     pub inventory: Option<bool>,
+    /// Which projects are shared: the rules of the user's file, narrowed by those of the project's file.
+    pub projects: ProjectRules,
     /// `table`, `json`, `csv` or `markdown`.
     pub format: Option<String>,
     /// `7d`, `30d`, `90d` or `all`.
@@ -38,11 +44,11 @@ pub struct Settings {
     pub days: Option<u32>,
     /// Rows to show.
     pub limit: Option<u32>,
-    /// Calls that a tool needs to be ranked.
+    /// Fewest calls of a ranked tool.
     pub min_sample: Option<i64>,
 }
 
-/// The settings in force, and what was ignored on the way.
+/// The settings, and warnings about keys that were ignored.
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The settings.
@@ -51,8 +57,19 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
+/// Settings that a project's file cannot set.
+const USER_FILE_ONLY: [&str; 7] = [
+    "url",
+    "token",
+    "command",
+    "hooks",
+    "prices",
+    "task_text",
+    "inventory",
+];
+
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
+enum Origin {
     User,
     Project,
 }
@@ -61,19 +78,24 @@ enum Whose {
 pub fn load(environment: &Environment) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
     if let Some(path) = project_file(environment) {
-        read(&path, Whose::Project, &mut loaded)?;
+        read(&path, Origin::Project, environment.home(), &mut loaded)?;
     }
     if let Ok(folder) = environment.config_dir() {
-        read(&folder.join(USER_FILE), Whose::User, &mut loaded)?;
+        read(
+            &folder.join(USER_FILE),
+            Origin::User,
+            environment.home(),
+            &mut loaded,
+        )?;
     }
     Ok(loaded)
 }
 
-/// The server to speak to: the given one, else the user's setting, else the default of the credentials, else
-/// [`DEFAULT_URL`].
-pub fn url(given: Option<&str>, settings: &Settings, credentials: &Credentials) -> String {
-    given
-        .or(settings.url.as_deref())
+/// The server to use: the user's setting, else the server of the last login, else [`DEFAULT_URL`].
+pub fn url(settings: &Settings, credentials: &Credentials) -> String {
+    settings
+        .url
+        .as_deref()
         .or(credentials.default_url())
         .unwrap_or(DEFAULT_URL)
         .to_owned()
@@ -88,11 +110,36 @@ fn project_file(environment: &Environment) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Takes what the file says and no earlier file said.
-fn read(path: &Path, whose: Whose, loaded: &mut Loaded) -> Result<(), Error> {
+/// The project rules of a project's file.
+pub(crate) fn project_rules(path: &Path, home: Option<&Path>) -> Result<ProjectRules, Error> {
+    let mut rules = ProjectRules::default();
+    if let Some(table) = parse(path)?.and_then(|mut table| table.remove("projects")) {
+        add_project_rules(&mut rules, &table, path, home)?;
+    }
+    Ok(rules)
+}
+
+fn add_project_rules(
+    rules: &mut ProjectRules,
+    table: &toml::Value,
+    path: &Path,
+    home: Option<&Path>,
+) -> Result<(), Error> {
+    let origin = RuleOrigin {
+        home,
+        folder: path.parent().unwrap_or(path),
+    };
+    rules.add_table(table, origin).map_err(|detail| Error::BadFile {
+        path: path.to_owned(),
+        detail,
+    })
+}
+
+/// Parses a settings file; `None` when there is none.
+fn parse(path: &Path) -> Result<Option<toml::Table>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {
             return Err(Error::File {
                 path: path.to_owned(),
@@ -100,62 +147,76 @@ fn read(path: &Path, whose: Whose, loaded: &mut Loaded) -> Result<(), Error> {
             });
         }
     };
-    let bad = |detail: String| Error::BadFile {
-        path: path.to_owned(),
-        detail,
-    };
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
-    for (key, value) in table {
-        if whose == Whose::Project
-            && [
-                "url",
-                "token",
-                "command",
-                "hooks",
-                "prices",
-                "task_text",
-                "inventory",
-            ]
-            .contains(&key.as_str())
-        {
+    match text.parse() {
+        Ok(table) => Ok(Some(table)),
+        Err(error) => Err(Error::BadFile {
+            path: path.to_owned(),
+            detail: toml::de::Error::message(&error).to_owned(),
+        }),
+    }
+}
+
+/// Takes the settings of a file that no earlier file has set. Project rules of all files apply.
+fn read(path: &Path, origin: Origin, home: Option<&Path>, loaded: &mut Loaded) -> Result<(), Error> {
+    for (key, value) in parse(path)?.into_iter().flatten() {
+        if origin == Origin::Project && USER_FILE_ONLY.contains(&key.as_str()) {
             loaded.warnings.push(format!(
                 "ignored `{key}` in {}: a project's file cannot set it",
                 path.display()
             ));
-            continue;
-        }
-        let expect = |what: &str| bad(format!("`{key}` must be {what}"));
-        let text = || value.as_str().map(str::to_owned).ok_or_else(|| expect("a text"));
-        let whole = || {
-            value
-                .as_integer()
-                .and_then(|n| u32::try_from(n).ok())
-                .ok_or_else(|| expect("a whole number"))
-        };
-        let switch = || value.as_bool().ok_or_else(|| expect("true or false"));
-        let settings = &mut loaded.settings;
-        match key.as_str() {
-            "url" => keep(&mut settings.url, text()?),
-            "prices" => keep(&mut settings.prices, path.with_file_name(text()?)),
-            "task_text" => keep(&mut settings.task_text, switch()?),
-            "inventory" => keep(&mut settings.inventory, switch()?),
-            "format" => keep(&mut settings.format, text()?),
-            "window" => keep(&mut settings.window, text()?),
-            "kind" => keep(&mut settings.kind, text()?),
-            "days" => keep(&mut settings.days, whole()?),
-            "limit" => keep(&mut settings.limit, whole()?),
-            "min_sample" => keep(&mut settings.min_sample, whole()?.into()),
-            _ => loaded
+        } else if key == "projects" {
+            add_project_rules(&mut loaded.settings.projects, &value, path, home)?;
+        } else if !set(&mut loaded.settings, &key, &value, path)? {
+            loaded
                 .warnings
-                .push(format!("ignored `{key}` in {}: no such setting", path.display())),
+                .push(format!("ignored `{key}` in {}: no such setting", path.display()));
         }
     }
     Ok(())
 }
 
-fn keep<T>(slot: &mut Option<T>, value: T) {
+/// Sets a setting that is not set yet. Returns false for an unknown one.
+fn set(settings: &mut Settings, key: &str, value: &toml::Value, path: &Path) -> Result<bool, Error> {
+    let expect = |what: &str| Error::BadFile {
+        path: path.to_owned(),
+        detail: format!("`{key}` must be {what}"),
+    };
+    let text = || {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| expect("a string"))
+    };
+    let number = || {
+        value
+            .as_integer()
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| expect("a whole number"))
+    };
+    let switch = || value.as_bool().ok_or_else(|| expect("true or false"));
+    match key {
+        "url" => set_if_unset(&mut settings.url, text()?),
+        "prices" => set_if_unset(&mut settings.prices, path.with_file_name(text()?)),
+        "task_text" => set_if_unset(&mut settings.task_text, switch()?),
+        "inventory" => set_if_unset(&mut settings.inventory, switch()?),
+        "format" => set_if_unset(&mut settings.format, text()?),
+        "window" => set_if_unset(&mut settings.window, text()?),
+        "kind" => set_if_unset(&mut settings.kind, text()?),
+        "days" => set_if_unset(&mut settings.days, number()?),
+        "limit" => set_if_unset(&mut settings.limit, number()?),
+        "min_sample" => set_if_unset(&mut settings.min_sample, number()?.into()),
+        // Ignoring a misspelt rule would share what it excludes.
+        "project" | "include" | "exclude" => {
+            return Err(expect(
+                "in a table: write `[projects]` with `include` and `exclude`",
+            ));
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn set_if_unset<T>(slot: &mut Option<T>, value: T) {
     slot.get_or_insert(value);
 }
 
@@ -205,7 +266,7 @@ mod tests {
                 "{key}"
             );
         }
-        assert_eq!(url(None, &loaded.settings, &Credentials::default()), DEFAULT_URL);
+        assert_eq!(url(&loaded.settings, &Credentials::default()), DEFAULT_URL);
     }
 
     #[test]

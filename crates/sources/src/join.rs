@@ -11,6 +11,7 @@ mod frames;
 mod inventory;
 mod responses;
 mod servers;
+mod shared;
 
 use std::{cmp::Ordering, collections::HashMap};
 
@@ -19,7 +20,7 @@ use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
 
 use self::servers::ServerNames;
 use crate::{
-    Prices, Totals,
+    Excluded, Prices, Totals,
     facts::{
         Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Requested,
         Searches, Usage,
@@ -40,6 +41,8 @@ pub struct Collected {
     pub problems: Vec<Problem>,
     /// The numbers.
     pub totals: Totals,
+    /// What was left out because its project is not shared.
+    pub excluded: Excluded,
 }
 
 /// One call with all that is known about it.
@@ -85,6 +88,28 @@ impl Collected {
     }
 }
 
+/// What the caller knows about working directories.
+pub trait Directories {
+    /// The project of a working directory; `None` when it is not known, and then the last part of the path is taken.
+    fn project_of(&mut self, cwd: &str) -> Option<String>;
+
+    /// Whether the facts of a working directory may be shared. `project` is its name, if it has one.
+    fn is_shared(&mut self, cwd: Option<&str>, project: Option<&str>) -> bool;
+}
+
+/// Shares every project.
+struct ShareAll<'a>(&'a mut dyn FnMut(&str) -> Option<String>);
+
+impl Directories for ShareAll<'_> {
+    fn project_of(&mut self, cwd: &str) -> Option<String> {
+        (self.0)(cwd)
+    }
+
+    fn is_shared(&mut self, _: Option<&str>, _: Option<&str>) -> bool {
+        true
+    }
+}
+
 /// Joins the facts of all files of one person. `resolve_project` names the project of a working directory (the
 /// client asks the file system for the repository's root); where it does not know, the last part of the path does.
 pub fn join(
@@ -92,25 +117,28 @@ pub fn join(
     prices: &Prices,
     resolve_project: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Collected {
+    join_shared(files, prices, &mut ShareAll(resolve_project))
+}
+
+/// Like [`join()`], but leaves out everything that belongs to projects that are not shared.
+pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn Directories) -> Collected {
+    let mut projects = Projects::new(directories);
     let mut pool = Pool::default();
     for file in files {
-        pool.add(file);
+        pool.add(file, &mut projects);
     }
     pool.apply_frames();
     pool.typed_calls();
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
+    let (calls, excluded) = pool.exclude(calls, &mut projects);
     let costs = pool.costs(prices);
     pool.regroup(&mut calls);
     let mut calls = pool.answered(calls);
     pool.name_plugin_skills(&mut calls);
     pool.share(&mut calls, costs, prices);
 
-    let mut projects = Projects {
-        known: HashMap::new(),
-        resolve: resolve_project,
-    };
     for joined in &mut calls {
         let cwd = &mut joined.call.context.cwd;
         *cwd = cwd.and_then(|cwd| projects.of(cwd, &mut pool.strings));
@@ -132,6 +160,7 @@ pub fn join(
         inventory,
         problems,
         totals,
+        excluded,
     }
 }
 
@@ -159,9 +188,10 @@ struct Pool {
 }
 
 impl Pool {
-    fn add(&mut self, mut file: FileFacts) {
+    fn add(&mut self, mut file: FileFacts, projects: &mut Projects<'_>) {
         let names = self.strings.absorb(&std::mem::take(&mut file.strings));
         file.rename(&names);
+        self.exclude_usage(&mut file, projects);
         self.calls.append(&mut file.calls);
         self.implied.append(&mut file.implied);
         self.answers.append(&mut file.answers);
@@ -392,16 +422,28 @@ impl Call {
 /// Projects by working directory.
 struct Projects<'a> {
     known: HashMap<Sym, Option<Sym>>,
-    resolve: &'a mut dyn FnMut(&str) -> Option<String>,
+    shared: HashMap<Option<Sym>, bool>,
+    directories: &'a mut dyn Directories,
 }
 
 impl Projects<'_> {
+    fn new(directories: &mut dyn Directories) -> Projects<'_> {
+        Projects {
+            known: HashMap::new(),
+            shared: HashMap::new(),
+            directories,
+        }
+    }
+
     fn of(&mut self, cwd: Sym, strings: &mut Strings) -> Option<Sym> {
         if let Some(&project) = self.known.get(&cwd) {
             return project;
         }
         let path = strings.get(cwd);
-        let resolved = (self.resolve)(path).filter(|name| !project::is_person(path, name));
+        let resolved = self
+            .directories
+            .project_of(path)
+            .filter(|name| !project::is_person(path, name));
         let name = resolved.or_else(|| project::name_of(path).map(str::to_owned));
         let name = name.map(|name| name.chars().take(model::limits::NAME_CHARS).collect::<String>());
         let project = name
@@ -409,6 +451,17 @@ impl Projects<'_> {
             .map(|name| strings.intern(&model::text::clean(&name)));
         self.known.insert(cwd, project);
         project
+    }
+
+    fn is_shared(&mut self, cwd: Option<Sym>, strings: &mut Strings) -> bool {
+        if let Some(&shared) = self.shared.get(&cwd) {
+            return shared;
+        }
+        let project = cwd.and_then(|cwd| self.of(cwd, strings));
+        let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
+        let shared = self.directories.is_shared(text(cwd), text(project));
+        self.shared.insert(cwd, shared);
+        shared
     }
 }
 

@@ -52,10 +52,10 @@ mod totals;
 
 pub use agent::{Agent, UnknownAgent};
 pub use facts::{FileFacts, Options};
-pub use join::{Collected, join};
+pub use join::{Collected, Directories, join, join_shared};
 pub use opencode::DatabaseReader;
 pub use prices::{InvalidPrices, Price, PriceSource, Prices, Tier, read_file as read_price_file};
 pub use problem::{Problem, ProblemCode};
 pub use reader::{LINE_BYTES, LogReader};
 pub use servers::McpServers;
-pub use totals::{TokenTotals, Totals, UnpricedModel};
+pub use totals::{Excluded, TokenTotals, Totals, UnpricedModel};

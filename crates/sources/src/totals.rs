@@ -72,3 +72,14 @@ pub struct TokenTotals {
     /// Input tokens written to a cache.
     pub cache_creation: u64,
 }
+
+/// What was left out because its project is not shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Excluded {
+    /// Distinct calls and slash commands.
+    pub events: u64,
+    /// Distinct sessions with an excluded call or listing.
+    pub sessions: u64,
+    /// Distinct projects.
+    pub projects: u64,
+}

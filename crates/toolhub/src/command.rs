@@ -1,4 +1,4 @@
-//! The subcommands, one file each: arguments, one call into a library, what to print.
+//! The subcommands, one file each: arguments, one call into a library, output.
 
 #[cfg(feature = "server")]
 mod admin;
@@ -33,7 +33,10 @@ mod whoami;
 use clap::Subcommand;
 use client::{Error, Exit};
 
-use crate::{args::Cli, context::Context, talk};
+use crate::{
+    context::{Context, GlobalArgs},
+    talk,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -66,26 +69,26 @@ pub(crate) enum Command {
     Demo(demo::Demo),
 }
 
-/// Runs a command until it is done or Ctrl-C stops it, and says why if it failed.
-pub(crate) async fn run(cli: Cli) -> Exit {
+/// Builds the definition of the command line, which `completions` and `man` print.
+pub(crate) type BuildCli = fn() -> clap::Command;
+
+/// Runs a command until it is done or Ctrl-C stops it, and prints the error of a failure.
+pub(crate) async fn run(command: Command, global: GlobalArgs, build_cli: BuildCli) -> Exit {
     #[cfg(feature = "server")]
-    if matches!(
-        cli.command,
-        Command::Serve(_) | Command::Admin(_) | Command::Demo(_)
-    ) {
-        // They end in their own way: there is a PostgreSQL to stop.
-        return operate(cli).await;
+    if matches!(command, Command::Serve(_) | Command::Admin(_) | Command::Demo(_)) {
+        // These handle Ctrl-C themselves, because they must stop their PostgreSQL.
+        return operate(command, global.json).await;
     }
     let done = tokio::select! {
-        done = dispatch(cli) => done,
+        done = dispatch(command, global, build_cli) => done,
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
     };
     done.unwrap_or_else(|error| fail(&error))
 }
 
-async fn dispatch(cli: Cli) -> Result<Exit, Error> {
-    let context = Context::load(cli.global)?;
-    match cli.command {
+async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> Result<Exit, Error> {
+    let context = Context::load(global)?;
+    match command {
         Command::Upload(command) => command.run(&context).await,
         Command::Scores(command) => command.run(&context).await,
         Command::Leaderboard(command) => command.run(&context).await,
@@ -105,20 +108,19 @@ async fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,
-        Command::Completions(command) => command.run(),
-        Command::Man(command) => command.run(),
+        Command::Completions(command) => command.run(build_cli),
+        Command::Man(command) => command.run(build_cli),
         #[cfg(feature = "server")]
         Command::Serve(_) | Command::Admin(_) | Command::Demo(_) => {
-            unreachable!("`run` has taken the operator's commands")
+            unreachable!("`run` passes these commands to `operate`")
         }
     }
 }
 
-/// Runs a command that has the database in its own hands.
+/// Runs a command that uses the database directly.
 #[cfg(feature = "server")]
-async fn operate(cli: Cli) -> Exit {
-    let json = cli.global.json;
-    let done = match cli.command {
+async fn operate(command: Command, json: bool) -> Exit {
+    let done = match command {
         Command::Serve(command) => command.run(json).await,
         Command::Admin(command) => command.run(json).await,
         Command::Demo(command) => command.run().await,
@@ -127,7 +129,7 @@ async fn operate(cli: Cli) -> Exit {
     match done {
         Ok(()) => Exit::Done,
         Err(error) => {
-            talk::complain(&format!("{error:#}"));
+            talk::error(&format!("{error:#}"));
             if let Some(error) = error.downcast_ref::<Error>() {
                 return error.exit();
             }
@@ -140,11 +142,11 @@ async fn operate(cli: Cli) -> Exit {
     }
 }
 
-/// The exit code of an error, once it has been told.
-pub(crate) fn fail(error: &Error) -> Exit {
+/// Prints an error and returns its exit code.
+fn fail(error: &Error) -> Exit {
     if error.is_broken_pipe() {
         return Exit::Done;
     }
-    talk::complain(&error.to_string());
+    talk::error(&error.to_string());
     error.exit()
 }

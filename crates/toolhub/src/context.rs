@@ -1,13 +1,43 @@
-//! What every command starts from: the global arguments, the environment, the settings files, the credentials.
+//! The context of a command: global arguments, environment, settings and credentials.
 
 use std::str::FromStr;
 
+use clap::Args;
 use client::{
-    Environment, Error, Server, address, credentials::Credentials, identity, render::Format, settings,
+    Environment, Error, ProjectRules, Server, address, credentials::Credentials, identity, render::Format,
+    settings,
 };
 use model::{token::Token, words::UnknownWord};
 
-use crate::{args::Global, talk};
+use crate::talk;
+
+/// The arguments of every command.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Address of the server [default: that of the last login, else http://127.0.0.1:7700]
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    url: Option<String>,
+    /// Token for the server. Prefer the variable or `toolhub login`: other users can see arguments
+    #[arg(
+        long,
+        global = true,
+        env = "TOOLHUB_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        help_heading = "Global options"
+    )]
+    token: Option<String>,
+    /// Print JSON on stdout and everything else on stderr
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
 
 pub(crate) struct Context {
     pub(crate) environment: Environment,
@@ -18,13 +48,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn load(global: Global) -> Result<Context, Error> {
+    pub(crate) fn load(global: GlobalArgs) -> Result<Context, Error> {
         let environment = Environment::of_process();
         let loaded = settings::load(&environment)?;
         for warning in &loaded.warnings {
             talk::warn(warning);
         }
-        let Global { url, token, json } = global;
+        let GlobalArgs { url, token, json } = global;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(Context {
             environment,
@@ -56,33 +86,33 @@ impl Context {
 
     /// The address of the server.
     pub(crate) fn url(&self) -> Result<String, Error> {
-        // The file of credentials is not even opened when it is not needed.
+        // The credentials file is not opened when it is not needed.
         if let Some(url) = self.url.as_deref().or(self.settings.url.as_deref()) {
             return address::normalize_url(url);
         }
         let credentials = self.credentials()?;
-        address::normalize_url(&settings::url(None, &self.settings, &credentials))
+        address::normalize_url(&settings::url(&self.settings, &credentials))
     }
 
-    /// The server, with the given token or else the one that was kept for it.
+    /// The server, with the given token or the stored one.
     pub(crate) fn server(&self) -> Result<Server, Error> {
         let url = self.url()?;
         let token = match &self.token {
             Some(text) => Some(Token::parse(text).map_err(|error| Error::Unauthorized {
                 url: url.clone(),
-                detail: format!("what was given is {error}"),
+                detail: format!("the given token is {error}"),
             })?),
             None => self.credentials()?.token(&url),
         };
         if token.is_some() && url.starts_with("http:") && !address::is_loopback(&url) {
             talk::warn(&format!(
-                "{url} is not encrypted: others on the way can read the token"
+                "{url} is not encrypted: the token can be read in transit"
             ));
         }
         Server::new(&url, token)
     }
 
-    /// The server to upload to: where there is no token, a CI run exchanges its identity for one.
+    /// The server to upload to. A CI run without a token exchanges its identity for one.
     pub(crate) async fn uploading_server(&self) -> Result<Server, Error> {
         let server = self.server()?;
         if server.token().is_ok() {
@@ -93,7 +123,14 @@ impl Context {
             .unwrap_or(server))
     }
 
-    /// The kept credentials; none where there is no home to keep them in.
+    /// The project rules of the settings, narrowed to the patterns of `--project`.
+    pub(crate) fn project_rules(&self, selected: &[String]) -> Result<ProjectRules, Error> {
+        let mut rules = self.settings.projects.clone();
+        rules.select(selected, &self.environment)?;
+        Ok(rules)
+    }
+
+    /// The stored credentials; none without a home directory.
     pub(crate) fn credentials(&self) -> Result<Credentials, Error> {
         match Credentials::load(&self.environment) {
             Err(Error::NoHome) => Ok(Credentials::default()),
@@ -101,15 +138,13 @@ impl Context {
         }
     }
 
-    /// How answers are laid out.
+    /// The output format.
     pub(crate) fn format(&self, given: Option<&str>) -> Result<Format, Error> {
         if self.json {
             return Ok(Format::Json);
         }
         match given.or(self.settings.format.as_deref()) {
-            Some(word) => word
-                .parse()
-                .map_err(|error| Error::Usage(format!("`{word}`: {error}"))),
+            Some(name) => name.parse(),
             None => Ok(Format::default()),
         }
     }

@@ -1,4 +1,4 @@
-//! Which database: the one that is named, or an embedded server of our own.
+//! The database of a command: an external one, or an embedded PostgreSQL.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,10 @@ use clap::Args;
 use embedded::{EmbeddedOptions, EmbeddedServer};
 use store::{PoolOptions, Store};
 
-/// Where the data is.
+/// The arguments that select the database.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct DatabaseArgs {
-    /// PostgreSQL 15 or newer, as postgresql://user:password@host:5432/database. Without it toolhub runs a
-    /// PostgreSQL of its own.
+    /// URL of a PostgreSQL 15 or newer: postgresql://USER:PASSWORD@HOST:5432/DATABASE [default: embedded PostgreSQL]
     #[arg(
         long,
         global = true,
@@ -20,7 +19,7 @@ pub(crate) struct DatabaseArgs {
         value_name = "URL"
     )]
     pub(crate) database_url: Option<String>,
-    /// File that holds the database address, for secrets that are mounted as files.
+    /// File with the database URL, for secrets that are mounted as files
     #[arg(
         long,
         global = true,
@@ -29,13 +28,13 @@ pub(crate) struct DatabaseArgs {
         conflicts_with = "database_url"
     )]
     pub(crate) database_url_file: Option<PathBuf>,
-    /// Where the embedded PostgreSQL keeps its data [default: /var/lib/toolhub as root, else the XDG data directory].
+    /// Data directory of the embedded PostgreSQL [default: /var/lib/toolhub as root, else the XDG data directory]
     #[arg(long, global = true, env = "TOOLHUB_DATA_DIR", value_name = "DIRECTORY")]
     pub(crate) data_dir: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
-    /// The address of an external database, where one is named.
+    /// The URL of the external database, if one is given.
     fn external(&self) -> anyhow::Result<Option<String>> {
         match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => Ok(Some(url.clone())),
@@ -55,7 +54,7 @@ impl DatabaseArgs {
         }
     }
 
-    /// Connects, starting the embedded server when no database is named, and brings the schema up to date.
+    /// Connects and migrates the schema. Starts the embedded server if no external database is given.
     pub(crate) async fn open(&self) -> anyhow::Result<Database> {
         match self.external()? {
             Some(url) => {
@@ -70,8 +69,8 @@ impl DatabaseArgs {
         }
     }
 
-    /// Connects to a database that runs already: the one that is named, or the embedded one of a running server.
-    /// Starts the embedded server for the time of the command when none runs.
+    /// Connects to the external database, or to the embedded one of a running server. Starts the embedded server for the
+    /// duration of the command if none is running.
     pub(crate) async fn reach(&self) -> anyhow::Result<Database> {
         if let Some(url) = self.external()? {
             return Ok(Database {
@@ -87,15 +86,15 @@ impl DatabaseArgs {
             }),
             None if data_dir.exists() => Database::embedded(&data_dir).await,
             None => bail!(
-                "there is no database: {} does not exist, and --database-url is not set. Start `toolhub serve` once, \
-                 or name the database",
+                "no database: {} does not exist and --database-url is not set. Run `toolhub serve` once, or set \
+                 --database-url",
                 data_dir.display()
             ),
         }
     }
 }
 
-/// An open database, and the server behind it when it is ours.
+/// An open database, and its embedded server if there is one.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) embedded: Option<EmbeddedServer>,
@@ -117,7 +116,7 @@ impl Database {
         }
     }
 
-    /// Closes the connections and stops the server, when it is ours.
+    /// Closes the connections and stops the embedded server.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.store.close();
         if let Some(server) = self.embedded {

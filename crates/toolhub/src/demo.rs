@@ -1,7 +1,8 @@
-//! `toolhub demo`: a sample team, whose logs go the whole way from the agents' folders to the boards.
+//! The sample team of `toolhub demo` and its session logs.
 
 pub(crate) mod logs;
 mod random;
 mod record;
+mod result;
 mod session;
 pub(crate) mod team;

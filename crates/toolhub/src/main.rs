@@ -1,8 +1,9 @@
-//! The command line of toolhub: arguments in, one call into the client or the server, an exit code out.
+//! The binary: parses the arguments, calls the client or the server, and returns the exit code.
 
 #![warn(missing_docs)]
 
 mod args;
+mod cli;
 mod command;
 mod context;
 #[cfg(feature = "server")]
@@ -13,20 +14,20 @@ mod talk;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use client::Exit;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli::Cli { global, command } = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            talk::complain(&format!("cannot start: {error}"));
+            talk::error(&format!("cannot start: {error}"));
             return code(Exit::Failed);
         }
     };
-    let exit = runtime.block_on(command::run(cli));
-    // A log may be half read when Ctrl-C comes: nobody waits for it.
+    let exit = runtime.block_on(command::run(command, global, cli::Cli::command));
+    // After Ctrl-C a thread may still read a log: do not wait for it.
     runtime.shutdown_background();
     code(exit)
 }

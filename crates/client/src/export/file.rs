@@ -1,4 +1,4 @@
-//! Events as a Parquet file, row group after row group: only one of them is in memory.
+//! Writes events as a Parquet file, one row group at a time.
 
 use std::{
     io::{self, Write},
@@ -17,16 +17,18 @@ use parquet::{
     schema::types::Type,
 };
 
-/// Rows of a row group, and the bytes of its texts: whichever is reached first ends it.
-const GROUP: (usize, usize) = (50_000, 64 * 1024 * 1024);
-/// Digits of a cost, and those after the point: an `i64` of micro-USD.
+/// Most rows of a row group.
+const MAX_GROUP_ROWS: usize = 50_000;
+/// Bytes of text after which a row group ends.
+const MAX_GROUP_BYTES: usize = 64 * 1024 * 1024;
+/// Precision and scale of a cost: an `i64` of micro-USD.
 const COST_DIGITS: (i32, i32) = (18, 6);
 
-/// What a column holds.
+/// The values of a column.
 #[derive(Clone, Copy)]
 enum Values {
     Text(fn(&EventRow) -> Option<&str>),
-    /// A text that hardly stands twice, so that a dictionary of it is of no use.
+    /// A text that seldom repeats, so that a dictionary does not help.
     Unique(fn(&EventRow) -> Option<&str>),
     Count(fn(&EventRow) -> Option<i64>),
     /// Microseconds since 1970.
@@ -41,7 +43,7 @@ struct Column {
     values: Values,
 }
 
-const fn always(key: &'static str, values: Values) -> Column {
+const fn required(key: &'static str, values: Values) -> Column {
     Column {
         key,
         repetition: Repetition::REQUIRED,
@@ -49,7 +51,7 @@ const fn always(key: &'static str, values: Values) -> Column {
     }
 }
 
-const fn maybe(key: &'static str, values: Values) -> Column {
+const fn optional(key: &'static str, values: Values) -> Column {
     Column {
         key,
         repetition: Repetition::OPTIONAL,
@@ -57,38 +59,38 @@ const fn maybe(key: &'static str, values: Values) -> Column {
     }
 }
 
-/// The API's own keys, in its order; null where the API has null.
+/// The keys of the API, in its order; null where the API has null.
 static COLUMNS: [Column; 18] = [
-    always("uuid", Values::Unique(|event| Some(&event.uuid))),
-    always("member", Values::Text(|event| Some(&event.member))),
-    always("tool_id", Values::Text(|event| Some(&event.tool_id))),
-    maybe("operation", Values::Text(|event| event.operation.as_deref())),
-    maybe("session_id", Values::Text(|event| event.session_id.as_deref())),
-    maybe("project", Values::Text(|event| event.project.as_deref())),
-    maybe("task_text", Values::Unique(|event| event.task_text.as_deref())),
-    always("outcome", Values::Text(|event| Some(event.outcome.as_str()))),
-    maybe(
+    required("uuid", Values::Unique(|event| Some(&event.uuid))),
+    required("member", Values::Text(|event| Some(&event.member))),
+    required("tool_id", Values::Text(|event| Some(&event.tool_id))),
+    optional("operation", Values::Text(|event| event.operation.as_deref())),
+    optional("session_id", Values::Text(|event| event.session_id.as_deref())),
+    optional("project", Values::Text(|event| event.project.as_deref())),
+    optional("task_text", Values::Unique(|event| event.task_text.as_deref())),
+    required("outcome", Values::Text(|event| Some(event.outcome.as_str()))),
+    optional(
         "reason",
         Values::Text(|event| event.reason.map(model::Reason::as_str)),
     ),
-    maybe("duration_ms", Values::Count(|event| event.duration_ms)),
-    maybe("cost_usd", Values::Cost(cost)),
-    maybe("model", Values::Text(|event| event.model.as_deref())),
-    maybe("agent", Values::Text(|event| event.agent.as_deref())),
-    maybe(
+    optional("duration_ms", Values::Count(|event| event.duration_ms)),
+    optional("cost_usd", Values::Cost(cost)),
+    optional("model", Values::Text(|event| event.model.as_deref())),
+    optional("agent", Values::Text(|event| event.agent.as_deref())),
+    optional(
         "agent_version",
         Values::Text(|event| event.agent_version.as_deref()),
     ),
-    maybe("git_branch", Values::Text(|event| event.git_branch.as_deref())),
-    always(
+    optional("git_branch", Values::Text(|event| event.git_branch.as_deref())),
+    required(
         "occurred_at",
         Values::Time(|event| Some(event.occurred_at.timestamp_micros())),
     ),
-    always(
+    required(
         "received_at",
         Values::Time(|event| Some(event.received_at.timestamp_micros())),
     ),
-    always("source", Values::Text(|event| Some(&event.source))),
+    required("source", Values::Text(|event| Some(&event.source))),
 ];
 
 /// The cost as it is stored. The API shows it in USD, which [`MicroUsd`] reads back exactly.
@@ -137,14 +139,14 @@ impl Column {
         rows: &[EventRow],
         value: impl Fn(&EventRow) -> Option<T::T>,
     ) -> Result<(), ParquetError> {
-        let (mut values, mut there) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let (mut values, mut levels) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for row in rows {
             let value = value(row);
-            there.push(i16::from(value.is_some()));
+            levels.push(i16::from(value.is_some()));
             values.extend(value);
         }
-        let there = (self.repetition == Repetition::OPTIONAL).then_some(there.as_slice());
-        chunk.typed::<T>().write_batch(&values, there, None).map(drop)
+        let levels = (self.repetition == Repetition::OPTIONAL).then_some(levels.as_slice());
+        chunk.typed::<T>().write_batch(&values, levels, None).map(drop)
     }
 }
 
@@ -170,12 +172,11 @@ impl Group {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let (rows, bytes) = GROUP;
-        self.rows.len() >= rows || self.bytes >= bytes
+        self.rows.len() >= MAX_GROUP_ROWS || self.bytes >= MAX_GROUP_BYTES
     }
 }
 
-/// A file that is being written. Only [`File::close`] makes it one that can be read.
+/// A file that is being written. It can be read only after [`File::close`].
 pub(super) struct File<W: Write + Send> {
     writer: SerializedFileWriter<W>,
 }
@@ -212,9 +213,7 @@ impl<W: Write + Send> File<W> {
     fn write_columns(&mut self, rows: &[EventRow]) -> Result<(), ParquetError> {
         let mut writer = self.writer.next_row_group()?;
         for column in &COLUMNS {
-            let mut chunk = writer
-                .next_column()?
-                .expect("the schema has a column for each of ours");
+            let mut chunk = writer.next_column()?.expect("the schema has every column");
             column.write(&mut chunk, rows)?;
             chunk.close()?;
         }
@@ -227,7 +226,7 @@ impl<W: Write + Send> File<W> {
     }
 }
 
-/// The error of the file below, where it is one.
+/// The I/O error that caused a Parquet error, if there is one.
 fn io_error(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -271,8 +270,8 @@ mod tests {
 
     #[test]
     fn long_texts_end_a_row_group_before_its_rows_do() {
-        let (rows, bytes) = GROUP;
-        for (text, expected) in [(None, rows), (Some("t".repeat(8 * 1024)), bytes / (8 * 1024 + 1))] {
+        let by_bytes = MAX_GROUP_BYTES / (8 * 1024 + 1);
+        for (text, expected) in [(None, MAX_GROUP_ROWS), (Some("t".repeat(8 * 1024)), by_bytes)] {
             let mut group = Group::default();
             while !group.is_full() {
                 group.push(event(group.rows.len(), text.clone()));
@@ -296,15 +295,15 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(schema).unwrap());
         let keys: Vec<&str> = COLUMNS.iter().map(|column| column.key).collect();
         let row = serde_json::to_value(&group.rows[0]).unwrap();
-        let mut of_the_api: Vec<&String> = row.as_object().unwrap().keys().collect();
+        let mut api_keys: Vec<&String> = row.as_object().unwrap().keys().collect();
         let mut sorted = keys.clone();
         sorted.sort_unstable();
-        of_the_api.sort_unstable();
-        assert_eq!(sorted, of_the_api);
+        api_keys.sort_unstable();
+        assert_eq!(sorted, api_keys);
     }
 
     #[test]
-    fn the_error_of_the_file_below_is_told_as_it_is() {
+    fn an_io_error_of_the_output_is_returned_unchanged() {
         struct Full;
         impl Write for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -1,24 +1,24 @@
-//! One value, as people read it and as programs do.
+//! One value, formatted for people and for programs.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use model::text;
 use serde_json::Value;
 
-/// What stands where nothing is known.
+/// Shown for a missing value.
 const NOTHING: &str = "–";
 
 /// A value of a listing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
+pub(crate) struct Cell {
     human: String,
     plain: String,
-    /// The plain value is a number of ours, in which a sign is no formula.
+    /// The plain value is a number, so that a leading sign is not a formula.
     number: bool,
 }
 
 impl Cell {
-    /// A text of whatever origin.
-    pub fn text(text: &str) -> Cell {
+    /// A text that is not trusted.
+    pub(crate) fn text(text: &str) -> Cell {
         let clean = text::clean(text).into_owned();
         Cell {
             human: if clean.is_empty() {
@@ -32,12 +32,12 @@ impl Cell {
     }
 
     /// A text that may be missing.
-    pub fn maybe(text: Option<&str>) -> Cell {
+    pub(crate) fn maybe(text: Option<&str>) -> Cell {
         Cell::text(text.unwrap_or_default())
     }
 
-    /// A number of things.
-    pub fn count(count: i64) -> Cell {
+    /// A count.
+    pub(crate) fn count(count: i64) -> Cell {
         Cell {
             human: grouped(count),
             plain: count.to_string(),
@@ -45,18 +45,18 @@ impl Cell {
         }
     }
 
-    /// A number of things that may not be known.
-    pub fn maybe_count(count: Option<i64>) -> Cell {
+    /// A number of things that may be missing.
+    pub(crate) fn maybe_count(count: Option<i64>) -> Cell {
         count.map_or_else(Cell::nothing, Cell::count)
     }
 
-    /// A share of 1.
-    pub fn rate(rate: Option<f64>) -> Cell {
+    /// A rate between 0 and 1.
+    pub(crate) fn rate(rate: Option<f64>) -> Cell {
         Cell::number(rate, |rate| format!("{:.1} %", rate * 100.0))
     }
 
     /// An amount of US dollars.
-    pub fn usd(usd: Option<f64>) -> Cell {
+    pub(crate) fn usd(usd: Option<f64>) -> Cell {
         Cell::number(usd, |usd| match usd {
             usd if usd >= 100.0 => format!("${usd:.0}"),
             usd if usd >= 0.1 => format!("${usd:.2}"),
@@ -65,12 +65,12 @@ impl Cell {
     }
 
     /// A duration in ms.
-    pub fn millis(ms: Option<f64>) -> Cell {
+    pub(crate) fn millis(ms: Option<f64>) -> Cell {
         Cell::number(ms, duration)
     }
 
     /// A size in bytes.
-    pub fn bytes(bytes: i64) -> Cell {
+    pub(crate) fn bytes(bytes: i64) -> Cell {
         let human = match bytes {
             ..1_000 => format!("{bytes} B"),
             1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
@@ -83,8 +83,8 @@ impl Cell {
         }
     }
 
-    /// A time, seen from `now`.
-    pub fn time(time: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
+    /// A time, relative to `now` for people.
+    pub(crate) fn time(time: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
         time.map_or_else(Cell::nothing, |time| Cell {
             human: ago(time, now),
             plain: time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
@@ -92,8 +92,8 @@ impl Cell {
         })
     }
 
-    /// A few facts: words for people, JSON for programs.
-    pub fn facts(facts: &Value) -> Cell {
+    /// A JSON value: text for people, JSON for programs.
+    pub(crate) fn facts(facts: &Value) -> Cell {
         Cell {
             human: Cell::text(&words(facts)).human,
             plain: text::clean(&facts.to_string()).into_owned(),
@@ -101,8 +101,8 @@ impl Cell {
         }
     }
 
-    /// A difference, in points of a hundred.
-    pub fn points(points: Option<f64>) -> Cell {
+    /// A difference in percentage points.
+    pub(crate) fn points(points: Option<f64>) -> Cell {
         Cell::number(points.map(|points| (points * 10.0).round() / 10.0), |points| {
             format!("{points:+.1}")
         })
@@ -124,14 +124,14 @@ impl Cell {
         })
     }
 
-    /// For a table.
-    pub fn human(&self) -> &str {
+    /// The value in a table.
+    pub(crate) fn human(&self) -> &str {
         &self.human
     }
 
-    /// For CSV: a text that a spreadsheet would take for a formula begins with an apostrophe, also where it begins with
-    /// the wide form of a sign (<https://owasp.org/www-community/attacks/CSV_Injection>).
-    pub fn csv(&self) -> String {
+    /// The value in CSV: a text that a spreadsheet would run as a formula gets a leading apostrophe, also one that begins
+    /// with the full-width form of a sign (<https://owasp.org/www-community/attacks/CSV_Injection>).
+    pub(crate) fn csv(&self) -> String {
         const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
         if !self.number && self.plain.starts_with(STARTS) {
             format!("'{}", self.plain)
@@ -140,8 +140,8 @@ impl Cell {
         }
     }
 
-    /// For Markdown: nothing in it is markup.
-    pub fn markdown(&self) -> String {
+    /// The value in Markdown, with all markup escaped.
+    pub(crate) fn markdown(&self) -> String {
         let mut escaped = String::with_capacity(self.human.len());
         for c in self.human.chars() {
             match c {
@@ -156,7 +156,7 @@ impl Cell {
     }
 }
 
-/// `role admin, scopes upload read`. What is null says nothing.
+/// A JSON value as text: `role admin, scopes upload read`. Null is empty.
 fn words(facts: &Value) -> String {
     let all = |values: &mut dyn Iterator<Item = String>, between: &str| {
         values
@@ -206,7 +206,7 @@ fn duration(ms: f64) -> String {
     }
 }
 
-/// How long ago; a date when it is long ago or lies ahead.
+/// The age of a time; a date for times of more than 60 days ago or in the future.
 pub(super) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let past = now - time;
     if past < TimeDelta::zero() && past > TimeDelta::minutes(-1) {
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_are_words_for_people_and_json_for_programs() {
+    fn facts_are_text_for_people_and_json_for_programs() {
         let facts = serde_json::json!({
             "role": "admin", "active": false, "scopes": ["upload", "read"], "expires_at": null, "ci": { "run_id": "9" },
             "name": "a\u{1b}[2J",
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn values_read_well_and_stay_exact_for_programs() {
+    fn values_are_short_for_people_and_exact_for_programs() {
         let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
         let at = |text: &str| Cell::time(Some(text.parse().unwrap()), now);
         for (cell, human, plain) in [
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_never_a_formula_and_a_number_stays_one() {
+    fn a_text_is_never_a_formula_and_a_number_stays_a_number() {
         for text in ["=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x"] {
             assert_eq!(Cell::text(text).csv(), format!("'{text}"));
         }

@@ -1,18 +1,18 @@
-//! Which columns each answer has. Rates never stand without the number of calls behind them.
+//! The columns of each listing. A rate always comes with the number of calls behind it.
 
 mod scored;
 mod sent;
 
-pub use scored::{dead_weight, leaderboard, score, scores};
+pub(crate) use scored::{dead_weight, leaderboard, score, scores};
 pub(super) use sent::ci;
-pub use sent::{events, uploads};
+pub(crate) use sent::{events, uploads};
 
 use chrono::{DateTime, Utc};
 use model::api::Me;
 
 use super::{Cell, Column, Listing, cell::ago};
 
-/// A column for everybody, at the left.
+/// A column aligned to the left.
 pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
@@ -21,7 +21,7 @@ pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
     }
 }
 
-/// A column for everybody, at the right.
+/// A column aligned to the right.
 pub(super) const fn figure(key: &'static str, title: &'static str) -> Column {
     Column {
         key,
@@ -30,7 +30,7 @@ pub(super) const fn figure(key: &'static str, title: &'static str) -> Column {
     }
 }
 
-/// A column for CSV only.
+/// A column of CSV only.
 pub(super) const fn detail(key: &'static str) -> Column {
     Column {
         key,
@@ -39,7 +39,7 @@ pub(super) const fn detail(key: &'static str) -> Column {
     }
 }
 
-/// How fresh the rows are, and how to get more.
+/// The age of the scores, and how to get the next page.
 fn notes(as_of: Option<DateTime<Utc>>, cursor: Option<&String>, now: DateTime<Utc>) -> Vec<String> {
     let mut notes = vec![match as_of {
         Some(as_of) => format!("scores as of {}", ago(as_of, now)),
@@ -54,7 +54,7 @@ pub(super) fn next_page(cursor: Option<&String>) -> Option<String> {
 }
 
 /// `GET /v1/me`.
-pub fn me(answer: &Me, now: DateTime<Utc>) -> Listing {
+pub(crate) fn me(response: &Me, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("org", "org"),
         name("member", "member"),
@@ -64,15 +64,15 @@ pub fn me(answer: &Me, now: DateTime<Utc>) -> Listing {
         name("token_name", "token"),
         name("token_expires_at", "expires"),
     ];
-    let scopes: Vec<&str> = answer.scopes.iter().map(|scope| scope.as_str()).collect();
-    let expires = answer.token_expires_at;
+    let scopes: Vec<&str> = response.scopes.iter().map(|scope| scope.as_str()).collect();
+    let expires = response.token_expires_at;
     let row = vec![
-        Cell::text(&answer.org),
-        Cell::text(&answer.member),
-        Cell::text(answer.role.as_str()),
-        Cell::text(answer.kind.as_str()),
+        Cell::text(&response.org),
+        Cell::text(&response.member),
+        Cell::text(response.role.as_str()),
+        Cell::text(response.kind.as_str()),
         Cell::text(&scopes.join(",")),
-        Cell::text(&answer.token_name),
+        Cell::text(&response.token_name),
         if expires.is_some() {
             Cell::time(expires, now)
         } else {
@@ -86,7 +86,7 @@ pub fn me(answer: &Me, now: DateTime<Utc>) -> Listing {
     }
 }
 
-/// What models cost.
+/// The prices of models.
 pub fn prices<'a>(prices: impl Iterator<Item = &'a sources::Price>) -> Listing {
     let columns = vec![
         name("model", "model"),

@@ -1,4 +1,4 @@
-//! Which columns the answers about the team have.
+//! The columns of listings about the team.
 
 use chrono::{DateTime, Utc};
 use model::administration::{Audit, Members, Orgs, Publishers, Tokens};
@@ -9,8 +9,8 @@ use super::{
 };
 
 /// `toolhub admin org list`.
-pub fn orgs(answer: &Orgs, now: DateTime<Utc>) -> Listing {
-    let rows = answer.orgs.iter().map(|org| {
+pub fn orgs(response: &Orgs, now: DateTime<Utc>) -> Listing {
+    let rows = response.orgs.iter().map(|org| {
         vec![
             Cell::text(&org.org),
             Cell::count(org.members),
@@ -34,8 +34,8 @@ pub fn orgs(answer: &Orgs, now: DateTime<Utc>) -> Listing {
 }
 
 /// `GET /v1/members`.
-pub fn members(answer: &Members, now: DateTime<Utc>) -> Listing {
-    let rows = answer.members.iter().map(|member| {
+pub fn members(response: &Members, now: DateTime<Utc>) -> Listing {
+    let rows = response.members.iter().map(|member| {
         let state = if member.deactivated_at.is_some() {
             "deactivated"
         } else {
@@ -64,13 +64,13 @@ pub fn members(answer: &Members, now: DateTime<Utc>) -> Listing {
             detail("deactivated_at"),
         ],
         rows: rows.collect(),
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 
 /// `GET /v1/tokens`.
-pub fn tokens(answer: &Tokens, now: DateTime<Utc>) -> Listing {
-    let rows = answer.tokens.iter().map(|token| {
+pub fn tokens(response: &Tokens, now: DateTime<Utc>) -> Listing {
+    let rows = response.tokens.iter().map(|token| {
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
         vec![
             Cell::text(&token.token_id),
@@ -100,13 +100,13 @@ pub fn tokens(answer: &Tokens, now: DateTime<Utc>) -> Listing {
             name("ci", "from"),
         ],
         rows: rows.collect(),
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 
 /// `GET /v1/audit`.
-pub fn audit(answer: &Audit, now: DateTime<Utc>) -> Listing {
-    let rows = answer.audit.iter().map(|act| {
+pub fn audit(response: &Audit, now: DateTime<Utc>) -> Listing {
+    let rows = response.audit.iter().map(|act| {
         vec![
             Cell::time(Some(act.occurred_at), now),
             Cell::text(&act.actor),
@@ -130,13 +130,13 @@ pub fn audit(answer: &Audit, now: DateTime<Utc>) -> Listing {
             detail("audit_id"),
         ],
         rows: rows.collect(),
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 
 /// `GET /v1/trusted-publishers`.
-pub fn publishers(answer: &Publishers, now: DateTime<Utc>) -> Listing {
-    let rows = answer.trusted_publishers.iter().map(|publisher| {
+pub(crate) fn publishers(response: &Publishers, now: DateTime<Utc>) -> Listing {
+    let rows = response.trusted_publishers.iter().map(|publisher| {
         vec![
             Cell::text(&publisher.publisher_id),
             Cell::text(&publisher.provider),
@@ -164,7 +164,7 @@ pub fn publishers(answer: &Publishers, now: DateTime<Utc>) -> Listing {
             detail("issuer"),
         ],
         rows: rows.collect(),
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong on the way, and what will never work.
+//! Temporary and permanent faults.
 
 use std::time::Duration;
 
@@ -109,14 +109,14 @@ async fn an_answer_that_is_no_receipt_advances_nothing() {
         let text = finished.error.unwrap().to_string();
         assert!(text.contains("not like a toolhub server"), "{text}");
         assert_eq!(finished.report.received, 0);
-        let honest = Hub::honest().await;
-        let other_address = home.upload(&honest, small()).await;
+        let working = Hub::without_faults().await;
+        let other_address = home.upload(&working, small()).await;
         assert_eq!(other_address.report.resumed, 0);
     }
 }
 
 #[tokio::test]
-async fn what_will_never_work_is_not_tried_twice() {
+async fn a_permanent_error_is_not_retried() {
     for (status, exit) in [
         (400, Exit::Failed),
         (401, Exit::NotAllowed),
@@ -143,7 +143,7 @@ async fn what_will_never_work_is_not_tried_twice() {
 }
 
 #[tokio::test]
-async fn retries_end_after_the_limit_and_the_message_says_to_try_again() {
+async fn the_end_of_the_retries_is_try_again() {
     let home = Home::with(10);
     let hub = Hub::start(Limits::default(), |_, seen| {
         (seen.path == "/v1/events").then_some(Fault::Status(503))
@@ -190,8 +190,8 @@ async fn an_unreachable_server_is_reported_with_its_address() {
         "{text}"
     );
 
-    let strangers = Server::new(&url, None).unwrap();
-    let error = strangers.get("/v1/scores", &[]).await.unwrap_err();
+    let without_token = Server::new(&url, None).unwrap();
+    let error = without_token.get("/v1/scores", &[]).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

@@ -1,4 +1,4 @@
-//! A server that stores events in memory, answers honest receipts, and misbehaves where a test says so.
+//! A server that stores events in memory and answers with receipts, except for the faults that a test injects.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use model::{Receipt, api::RefreshState, inventory::Inventory, limits::Limits};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-/// What to do with a request instead of answering it well.
+/// A fault in the response to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// A login page with status 200.
@@ -41,9 +41,11 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
+    /// The size of the body as it was sent.
+    pub(crate) wire_bytes: usize,
 }
 
-type Judge = Box<dyn Fn(usize, &Seen) -> Option<Fault> + Send + Sync>;
+type Faults = Box<dyn Fn(usize, &Seen) -> Option<Fault> + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -58,22 +60,22 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Starts a server. `judge` gets the number of the upload, from 0, and the request.
+    /// Starts a server. `faults` gets the number of the upload, from 0, and the request.
     pub(crate) async fn start(
         limits: Limits,
-        judge: impl Fn(usize, &Seen) -> Option<Fault> + Send + Sync + 'static,
+        faults: impl Fn(usize, &Seen) -> Option<Fault> + Send + Sync + 'static,
     ) -> Hub {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State::default()));
-        let judge: Arc<Judge> = Arc::new(Box::new(judge));
+        let faults: Arc<Faults> = Arc::new(Box::new(faults));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (state, judge, limits) = (Arc::clone(&shared), Arc::clone(&judge), limits.clone());
+                let (state, faults, limits) = (Arc::clone(&shared), Arc::clone(&faults), limits.clone());
                 let service = service_fn(move |request| {
-                    let (state, judge, limits) = (Arc::clone(&state), Arc::clone(&judge), limits.clone());
-                    async move { answer(request, &state, &judge, &limits).await }
+                    let (state, faults, limits) = (Arc::clone(&state), Arc::clone(&faults), limits.clone());
+                    async move { answer(request, &state, &faults, &limits).await }
                 });
                 // An error is a connection that we reset ourselves.
                 tokio::spawn(
@@ -86,7 +88,7 @@ impl Hub {
     }
 
     /// A server without faults.
-    pub(crate) async fn honest() -> Hub {
+    pub(crate) async fn without_faults() -> Hub {
         Hub::start(Limits::default(), |_, _| None).await
     }
 
@@ -119,7 +121,7 @@ impl Hub {
 async fn answer(
     request: Request<Incoming>,
     state: &Mutex<State>,
-    judge: &Judge,
+    faults: &Faults,
     limits: &Limits,
 ) -> Result<Response<Full<Bytes>>, &'static str> {
     let (parts, body) = request.into_parts();
@@ -149,6 +151,7 @@ async fn answer(
         path: parts.uri.path().to_owned(),
         headers,
         body,
+        wire_bytes: packed.len(),
     };
     let mut state = state.lock().unwrap();
     let nth = state
@@ -157,7 +160,7 @@ async fn answer(
         .filter(|seen| seen.method == Method::POST)
         .count();
     state.seen.push(seen.clone());
-    let fault = judge(nth, &seen);
+    let fault = faults(nth, &seen);
     match (&fault, seen.path.as_str()) {
         (Some(Fault::Reset), _) => Err("reset"),
         (Some(Fault::Status(status)), _) => Ok(problem(*status)),

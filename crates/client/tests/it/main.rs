@@ -1,4 +1,4 @@
-//! Uploads to a misbehaving server: nothing is lost, only receipts are accepted, and no upload waits for ever.
+//! Uploads to a server with faults: no event is lost, and only a verified receipt acknowledges events.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

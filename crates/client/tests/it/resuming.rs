@@ -69,7 +69,7 @@ async fn rejected_events_are_told_and_not_remembered_as_sent() {
 #[tokio::test]
 async fn only_what_changed_since_the_last_complete_upload_is_read_again() {
     let home = Home::with(5);
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     let changed = || Request {
         changed: true,
         ..small()
@@ -102,7 +102,7 @@ async fn only_what_changed_since_the_last_complete_upload_is_read_again() {
 #[tokio::test]
 async fn two_runs_at_once_lose_nothing() {
     let home = Home::with(300);
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     let (a, b) = tokio::join!(home.upload(&hub, small()), home.upload(&hub, small()));
     assert_done(&a);
     assert_done(&b);

@@ -7,6 +7,7 @@ use client::{
     upload::{self, Encoding, Request},
 };
 use model::limits::Limits;
+use sha2::{Digest, Sha256};
 
 use crate::{
     Home, assert_done,
@@ -25,35 +26,76 @@ fn install_a_skill(home: &Path) {
 }
 
 #[tokio::test]
-async fn the_servers_limits_are_obeyed_without_being_told_twice() {
-    let home = Home::with(100);
-    let limits = Limits {
-        batch_events: 30,
-        decoded_bytes: 4_000,
-        wire_bytes: 2_000,
-        ..Limits::default()
+async fn every_request_respects_the_servers_limits_and_none_is_refused() {
+    // Ids that do not compress.
+    let random = |n: u32| {
+        let digest = Sha256::digest(n.to_le_bytes());
+        digest.iter().map(|byte| format!("{byte:03}")).collect()
     };
-    let hub = Hub::start(limits, |_, _| None).await;
-    let finished = home
-        .upload(
-            &hub,
-            Request {
-                encoding: Encoding::Identity,
-                ..Request::default()
+    let ids: Vec<String> = (0..200).map(random).collect();
+    let home = Home::with_ids(&ids);
+    let unlimited = Limits::default();
+    // Each of these limits is the one that decides on the batches.
+    for (limit, limits) in [
+        (
+            "events",
+            Limits {
+                batch_events: 30,
+                ..unlimited.clone()
             },
-        )
-        .await;
-    assert_done(&finished);
-    assert_eq!(hub.stored().len(), 100);
-    for upload in hub.uploads() {
-        assert!(upload.body.len() <= 2_000, "{} bytes", upload.body.len());
+        ),
+        (
+            "decoded bytes",
+            Limits {
+                decoded_bytes: 4_000,
+                ..unlimited.clone()
+            },
+        ),
+        (
+            "bytes on the wire",
+            Limits {
+                wire_bytes: 2_000,
+                ..unlimited.clone()
+            },
+        ),
+    ] {
+        for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Zstd] {
+            let hub = Hub::start(limits.clone(), |_, _| None).await;
+            let request = Request {
+                encoding,
+                ..Request::default()
+            };
+            assert_done(&home.upload(&hub, request).await);
+            assert_eq!(hub.stored().len(), 200, "{limit}, {encoding:?}");
+            let uploads = hub.uploads();
+            for upload in &uploads {
+                let events = upload
+                    .body
+                    .split(|&byte| byte == b'\n')
+                    .filter(|line| !line.is_empty());
+                assert!(events.count() <= limits.batch_events, "{limit}, {encoding:?}");
+                assert!(upload.body.len() <= limits.decoded_bytes, "{limit}, {encoding:?}");
+                assert!(upload.wire_bytes <= limits.wire_bytes, "{limit}, {encoding:?}");
+            }
+            // 200 events of more than 200 bytes: each limit decides on the number of requests.
+            let at_least = match limit {
+                "events" => 7,
+                "decoded bytes" => 10,
+                _ => 3,
+            };
+            assert!(
+                uploads.len() >= at_least,
+                "{limit}, {encoding:?}: {}",
+                uploads.len()
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn a_dry_run_opens_no_connection_and_prints_what_would_be_sent() {
     let home = Home::with(120);
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     let mut printed = Vec::new();
     let mut print = |event: &[u8]| {
         printed.extend_from_slice(event);
@@ -105,7 +147,7 @@ async fn a_dry_run_opens_no_connection_and_prints_what_would_be_sent() {
 async fn a_request_says_who_sends_what_from_where() {
     let mut home = Home::with(1);
     home.variables = vec![("GITHUB_ACTIONS", "true"), ("GITHUB_REPOSITORY", "acme/api")];
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     assert_done(&home.upload(&hub, small()).await);
     let upload = hub.uploads().remove(0);
     let header = |name: &str| upload.headers.get(name).map(String::as_str);
@@ -126,7 +168,7 @@ async fn a_request_says_who_sends_what_from_where() {
 #[tokio::test]
 async fn waiting_ends_when_nothing_is_pending() {
     let home = Home::with(1);
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     assert_done(
         &home
             .upload(
@@ -150,12 +192,12 @@ async fn waiting_ends_when_nothing_is_pending() {
 async fn the_machines_tools_are_sent_from_a_laptop_and_neither_from_ci_nor_where_unwanted() {
     let mut home = Home::with(1);
     install_a_skill(home.folder.path());
-    let hub = Hub::honest().await;
+    let hub = Hub::without_faults().await;
     assert_done(&home.upload(&hub, small()).await);
     let machine = hub.inventories().remove(0).machine.unwrap();
     assert_eq!(machine.tools[0].tool_id.as_str(), "skill:pdf");
 
-    let unwanted = Hub::honest().await;
+    let unwanted = Hub::without_faults().await;
     assert_done(
         &home
             .upload(

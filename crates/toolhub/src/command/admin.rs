@@ -1,4 +1,4 @@
-//! `toolhub admin`: the operator's commands. They speak to the database directly, also to a running embedded one.
+//! `toolhub admin`: commands for operators. They use the database directly, also that of a running embedded server.
 
 mod team;
 
@@ -18,7 +18,7 @@ use crate::{
     talk,
 };
 
-/// Administer the database itself.
+/// Administer orgs, members, tokens and the schema in the database
 #[derive(Args, Debug)]
 pub(crate) struct Admin {
     #[command(flatten)]
@@ -29,52 +29,52 @@ pub(crate) struct Admin {
 
 #[derive(Subcommand, Debug)]
 enum AdminCommand {
-    /// Orgs.
+    /// Manage orgs
     #[command(subcommand)]
     Org(OrgCommand),
-    /// Members of an org.
+    /// Manage the members of an org
     #[command(subcommand)]
     Member(MemberCommand),
-    /// Tokens of a member.
+    /// Manage the tokens of members
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Database roles for BI tools.
+    /// Manage database roles for BI tools
     #[command(subcommand)]
     Reader(team::Readers),
-    /// Who did what in an org, newest first.
+    /// List the administrative actions in an org, newest first
     Audit(team::Audit),
-    /// Refresh the scores now.
+    /// Refresh the scores
     Refresh,
-    /// Recompute everything that is derived from the events and report what differed: always nothing.
+    /// Recompute all derived data from the events, and report mismatches (none expected)
     Rebuild,
-    /// Bring the schema up to date.
+    /// Migrate the schema to the current version
     Migrate,
 }
 
 #[derive(Subcommand, Debug)]
 enum OrgCommand {
-    /// Show the orgs.
+    /// List the orgs
     List,
-    /// Create an org.
+    /// Create an org
     Create {
-        /// 1 to 63 lower-case letters, digits and hyphens.
+        /// Slug of the org: 1 to 63 lower-case letters, digits and hyphens
         slug: String,
     },
 }
 
 #[derive(Subcommand, Debug)]
 enum MemberCommand {
-    /// Add a member to an org.
+    /// Add a member to an org
     Add {
-        /// 1 to 64 letters, digits and `._@+-`.
+        /// Handle of the member: 1 to 64 letters, digits and `._@+-`
         handle: String,
-        /// The org's slug.
+        /// Slug of the org
         #[arg(long)]
         org: String,
-        /// viewer, member, admin or owner.
+        /// Role: viewer, member, admin or owner
         #[arg(long, default_value = "member")]
         role: Role,
-        /// person or ci.
+        /// Kind of member: person or ci
         #[arg(long, default_value = "person")]
         kind: MemberKind,
     },
@@ -84,21 +84,21 @@ enum MemberCommand {
 
 #[derive(Subcommand, Debug)]
 enum TokenCommand {
-    /// Make a token; prints it, alone, on standard output. It is not shown again.
+    /// Create a token and print it to stdout; it is not shown again
     Create {
-        /// The org's slug.
+        /// Slug of the org
         #[arg(long)]
         org: String,
-        /// The member's handle.
+        /// Handle of the member
         #[arg(long)]
         member: String,
-        /// What it may do: upload, read, admin, separated by commas.
+        /// Comma-separated scopes: upload, read, admin
         #[arg(long, value_name = "SCOPES", default_value = "upload,read", value_parser = args::scopes)]
         scope: Scopes,
-        /// What to call it.
+        /// Name of the token
         #[arg(long, default_value = "operator")]
         name: String,
-        /// After how many days it ends; 0 for never.
+        /// Expire after DAYS days, 0 for never
         #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=3_650))]
         expires_in: u32,
     },
@@ -111,25 +111,27 @@ impl Admin {
         let database = self.database.reach().await?;
         let done = execute(self.command, &database.store, environment::now()).await;
         database.close().await?;
-        let Done { said, json: body } = done?;
+        let Done { text, json: body } = done?;
         if json {
             talk::answer_json(&body.to_string())?;
         } else {
-            talk::answer_line(&model::text::clean_prose(&said))?;
+            talk::answer_line(&model::text::clean_prose(&text))?;
         }
         Ok(())
     }
 }
 
-/// What a command has done: for people, and for programs.
+/// The result of a command.
 struct Done {
-    said: String,
+    /// The output for people.
+    text: String,
+    /// The output of --json.
     json: serde_json::Value,
 }
 
-fn done(said: impl Into<String>, json: serde_json::Value) -> anyhow::Result<Done> {
+fn done(text: impl Into<String>, json: serde_json::Value) -> anyhow::Result<Done> {
     Ok(Done {
-        said: said.into(),
+        text: text.into(),
         json,
     })
 }
@@ -139,91 +141,123 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
         store.check_schema().await?;
     }
     match command {
-        AdminCommand::Migrate => {
-            let migrated = store.migrate().await?;
-            let said = if migrated.applied.is_empty() {
-                "the schema is up to date".to_owned()
-            } else {
-                format!("applied {}", migrated.applied.join(", "))
-            };
-            done(
-                said,
-                json!({ "applied": migrated.applied, "version": migrated.to }),
-            )
-        }
-        AdminCommand::Org(OrgCommand::List) => {
-            let orgs = store.org_list().await?;
-            team::listed(&Orgs { orgs }, render::team::orgs, now)
-        }
-        AdminCommand::Org(OrgCommand::Create { slug }) => {
-            store.org_create(&slug, now).await?;
-            done(format!("created the org `{slug}`"), json!({ "org": slug }))
-        }
-        AdminCommand::Member(MemberCommand::Add {
-            handle,
-            org: slug,
-            role,
-            kind,
-        }) => {
-            let org = store.org_find(&slug).await?;
-            store.member_add(org, &handle, kind, role, now).await?;
-            done(
-                format!("added `{handle}` to the org `{slug}` as {role}"),
-                json!({ "org": slug, "member": handle, "role": role, "kind": kind }),
-            )
-        }
-        AdminCommand::Token(TokenCommand::Create {
-            org: slug,
-            member: handle,
-            scope: Scopes(scopes),
-            name,
-            expires_in,
-        }) => {
-            let org = store.org_find(&slug).await?;
-            let member = store.member_find(org, &handle).await?;
-            let expires_at = (expires_in > 0).then(|| now + TimeDelta::days(i64::from(expires_in)));
-            let new = NewToken {
-                name: &name,
-                scopes: &scopes,
-                expires_at,
-            };
-            let token = store.token_create(org, member, &new, now).await?;
-            if let Some(end) = expires_at {
-                talk::note(&format!("the token ends on {}", end.date_naive()));
-            }
-            done(
-                token.reveal(),
-                json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
-            )
-        }
-        AdminCommand::Member(MemberCommand::Change(command)) => command.run(store, now).await,
-        AdminCommand::Token(TokenCommand::Change(command)) => command.run(store, now).await,
+        AdminCommand::Org(command) => command.run(store, now).await,
+        AdminCommand::Member(command) => command.run(store, now).await,
+        AdminCommand::Token(command) => command.run(store, now).await,
         AdminCommand::Reader(command) => command.run(store, now).await,
         AdminCommand::Audit(command) => command.run(store, now).await,
-        AdminCommand::Rebuild => {
-            let rebuilt = store.rebuild().await?;
-            let found = match rebuilt.differences {
-                0 => "nothing differed".to_owned(),
-                some => format!("{some} differed and were written anew; please report this"),
-            };
-            done(
-                format!(
-                    "compared {} rows of the rollup with the events: {found}",
-                    rebuilt.days
-                ),
-                json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
-            )
+        AdminCommand::Refresh => refresh(store).await,
+        AdminCommand::Rebuild => rebuild(store).await,
+        AdminCommand::Migrate => migrate(store).await,
+    }
+}
+
+impl OrgCommand {
+    async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        match self {
+            OrgCommand::List => {
+                let orgs = store.org_list().await?;
+                team::listed(&Orgs { orgs }, render::team::orgs, now)
+            }
+            OrgCommand::Create { slug } => {
+                store.org_create(&slug, now).await?;
+                done(format!("created the org `{slug}`"), json!({ "org": slug }))
+            }
         }
-        AdminCommand::Refresh => match store.refresh().await? {
-            Refresh::Done {
-                duration_ms,
-                rows_changed,
-                started_at,
-            } => done(
-                format!("refreshed the scores in {duration_ms} ms; {rows_changed} rows changed"),
-                json!({ "as_of": started_at, "duration_ms": duration_ms, "rows_changed": rows_changed }),
-            ),
-            Refresh::Busy => done("another refresh is under way", json!({ "busy": true })),
-        },
+    }
+}
+
+impl MemberCommand {
+    async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        match self {
+            MemberCommand::Add {
+                handle,
+                org: slug,
+                role,
+                kind,
+            } => {
+                let org = store.org_find(&slug).await?;
+                store.member_add(org, &handle, kind, role, now).await?;
+                done(
+                    format!("added `{handle}` to the org `{slug}` as {role}"),
+                    json!({ "org": slug, "member": handle, "role": role, "kind": kind }),
+                )
+            }
+            MemberCommand::Change(command) => command.run(store, now).await,
+        }
+    }
+}
+
+impl TokenCommand {
+    async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+        match self {
+            TokenCommand::Create {
+                org: slug,
+                member: handle,
+                scope: Scopes(scopes),
+                name,
+                expires_in,
+            } => {
+                let org = store.org_find(&slug).await?;
+                let member = store.member_find(org, &handle).await?;
+                let expires_at = (expires_in > 0).then(|| now + TimeDelta::days(i64::from(expires_in)));
+                let new = NewToken {
+                    name: &name,
+                    scopes: &scopes,
+                    expires_at,
+                };
+                let token = store.token_create(org, member, &new, now).await?;
+                if let Some(end) = expires_at {
+                    talk::note(&format!("the token expires on {}", end.date_naive()));
+                }
+                done(
+                    token.reveal(),
+                    json!({ "token": token.reveal(), "name": name, "scopes": scopes, "expires_at": expires_at }),
+                )
+            }
+            TokenCommand::Change(command) => command.run(store, now).await,
+        }
+    }
+}
+
+async fn migrate(store: &Store) -> anyhow::Result<Done> {
+    let migrated = store.migrate().await?;
+    let text = if migrated.applied.is_empty() {
+        "the schema is up to date".to_owned()
+    } else {
+        format!("applied {}", migrated.applied.join(", "))
+    };
+    done(
+        text,
+        json!({ "applied": migrated.applied, "version": migrated.to }),
+    )
+}
+
+async fn rebuild(store: &Store) -> anyhow::Result<Done> {
+    let rebuilt = store.rebuild().await?;
+    let found = match rebuilt.differences {
+        0 => "no mismatches".to_owned(),
+        count => format!("corrected {count} mismatches; please report this"),
+    };
+    done(
+        format!(
+            "compared {} rows of the rollup with the events: {found}",
+            rebuilt.days
+        ),
+        json!({ "days": rebuilt.days, "differences": rebuilt.differences }),
+    )
+}
+
+async fn refresh(store: &Store) -> anyhow::Result<Done> {
+    match store.refresh().await? {
+        Refresh::Done {
+            duration_ms,
+            rows_changed,
+            started_at,
+        } => done(
+            format!("refreshed the scores in {duration_ms} ms; {rows_changed} rows changed"),
+            json!({ "as_of": started_at, "duration_ms": duration_ms, "rows_changed": rows_changed }),
+        ),
+        Refresh::Busy => done("another refresh is in progress", json!({ "busy": true })),
     }
 }

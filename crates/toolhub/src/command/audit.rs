@@ -5,13 +5,13 @@ use model::api::query::AuditQuery;
 use super::reading;
 use crate::{args::Page, context::Context};
 
-/// Show who did what in the org, newest first; for its admins
+/// List the administrative actions in the org, newest first (admins only)
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Only acts of this member, or of `operator`
+    /// Only list actions of this member, or of `operator`
     #[arg(long, value_name = "HANDLE")]
     actor: Option<String>,
-    /// Only acts of this kind: `token.revoked`, or `token` for all of tokens
+    /// Only list actions of this type, such as `token.revoked`, or `token` for all actions on tokens
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
     #[command(flatten)]

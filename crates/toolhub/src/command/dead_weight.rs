@@ -11,22 +11,22 @@ use crate::{
     context::Context,
 };
 
-/// Find the tools that are loaded and paid for, and that nobody uses
+/// List tools that are loaded or installed but not used
 #[derive(Debug, Args)]
 pub(crate) struct DeadWeight {
-    /// How many UTC days to look back, today included
+    /// Window in UTC days, including today [default: 30]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     days: Option<u32>,
-    /// Only tools of this kind
+    /// Only list tools of this kind
     #[arg(long, value_parser = kinds())]
     kind: Option<AllOr<Kind>>,
-    /// Only what this member has: a personal removal list
+    /// Only list tools that this member has
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
-    /// Only what this project has
+    /// Only list tools that this project has
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// Tools with this verdict, also used ones; without it, the tools that nobody called
+    /// Only list tools with this verdict, including used ones [default: tools without calls]
     #[arg(long, value_parser = verdicts())]
     verdict: Option<AllOr<Verdict>>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `toolhub demo`: the whole way on a sample team, from session logs over HTTP into PostgreSQL and out again.
+//! `toolhub demo`: a temporary server, and the uploads of a sample team through the real client.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -33,50 +33,54 @@ use tokio::sync::oneshot;
 use super::serve::listen;
 use crate::{
     database::Database,
-    demo::logs::{self, MemberLogs},
+    demo::{
+        logs::{self, MemberLogs},
+        team::Member,
+    },
     talk,
 };
 
-/// Show the whole thing on a sample team, with a server and a database that are thrown away afterwards
+/// Run a demo with a temporary server and sample data
 ///
-/// Writes the session logs of a team, uploads them as each member, uploads one member's twice, and prints the boards.
+/// Writes the session logs of a sample team, uploads them as each member, uploads those of one member again, and prints
+/// the leaderboard, the dead weight and the receipts.
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Exit after printing, instead of serving until Ctrl-C
+    /// Exit after printing the boards [default: serve until Ctrl-C]
     #[arg(long)]
     once: bool,
 }
 
 impl Demo {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let began = Instant::now();
+        let started = Instant::now();
         let listener = listen(self.listen)?;
-        // Ended like the server's commands: with the throw-away PostgreSQL stopped and its files gone.
+        // Removed at the end, after the temporary PostgreSQL has stopped.
         let directory = tempfile::Builder::new()
             .prefix("toolhub-demo-")
-            // As root PostgreSQL runs under another account, which must get through to its own directory below.
+            // As root, PostgreSQL runs under another account, which needs access to its directory below.
             .permissions(std::fs::Permissions::from_mode(0o755))
             .tempdir()
-            .context("cannot make a directory for the demo")?;
-        talk::note("Starting a PostgreSQL and a server to throw away …");
+            .context("cannot create a directory for the demo")?;
+        talk::note("Starting a temporary PostgreSQL and server …");
         let database = Database::embedded(&directory.path().join("database")).await?;
-        let shown = tokio::select! {
-            shown = show(&database.store, listener, directory.path(), began, self.once) => shown,
+        let done = tokio::select! {
+            done = run_demo(&database.store, listener, directory.path(), started, self.once) => done,
             _ = tokio::signal::ctrl_c() => Ok(()),
         };
         database.close().await?;
-        shown
+        done
     }
 }
 
-async fn show(
+async fn run_demo(
     store: &Store,
     listener: TcpListener,
     directory: &Path,
-    began: Instant,
+    started: Instant,
     once: bool,
 ) -> anyhow::Result<()> {
     let now = environment::now();
@@ -90,6 +94,33 @@ async fn show(
             let _ = stopped.await;
         },
     ));
+    let (member, token) = upload_team(store, directory, &url, now).await?;
+    boards(&url, &token).await?;
+    talk::note(&format!(
+        "\nTook {:.1} s from the logs to the boards.",
+        started.elapsed().as_secs_f64()
+    ));
+    talk::note(&format!(
+        "The server is at {url}. To query it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} toolhub scores --kind mcp\n",
+        member.handle,
+        token.reveal()
+    ));
+    if !once {
+        talk::note("Press Ctrl-C to stop it and delete its data.");
+        std::future::pending::<()>().await;
+    }
+    let _ = stop.send(());
+    Ok(server.await??)
+}
+
+/// Writes the logs of the sample team and uploads them as each member, those of the first member twice. Returns the first
+/// member and their token.
+async fn upload_team(
+    store: &Store,
+    directory: &Path,
+    url: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(&'static Member, Token)> {
     let org = store.org_create("demo", now).await?;
     let team = logs::write(directory, now).context("cannot write the sample logs")?;
     let files: usize = team.iter().map(|member| member.files).sum();
@@ -99,43 +130,33 @@ async fn show(
     ));
     let mut first = None;
     for logs in &team {
-        let token = join(store, org, logs, now).await?;
-        let report = upload(&url, &token, logs, false).await?;
-        talk::note(&told(logs, &report));
+        let token = add_member(store, org, logs, now).await?;
+        let report = upload(url, &token, logs, false).await?;
+        talk::note(&summary(logs, &report));
         first.get_or_insert((logs, token));
     }
     let Some((logs, token)) = first else {
         bail!("the sample team has no members")
     };
     talk::note(&format!(
-        "Uploading the logs of {} once more: nothing may be counted twice …",
+        "Uploading the logs of {} again: no event may be counted twice …",
         logs.member.handle
     ));
-    let again = upload(&url, &token, logs, true).await?;
-    talk::note(&told(logs, &again));
+    let again = upload(url, &token, logs, true).await?;
+    talk::note(&summary(logs, &again));
     if again.inserted > 0 {
         bail!("{} events were counted twice", again.inserted);
     }
-    boards(&url, &token).await?;
-    talk::note(&format!(
-        "\nAll of it took {:.1} s, from the logs to the boards.",
-        began.elapsed().as_secs_f64()
-    ));
-    talk::note(&format!(
-        "The server is at {url}. Ask it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} toolhub scores --kind mcp\n",
-        logs.member.handle,
-        token.reveal()
-    ));
-    if !once {
-        talk::note("Ctrl-C stops it, and throws everything away.");
-        std::future::pending::<()>().await;
-    }
-    let _ = stop.send(());
-    Ok(server.await??)
+    Ok((logs.member, token))
 }
 
-/// Adds a member to the demo's org and gives them a token.
-async fn join(store: &Store, org: OrgId, logs: &MemberLogs, now: DateTime<Utc>) -> anyhow::Result<Token> {
+/// Adds a member to the org of the demo and creates their token.
+async fn add_member(
+    store: &Store,
+    org: OrgId,
+    logs: &MemberLogs,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Token> {
     let role = match logs.member.kind {
         MemberKind::Person => Role::Owner,
         MemberKind::Ci => Role::Member,
@@ -151,7 +172,7 @@ async fn join(store: &Store, org: OrgId, logs: &MemberLogs, now: DateTime<Utc>) 
     Ok(store.token_create(org, member, &new, now).await?)
 }
 
-/// Uploads what is in a member's home, as `toolhub upload` on their machine would.
+/// Uploads the logs in the home of a member, like `toolhub upload` on their machine.
 async fn upload(url: &str, token: &Token, logs: &MemberLogs, wait: bool) -> anyhow::Result<Report> {
     let variables = match logs.member.kind {
         MemberKind::Person => [].as_slice(),
@@ -173,7 +194,7 @@ async fn upload(url: &str, token: &Token, logs: &MemberLogs, wait: bool) -> anyh
     }
 }
 
-/// What a CI provider says of its run.
+/// The variables of a CI run.
 const CI_RUN: &[(&str, &str)] = &[
     ("GITHUB_ACTIONS", "true"),
     ("GITHUB_REPOSITORY", "acme/checkout"),
@@ -183,14 +204,14 @@ const CI_RUN: &[(&str, &str)] = &[
     ("GITHUB_JOB", "review"),
 ];
 
-fn told(logs: &MemberLogs, report: &Report) -> String {
+fn summary(logs: &MemberLogs, report: &Report) -> String {
     format!(
         "  {:<12} {:>3} logs, {:>6} events: {:>6} new, {:>6} known, {} rejected",
         logs.member.handle, report.files, report.events, report.inserted, report.duplicate, report.rejected
     )
 }
 
-/// Prints what a team wants to know, through the same client as the read commands.
+/// Prints the boards, through the client of the read commands.
 async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
     let server = client::Server::new(url, Some(token.clone()))?;
     let rows = Some(15);
@@ -204,11 +225,11 @@ async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
             Endpoint::Leaderboard(Board::Tools, LeaderboardQuery::default().with_page(rows, None)),
         ),
         (
-            "What is dead weight: tools not used for two weeks",
+            "Dead weight: tools without a call in the last 14 days",
             Endpoint::DeadWeight(quiet.with_page(rows, None)),
         ),
         (
-            "What was just uploaded: receipts",
+            "Latest uploads: receipts",
             Endpoint::Uploads(UploadsQuery::default().with_page(rows, None)),
         ),
     ] {

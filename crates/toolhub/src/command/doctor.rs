@@ -6,17 +6,17 @@ use client::{
 
 use crate::{context::Context, talk};
 
-/// Look at everything an upload needs, and say how to mend what is wrong
+/// Check everything that an upload needs, and print how to fix problems
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let checks = doctor::examine(&context.environment, context.server()).await;
+        let checks = doctor::run_checks(&context.environment, context.server()).await;
         if context.json {
             talk::answer_json(&serde_json::json!({ "checks": checks }).to_string())?;
         } else {
-            // It names files of this machine.
+            // The checks contain names of files, which are not trusted.
             let shown: String = checks.iter().map(show).collect();
             talk::answer(&model::text::clean_prose(&shown))?;
         }
@@ -27,14 +27,14 @@ impl Doctor {
 
 fn show(check: &Check) -> String {
     let mark = match check.health {
-        Health::Ok => "ok    ",
-        Health::Odd => "odd   ",
-        Health::Broken => "broken",
+        Health::Ok => "ok     ",
+        Health::Warning => "warning",
+        Health::Broken => "broken ",
     };
     let fix = check
         .fix
         .as_ref()
-        .map(|fix| format!("\n         fix: {fix}"))
+        .map(|fix| format!("\n          fix: {fix}"))
         .unwrap_or_default();
     format!("{mark} {}: {}{fix}\n", check.name, check.found)
 }

@@ -15,45 +15,45 @@ use model::{
 
 use super::reading;
 use crate::{
-    args::{PARQUET, Page, since, word},
+    args::{PARQUET, Page, time, word},
     context::Context,
     talk,
 };
 
-/// Show what was called, newest first
+/// List events, newest first
 ///
-/// A page of it; with --format parquet every event that the filters find, as a typed file on stdout. An exit code other
-/// than 0 means that the file is not whole.
+/// Lists one page. With --format parquet, writes all matching events to stdout as a Parquet file; after an exit code
+/// other than 0 the file is incomplete.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Only this tool
+    /// Only list events of this tool
     #[arg(long, value_name = "TOOL_ID")]
     tool: Option<String>,
-    /// Only this member
+    /// Only list events of this member
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
-    /// Only this project
+    /// Only list events of this project
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// Only this session
+    /// Only list events of this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Only events that ended like this
+    /// Only list events with this outcome
     #[arg(long, value_parser = word::<Outcome>(Outcome::ALL.iter().map(|outcome| outcome.as_str())))]
     outcome: Option<Outcome>,
-    /// Only events from then on: a time, a day, or 7d for seven days ago
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    /// Only list events at or after TIME: a time, a day, or an age such as 7d
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<DateTime<Utc>>,
-    /// Only events before then
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    /// Only list events before TIME
+    #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<DateTime<Utc>>,
-    /// How the answer is laid out: table, json, csv or markdown; or parquet, which is for a file
+    /// Output format; parquet exports all matching events [default: table]
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str).into_iter().chain([PARQUET])))]
     format: Option<String>,
-    /// Rows to show, at most 500; with parquet the most events to write, any number
+    /// Show at most N rows (1 to 500) [default: 50]; with parquet, export at most N events [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Go on where the page before ended
+    /// Show the page after CURSOR, which the previous page printed
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
 }
@@ -79,7 +79,7 @@ impl Events {
             limit: limit
                 .ok()
                 .filter(|limit| limit.is_none_or(|rows| rows <= limits::PAGE_ROWS))
-                .ok_or_else(too_many)?,
+                .ok_or_else(limit_too_large)?,
             cursor: self.cursor,
         };
         let endpoint = Endpoint::Events(page.of(query, context));
@@ -87,9 +87,9 @@ impl Events {
     }
 }
 
-fn too_many() -> Error {
+fn limit_too_large() -> Error {
     Error::Usage(format!(
-        "a page has at most {} rows: --cursor gets the next one, --format parquet all of them",
+        "a page has at most {} rows; use --cursor for the next page, or --format parquet for all rows",
         limits::PAGE_ROWS
     ))
 }
@@ -101,42 +101,42 @@ async fn export(query: &EventsQuery, limit: Option<u64>, context: &Context) -> R
     }
     if io::stdout().is_terminal() {
         return Err(Error::Usage(
-            "Parquet is not for a terminal: send it to a file, `toolhub events --format parquet > events.parquet`"
+            "cannot write Parquet to a terminal; redirect it to a file: `toolhub events --format parquet > events.parquet`"
                 .into(),
         ));
     }
     let server = context.server()?;
-    let mut told = Told::new();
-    let bar = told.bar.clone();
+    let mut progress = ExportProgress::new();
+    let bar = progress.bar.clone();
     let events = client::export::events(&server, query, limit, io::stdout(), |rows| bar.inc(rows)).await?;
-    told.whole = true;
-    drop(told);
+    progress.complete = true;
+    drop(progress);
     talk::note(&format!("wrote {events} events"));
     Ok(Exit::Done)
 }
 
-/// Tells how far the export is, and however it is stopped, that the file is not whole.
-struct Told {
+/// Shows the progress of an export. Dropped before the end, it warns that the file is incomplete.
+struct ExportProgress {
     bar: ProgressBar,
-    whole: bool,
+    complete: bool,
 }
 
-impl Told {
-    /// A counter on stderr; nothing where that is no terminal.
-    fn new() -> Told {
+impl ExportProgress {
+    /// A counter on stderr, if that is a terminal.
+    fn new() -> ExportProgress {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} events in {elapsed}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Told { bar, whole: false }
+        ExportProgress { bar, complete: false }
     }
 }
 
-impl Drop for Told {
+impl Drop for ExportProgress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
-        if !self.whole && self.bar.position() > 0 {
+        if !self.complete && self.bar.position() > 0 {
             talk::warn("the file is not whole and cannot be read");
         }
     }

@@ -8,7 +8,7 @@ use client::{Error, Exit, hooks};
 
 use crate::{context::Context, talk};
 
-/// Upload sessions as they end, by a hook of Claude Code
+/// Manage the Claude Code hook that uploads each session when it ends
 #[derive(Debug, Args)]
 pub(crate) struct Hooks {
     #[command(subcommand)]
@@ -17,13 +17,13 @@ pub(crate) struct Hooks {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Add the hook to the user's settings of Claude Code
+    /// Add the hook to the user settings of Claude Code
     Install,
     /// Show whether the hook is installed
     Status,
-    /// Remove the hook, and nothing else
+    /// Remove the hook
     Uninstall,
-    /// What the hook runs: start an upload of its own and return at once
+    /// Start an upload in the background; run by the hook
     #[command(hide = true)]
     Run,
 }
@@ -84,7 +84,7 @@ fn status(hooks: &hooks::Hooks, json: bool) -> Result<Exit, Error> {
     })
 }
 
-/// Starts an uploader that outlives us: Claude Code may kill a hook, with its group, when it exits.
+/// Starts an uploader in its own process group: Claude Code may kill a hook and its group when it exits.
 fn start_upload() {
     let Ok(program) = env::current_exe() else { return };
     let mut upload = Command::new(program);
@@ -93,12 +93,12 @@ fn start_upload() {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    // Away from the project's folder: its settings are not the user's.
+    // Not in the project's folder, whose settings file is not the user's.
     if let Some(home) = env::home_dir() {
         upload.current_dir(home);
     }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut upload, 0);
-    // A hook that complains disturbs the session; the next one sends what this one did not.
+    // An error message would disturb the session; the next upload sends what this one did not.
     let _ = upload.spawn();
 }

@@ -13,29 +13,30 @@ use crate::{
 
 /// Rank tools, members or projects
 ///
-/// Tools rank by how surely they work, members by adoption. Built-in tools are left out unless `--kind` asks for them.
+/// Tools rank by the lower bound of their success rate, members by the number of tools that they use. Built-in tools are
+/// excluded unless --kind includes them.
 #[derive(Debug, Args)]
 pub(crate) struct Leaderboard {
-    /// What to rank
+    /// Subject to rank
     #[arg(
         value_name = "SUBJECT",
         default_value_t = Board::Tools,
         value_parser = word::<Board>(Board::ALL.iter().map(|board| board.as_str()))
     )]
     board: Board,
-    /// How far to look back, in UTC days
+    /// Window in UTC days [default: 30d]
     #[arg(long, value_parser = windows())]
     window: Option<Window>,
-    /// Only tools of this kind
+    /// Only count tools of this kind [default: all except builtin]
     #[arg(long, value_parser = kinds())]
     kind: Option<AllOr<Kind>>,
-    /// Only rows with at least this many events
+    /// Only show rows with at least N events [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     min_sample: Option<i64>,
-    /// Only this member's events
+    /// Only count events of this member
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
-    /// Only this project's events
+    /// Only count events of this project
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     #[command(flatten)]

@@ -10,10 +10,9 @@ use model::{
 
 use crate::{context::Context, talk};
 
-/// Keep a token for a server, and make that server the default
+/// Store a token for a server, and make that server the default
 ///
-/// The token is read from standard input, so that it stands neither in the shell's history nor in the list of
-/// processes: `pass toolhub | toolhub login --with-token --url https://toolhub.example.org`
+/// The token is read from standard input, so that it is neither in the history of the shell nor in the list of processes: `pass toolhub | toolhub login --with-token --url https://toolhub.example.org`
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// Read the token from standard input
@@ -33,10 +32,10 @@ impl Login {
             .read_line(&mut line)
             .map_err(|error| Error::Usage(format!("cannot read the token from standard input: {error}")))?;
         let token = Token::parse(line.trim())
-            .map_err(|error| Error::Usage(format!("what came on standard input is {error}")))?;
+            .map_err(|error| Error::Usage(format!("the text on standard input is {error}")))?;
         let server = Server::new(&url, Some(token.clone()))?;
         let me: Me = server.get_as("/v1/me", &[]).await?;
-        // Whoever has sent an invitation has seen it: from now on there is a token that only this machine knows.
+        // The sender of an invitation knows its token: replace it with one that only this machine knows.
         let (token, ends) = if me.token_name == INVITATION {
             let request = RotateRequest {
                 overlap_hours: Some(0),

@@ -3,10 +3,10 @@ use client::{Error, Exit, Server};
 
 use crate::{context::Context, talk};
 
-/// Revoke the token that was kept for a server, and forget it
+/// Revoke the stored token of a server, and delete it
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
-    /// Only forget the token; it stays valid
+    /// Delete the token without revoking it
     #[arg(long)]
     keep_token: bool,
 }
@@ -15,7 +15,7 @@ impl Logout {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let url = context.url()?;
         let mut credentials = context.credentials()?;
-        if credentials.entry(&url).is_none() {
+        if !credentials.contains(&url) {
             return Err(Error::NoCredentials { url });
         }
         if !self.keep_token
@@ -23,11 +23,11 @@ impl Logout {
         {
             match Server::new(&url, Some(token))?.delete("/v1/tokens/current").await {
                 Ok(()) => {}
-                // It is not valid any more: as good as revoked.
+                // The token is not valid any more.
                 Err(Error::Unauthorized { .. }) => {}
                 Err(error) => {
-                    talk::complain(
-                        "the token is not revoked, so it is not forgotten; --keep-token only forgets it",
+                    talk::error(
+                        "the token was not revoked and is still stored; use --keep-token to delete it without revoking it",
                     );
                     return Err(error);
                 }

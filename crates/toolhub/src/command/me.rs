@@ -5,7 +5,7 @@ use model::administration::MyChange;
 use super::managing;
 use crate::{context::Context, talk};
 
-/// Your own data and what you decide about it
+/// Export or delete your data, and change your settings
 #[derive(Debug, Args)]
 pub(crate) struct Me {
     #[command(subcommand)]
@@ -14,19 +14,19 @@ pub(crate) struct Me {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print everything that the server keeps about you, as JSON
+    /// Print all data that the server stores about you, as JSON
     Export,
-    /// Delete everything that you have uploaded, for good; uploading the same logs does not bring it back
+    /// Delete all your events permanently; the server then refuses events from before the deletion
     Delete {
-        /// Your handle: it cannot be taken back
+        /// Your handle, to confirm the deletion, which cannot be undone
         #[arg(long, value_name = "HANDLE")]
         confirm: String,
     },
-    /// Take events again that occurred before you deleted your data
+    /// Accept events from before you deleted your data again
     AcceptDeleted,
-    /// Leave you out of the board of members
+    /// Hide yourself on the leaderboard of members
     OptOut,
-    /// Show you on the board of members again
+    /// Show yourself on the leaderboard of members
     OptIn,
 }
 
@@ -36,10 +36,10 @@ impl Me {
             Command::Export => {
                 let body = context.server()?.get("/v1/me/data", &[]).await?;
                 let body = String::from_utf8_lossy(&body);
-                // A connection may break without saying so.
+                // A broken connection is not always reported as an error.
                 if !body.trim_end().ends_with('}') {
                     return Err(Error::Usage(
-                        "the export was cut off on the way; run it again".into(),
+                        "the export is incomplete; run the command again".into(),
                     ));
                 }
                 talk::answer_json(&body)?;
@@ -53,7 +53,7 @@ impl Me {
                 let path = format!("/v1/me/data?confirm={}", segment(&confirm));
                 return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
                     format!(
-                        "deleted {} events; what occurred before now is refused from now on",
+                        "deleted {} events; the server refuses events from before now",
                         answer["events"]
                     )
                 })
@@ -74,13 +74,13 @@ impl Me {
         };
         managing::send(context, Method::PATCH, "/v1/me/settings", &change, |answer| {
             let board = if answer["board_opt_out"] == true {
-                "leave you out"
+                "hide you"
             } else {
                 "show you"
             };
             let events = match answer["events_before"].as_str() {
                 Some(cut) => format!("events before {cut} are refused"),
-                None => "events of any time are taken".to_owned(),
+                None => "events of any time are accepted".to_owned(),
             };
             format!("boards {board}; {events}")
         })

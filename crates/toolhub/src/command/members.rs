@@ -13,7 +13,7 @@ use model::{
 use super::{managing, reading};
 use crate::{args::Page, context::Context, talk};
 
-/// Show and change the members of the org; for its admins
+/// Manage the members of the org (admins only)
 #[derive(Debug, Args)]
 pub(crate) struct Members {
     #[command(subcommand)]
@@ -22,54 +22,54 @@ pub(crate) struct Members {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the members
+    /// List the members
     List {
         #[command(flatten)]
         page: Page,
     },
-    /// Add a member; with --invite, print the token to hand over
+    /// Add a member
     Add {
-        /// 1 to 64 letters, digits and `._@+-`
+        /// Handle of the member: 1 to 64 letters, digits and `._@+-`
         handle: String,
-        /// viewer, member, admin or owner
+        /// Role: viewer, member, admin or owner
         #[arg(long, default_value = "member")]
         role: Role,
-        /// person or ci
+        /// Kind of member: person or ci
         #[arg(long, default_value = "person")]
         kind: MemberKind,
-        /// Make a token of seven days, alone on standard output; `toolhub login --with-token` exchanges it
+        /// Print an invitation token that is valid for 7 days; the member exchanges it with `toolhub login --with-token`
         #[arg(long)]
         invite: bool,
     },
-    /// Give a member another name; events and tokens stay theirs
+    /// Rename a member; events and tokens are kept
     Rename {
-        /// The name now
+        /// Current handle
         handle: String,
-        /// The new name
+        /// New handle
         new: String,
     },
-    /// Give a member another role
+    /// Change the role of a member
     Role {
-        /// The member
+        /// Handle of the member
         handle: String,
-        /// viewer, member, admin or owner
+        /// New role: viewer, member, admin or owner
         role: Role,
     },
-    /// Lock a member out and revoke their tokens; their events stay
+    /// Deactivate a member and revoke their tokens; events are kept
     Deactivate {
-        /// The member
+        /// Handle of the member
         handle: String,
     },
-    /// Let a member in again; they need a new token
+    /// Reactivate a member, who then needs a new token
     Reactivate {
-        /// The member
+        /// Handle of the member
         handle: String,
     },
-    /// Delete everything that a member has uploaded, for good
+    /// Delete all events of a member permanently
     EraseData {
-        /// The member
+        /// Handle of the member
         handle: String,
-        /// The handle once more: it cannot be taken back
+        /// Handle of the member again, to confirm the deletion, which cannot be undone
         #[arg(long, value_name = "HANDLE")]
         confirm: String,
     },
@@ -77,7 +77,6 @@ enum Command {
 
 impl Members {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let path = |handle: &str| format!("/v1/members/{}", segment(handle));
         let (handle, change) = match self.command {
             Command::List { page } => {
                 let endpoint = Endpoint::Members(page.of(MembersQuery::default(), context));
@@ -88,35 +87,8 @@ impl Members {
                 role,
                 kind,
                 invite,
-            } => {
-                let request = MemberRequest {
-                    handle: Some(handle.clone()),
-                    kind: Some(kind),
-                    role: Some(role),
-                    invite: Some(invite),
-                };
-                return managing::send(context, Method::POST, "/v1/members", &request, |answer| {
-                    match answer["invitation"]["token"].as_str() {
-                        Some(token) => {
-                            talk::note(&format!(
-                                "added `{handle}` as {role}. Hand this token over within {INVITATION_DAYS} days; \
-                                 `toolhub login --with-token` exchanges it"
-                            ));
-                            token.to_owned()
-                        }
-                        None => format!("added `{handle}` as {role}"),
-                    }
-                })
-                .await;
-            }
-            Command::EraseData { handle, confirm } => {
-                managing::confirmed(&confirm, &handle)?;
-                let path = format!("{}/data?confirm={}", path(&handle), segment(&confirm));
-                return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
-                    format!("deleted {} events of `{handle}`", answer["events"])
-                })
-                .await;
-            }
+            } => return add(context, handle, role, kind, invite).await,
+            Command::EraseData { handle, confirm } => return erase(context, &handle, &confirm).await,
             Command::Rename { handle, new } => (
                 handle,
                 MemberChange {
@@ -131,33 +103,73 @@ impl Members {
                     ..MemberChange::default()
                 },
             ),
-            Command::Deactivate { handle } => (
-                handle,
-                MemberChange {
-                    active: Some(false),
-                    ..MemberChange::default()
-                },
-            ),
-            Command::Reactivate { handle } => (
-                handle,
-                MemberChange {
-                    active: Some(true),
-                    ..MemberChange::default()
-                },
-            ),
+            Command::Deactivate { handle } => (handle, activity(false)),
+            Command::Reactivate { handle } => (handle, activity(true)),
         };
-        managing::send(context, Method::PATCH, &path(&handle), &change, |answer| {
-            let state = if answer["deactivated_at"].is_null() {
+        managing::send(context, Method::PATCH, &path(&handle), &change, |member| {
+            let state = if member["deactivated_at"].is_null() {
                 "active"
             } else {
                 "deactivated"
             };
             format!(
                 "`{}` is {} and {state}",
-                managing::text(answer, "handle"),
-                managing::text(answer, "role")
+                managing::text(member, "handle"),
+                managing::text(member, "role")
             )
         })
         .await
     }
+}
+
+fn path(handle: &str) -> String {
+    format!("/v1/members/{}", segment(handle))
+}
+
+fn activity(active: bool) -> MemberChange {
+    MemberChange {
+        active: Some(active),
+        ..MemberChange::default()
+    }
+}
+
+async fn add(
+    context: &Context,
+    handle: String,
+    role: Role,
+    kind: MemberKind,
+    invite: bool,
+) -> Result<Exit, Error> {
+    let request = MemberRequest {
+        handle: Some(handle.clone()),
+        kind: Some(kind),
+        role: Some(role),
+        invite: Some(invite),
+    };
+    managing::send(context, Method::POST, "/v1/members", &request, |response| {
+        match response["invitation"]["token"].as_str() {
+            Some(token) => {
+                talk::note(&format!(
+                    "added `{handle}` as {role}. Hand this token over within {INVITATION_DAYS} days; \
+                     `toolhub login --with-token` exchanges it"
+                ));
+                token.to_owned()
+            }
+            None => format!("added `{handle}` as {role}"),
+        }
+    })
+    .await
+}
+
+async fn erase(context: &Context, handle: &str, confirm: &str) -> Result<Exit, Error> {
+    managing::confirmed(confirm, handle)?;
+    let path = format!("{}/data?confirm={}", path(handle), segment(confirm));
+    managing::send(
+        context,
+        Method::DELETE,
+        &path,
+        &serde_json::json!({}),
+        |response| format!("deleted {} events of `{handle}`", response["events"]),
+    )
+    .await
 }

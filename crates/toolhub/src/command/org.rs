@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::managing;
 use crate::context::Context;
 
-/// What the org has decided about its data
+/// Show or change the settings of the org
 #[derive(Debug, Args)]
 pub(crate) struct Org {
     #[command(subcommand)]
@@ -15,19 +15,19 @@ pub(crate) struct Org {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the settings; change those that are given, which only an owner may
+    /// Show the settings, and change those that are given (owners only)
     Settings(Settings),
 }
 
 #[derive(Debug, Args)]
 struct Settings {
-    /// Whether the text of tasks may be stored
+    /// Allow the storage of prompts
     #[arg(long, value_enum)]
     task_text: Option<Switch>,
-    /// After how many days events are deleted; 0 for never
+    /// Delete events after DAYS days, 0 for never
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<i32>,
-    /// Whether boards show the members' names
+    /// Show the names of members on leaderboards
     #[arg(long, value_enum)]
     show_names: Option<Switch>,
 }
@@ -48,15 +48,15 @@ impl Org {
             show_names: on(settings.show_names),
         };
         if change != OrgChange::default() {
-            return managing::send(context, Method::PATCH, "/v1/org", &change, said).await;
+            return managing::send(context, Method::PATCH, "/v1/org", &change, describe).await;
         }
         let server = context.server()?;
         let body = server.get("/v1/org", &[]).await?;
-        managing::show(context, &server, &body, said)
+        managing::show(context, &server, &body, describe)
     }
 }
 
-fn said(answer: &Value) -> String {
+fn describe(answer: &Value) -> String {
     let switch = |key: &str| if answer[key] == true { "on" } else { "off" };
     let days = match answer["retention_days"].as_i64() {
         Some(days) => format!("{days} days"),

@@ -12,19 +12,19 @@ use serde_json::Value;
 use super::managing;
 use crate::{args::formats, context::Context, talk};
 
-/// List what models cost: the prices by which costs are computed
+/// List the prices of models, from which costs are computed
 ///
-/// Those of the server with the org's own, where you are signed in; else those of this program. The org's own prices and
-/// those of a file stand before the others.
+/// When you are signed in, lists the prices of the server with those of the org; else the built-in ones. The prices of the
+/// org and of a file take precedence.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Prices {
     #[command(subcommand)]
     command: Option<Command>,
-    /// A TOML file of `[[price]]` tables that stand before the prices of the models they name
+    /// TOML file with `[[price]]` tables that override the built-in prices
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    /// How the list is laid out: table, json, csv or markdown
+    /// Output format [default: table]
     #[arg(long, value_parser = formats())]
     format: Option<String>,
 }

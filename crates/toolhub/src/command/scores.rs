@@ -14,25 +14,25 @@ use crate::{
     context::Context,
 };
 
-/// Show the score of every tool, over all its events
+/// Show the scores of tools over all their events
 ///
-/// `works` is the share of successes among the calls that were decided; `at least` is the lower bound of its 95 %
-/// Wilson interval, by which boards rank: few calls prove little.
+/// `works` is the share of successes among the decided calls (successes and failures). `at least` is the lower bound of its
+/// 95 % Wilson interval, which is low for tools with few calls; leaderboards rank by it.
 #[derive(Debug, Args)]
 pub(crate) struct Scores {
-    /// Only this tool, in depth: outcomes, operations, members, projects, versions, days
+    /// Show one tool in detail: outcomes, operations, members, projects, versions and days
     #[arg(value_name = "TOOL_ID", conflicts_with_all = ["kind", "min_sample", "sort"])]
     tool: Option<String>,
-    /// How far to look back at that tool, in UTC days
+    /// Window of the details in UTC days [default: 30d]
     #[arg(long, value_parser = windows(), requires = "tool")]
     window: Option<Window>,
-    /// Only tools of this kind
+    /// Only show tools of this kind [default: all]
     #[arg(long, value_parser = kinds())]
     kind: Option<AllOr<Kind>>,
-    /// Only tools with at least this many events
+    /// Only show tools with at least N events [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     min_sample: Option<i64>,
-    /// The column to sort by
+    /// Column to sort by [default: wilson_low]
     #[arg(long, value_parser = word::<ScoreSort>(ScoreSort::ALL.iter().map(|sort| sort.as_str())))]
     sort: Option<ScoreSort>,
     #[command(flatten)]

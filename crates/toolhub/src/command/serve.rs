@@ -20,11 +20,13 @@ use crate::{
     talk,
 };
 
-/// Run the server. Without a database address it runs a PostgreSQL of its own; the first start creates an org and its
-/// owner, and saves the owner's token for the commands of this machine.
+/// Run the server
+///
+/// Without a database URL it starts an embedded PostgreSQL. The first start creates an org and its owner, and stores the
+/// token of the owner for the commands of this machine.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Address to listen on.
+    /// Address to listen on
     #[arg(
         long,
         env = "TOOLHUB_LISTEN",
@@ -34,19 +36,19 @@ pub(crate) struct Serve {
     listen: SocketAddr,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Serve although the database does not sync its commits to disk; receipts then say `"durable": false`.
+    /// Allow a database that does not sync commits to disk; receipts then have `"durable": false`
     #[arg(long)]
     allow_not_durable: bool,
-    /// How long to answer 503 on /readyz before refusing connections at shutdown, in seconds: give a balancer time.
+    /// At shutdown, answer 503 on /readyz for this many seconds before closing the listener
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     drain_grace: u64,
-    /// Address under which clients reach the server: what the identity of a CI run has to be meant for.
+    /// URL under which clients reach the server: the expected audience of CI identity tokens
     #[arg(long, env = "TOOLHUB_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// Who else may sign the identity of a CI run, beside GitHub and GitLab: github=URL or gitlab=URL.
+    /// Additional trusted OIDC issuer: github=URL or gitlab=URL (repeatable)
     #[arg(long, value_name = "ISSUER")]
     oidc_issuer: Vec<Issuer>,
-    /// Proxy whose X-Forwarded-For is believed, as a network such as 10.0.0.0/8.
+    /// Network of trusted proxies, such as 10.0.0.0/8, whose X-Forwarded-For is used (repeatable)
     #[arg(
         long,
         env = "TOOLHUB_TRUSTED_PROXIES",
@@ -54,10 +56,10 @@ pub(crate) struct Serve {
         value_name = "NETWORK"
     )]
     trusted_proxy: Vec<IpNet>,
-    /// What one token may ask for: requests a second, and at once. In each process.
+    /// Rate limit per token and process, as RATE/BURST in requests per second
     #[arg(long, default_value = "200/2000", value_name = "RATE")]
     token_rate: Rate,
-    /// What one address may ask for, all members behind it together. In each process.
+    /// Rate limit per client address and process, as RATE/BURST in requests per second
     #[arg(long, default_value = "1000/10000", value_name = "RATE")]
     address_rate: Rate,
 }
@@ -88,11 +90,11 @@ impl Serve {
     }
 }
 
-/// Binds the address, in words that say what to do when it cannot be had.
+/// Binds the address. An error says what to do.
 pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "cannot listen on {address}: another program does. Stop it, or choose another address with --listen"
+            "cannot listen on {address}: another program uses it. Stop it, or choose another address with --listen"
         ),
         std::io::ErrorKind::PermissionDenied => {
             anyhow::anyhow!("cannot listen on {address}: not permitted. Choose a port above 1023 with --listen")
@@ -114,12 +116,12 @@ async fn serve(mut database: Database, listener: TcpListener, config: server::Co
         tokio::select! {
             outcome = &mut serving => break outcome.map_err(anyhow::Error::from),
             how = ended(&mut database), if stop.is_some() => {
-                break Err(anyhow::anyhow!("the embedded PostgreSQL ended: {how}. Its log tells why; start again"));
+                break Err(anyhow::anyhow!("the embedded PostgreSQL stopped: {how}. See its log, then start again"));
             }
             _ = async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } } => {
                 match stop.take() {
                     Some(stop) => { let _ = stop.send(()); }
-                    // A second signal ends now; what was acknowledged is committed.
+                    // A second signal stops at once; acknowledged events are committed.
                     None => break Ok(()),
                 }
             }
@@ -136,7 +138,7 @@ async fn ended(database: &mut Database) -> String {
     }
 }
 
-/// Creates the first org and its owner, and leaves the owner's token where the commands of this machine find it.
+/// Creates the first org and its owner, and stores the token of the owner for the commands of this machine.
 async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> anyhow::Result<()> {
     if store.org_count().await? > 0 {
         return Ok(());
@@ -154,7 +156,7 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
     let token = store.token_create(org, member, &new, now).await?;
     let url = local_url(address);
     let saved = client::credentials::save(&url, &token, FIRST_ORG, &handle).context(
-        "the server's first token cannot be saved. Mend that, then make one with `toolhub admin token create`",
+        "cannot store the first token of the server. Fix that, then create one with `toolhub admin token create`",
     )?;
     tracing::info!(
         "created the org `{FIRST_ORG}` with its owner `{handle}`; the token for {url} is in {}",
@@ -165,7 +167,7 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
 
 const FIRST_ORG: &str = "home";
 
-/// The name under which this machine's commands reach the server.
+/// The URL of the server for commands on this machine.
 fn local_url(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         format!("http://127.0.0.1:{}", address.port())
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_named_with_what_to_do() {
+    fn the_error_of_a_port_in_use_says_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let error = listen(address).unwrap_err().to_string();
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_reaches_a_server_that_listens_everywhere_by_loopback() {
+    fn a_server_that_listens_on_all_addresses_has_a_loopback_url() {
         assert_eq!(
             local_url("0.0.0.0:7700".parse().unwrap()),
             "http://127.0.0.1:7700"

@@ -17,7 +17,7 @@ use crate::{
     talk,
 };
 
-/// Show, make, rotate and revoke tokens: your own, or as an admin those of others
+/// Manage your tokens, or as an admin those of other members
 #[derive(Debug, Args)]
 pub(crate) struct Tokens {
     #[command(subcommand)]
@@ -26,44 +26,44 @@ pub(crate) struct Tokens {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the tokens that work, newest first
+    /// List valid tokens, newest first
     List {
-        /// Those of this member
+        /// List the tokens of this member [default: yours]
         #[arg(long, value_name = "HANDLE")]
         member: Option<String>,
-        /// Those of everybody
+        /// List the tokens of all members
         #[arg(long, conflicts_with = "member")]
         all: bool,
         #[command(flatten)]
         page: Page,
     },
-    /// Make a token; prints it, alone, on standard output. It is not shown again
+    /// Create a token and print it to stdout; it is not shown again
     Create {
-        /// What to call it
+        /// Name of the token
         name: String,
-        /// Whom it speaks for [default: you]
+        /// Member of the token [default: you]
         #[arg(long, value_name = "HANDLE")]
         member: Option<String>,
-        /// What it may do: upload, read, admin, separated by commas [default: upload,read, as far as allowed]
+        /// Comma-separated scopes: upload, read, admin [default: upload,read, as far as your token has them]
         #[arg(long, value_name = "SCOPES", value_parser = args::scopes)]
         scope: Option<Scopes>,
-        /// After how many days it ends; 0 for never
+        /// Expire after DAYS days, 0 for never [default: 90]
         #[arg(long, value_name = "DAYS")]
         expires_in: Option<u32>,
     },
-    /// Make a fresh token in place of another; prints it, alone, on standard output
+    /// Replace a token and print the new one to stdout; it is not shown again
     ///
-    /// To replace the one that this machine keeps: `toolhub tokens rotate ID | toolhub login --with-token`
+    /// To replace the stored token of this machine: `toolhub tokens rotate ID | toolhub login --with-token`
     Rotate {
-        /// The id of the token, as `tokens list` shows it
+        /// Id of the token, as printed by `tokens list`
         token_id: String,
-        /// Hours for which the old one goes on working
+        /// Keep the old token valid for HOURS hours [default: 24]
         #[arg(long, value_name = "HOURS")]
         overlap: Option<u32>,
     },
-    /// End a token, from the next request on
+    /// Revoke a token, effective from the next request
     Revoke {
-        /// The id of the token, as `tokens list` shows it
+        /// Id of the token, as printed by `tokens list`
         token_id: String,
     },
 }
@@ -113,16 +113,16 @@ impl Tokens {
     }
 }
 
-/// The token alone; what is known about it beside.
+/// Returns the token, and prints a note about it to stderr.
 fn issued(answer: &Value) -> String {
     let end = managing::text(answer, "expires_at")
         .split('T')
         .next()
         .unwrap_or_default();
     let end = if end.is_empty() {
-        "it never ends".to_owned()
+        "it never expires".to_owned()
     } else {
-        format!("it ends on {end}")
+        format!("it expires on {end}")
     };
     let note = format!(
         "token {} of {}: {end}",

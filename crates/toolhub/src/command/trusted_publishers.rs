@@ -9,7 +9,7 @@ use model::{administration::PublisherRequest, api::query::PublishersQuery};
 use super::{managing, reading};
 use crate::{args::Page, context::Context};
 
-/// CI that may upload without a secret; for admins of the org
+/// Manage the CI repositories that may upload without a secret (admins only)
 #[derive(Debug, Args)]
 pub(crate) struct TrustedPublishers {
     #[command(subcommand)]
@@ -18,37 +18,37 @@ pub(crate) struct TrustedPublishers {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the CI that the org trusts
+    /// List the trusted repositories
     List {
         #[command(flatten)]
         page: Page,
     },
-    /// Trust the CI of a repository
+    /// Trust the CI runs of a repository
     Add {
-        /// `owner/name`
+        /// Repository as OWNER/NAME
         repository: String,
-        /// github or gitlab
+        /// CI provider: github or gitlab
         #[arg(long, default_value = "github")]
         provider: String,
-        /// The number of the owner: `id` in `https://api.github.com/users/OWNER`, or of the GitLab namespace
+        /// Numeric id of the owner: `id` in https://api.github.com/users/OWNER, or the id of the GitLab namespace
         #[arg(long)]
         owner_id: String,
-        /// Only this workflow file, such as `ci.yml`
+        /// Only trust this workflow file, such as `ci.yml` [default: any]
         #[arg(long)]
         workflow: Option<String>,
-        /// Only this environment
+        /// Only trust this environment [default: any]
         #[arg(long)]
         environment: Option<String>,
-        /// Who signs, where it is not the provider itself; the server has to know it
+        /// Issuer of the identity tokens, which the server must trust [default: that of the provider]
         #[arg(long)]
         issuer: Option<String>,
-        /// The CI member as which it uploads [default: `ci-OWNER-NAME`]
+        /// CI member that owns the uploads [default: ci-OWNER-NAME]
         #[arg(long, value_name = "HANDLE")]
         member: Option<String>,
     },
-    /// End the trust, and the tokens that came of it
+    /// Remove a trusted repository and revoke its tokens
     Remove {
-        /// The id, as `trusted-publishers list` shows it
+        /// Id of the entry, as printed by `trusted-publishers list`
         publisher_id: String,
     },
 }

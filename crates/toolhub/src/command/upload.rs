@@ -17,65 +17,68 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sources::{Agent, UnpricedModel};
 
 use crate::{
-    args::{duration, since},
+    args::{duration, time},
     context::Context,
     talk,
 };
 
-/// Send the tool calls in session logs to the server
+/// Upload the tool calls in session logs to the server
 ///
-/// Sending anything twice changes nothing: the server knows each call by the agent's own id of it. What is read is
-/// names, times and outcomes; neither prompts nor inputs nor results are sent unless --task-text asks for it.
+/// Uploading a log again changes nothing: the server identifies each call by its id. An event contains names, times,
+/// outcomes and costs. Prompts, inputs and results are not sent; --task-text sends the beginning of a prompt.
 #[derive(Debug, Args)]
 pub(crate) struct Upload {
-    /// Logs, folders of logs, or a home directory. Default: the agents' own folders
+    /// Logs, folders of logs, or home directories [default: the folders of the agents]
     paths: Vec<PathBuf>,
-    /// Only logs of this agent; may be given more than once
+    /// Only upload logs of AGENT (repeatable)
     #[arg(long = "agent", value_name = "AGENT", value_parser = agent_parser())]
     agents: Vec<Agent>,
-    /// Only events from then on: a time, a day, or 7d for seven days ago
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    /// Only upload projects whose name or path matches GLOB (repeatable); narrows the rules of the settings
+    #[arg(long = "project", value_name = "GLOB")]
+    projects: Vec<String>,
+    /// Only upload events at or after TIME: a time, a day, or an age such as 7d
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<DateTime<Utc>>,
-    /// Only logs that changed since the last complete upload from this machine
+    /// Only read logs that changed since the last complete upload from this machine
     #[arg(long)]
     changed: bool,
-    /// Send nothing and remember nothing; say what would be sent
+    /// Print what would be sent, without sending or recording anything
     #[arg(long)]
     dry_run: bool,
-    /// Print exactly the events, one line of JSON each, and nothing else on stdout
+    /// Print the events to stdout as lines of JSON, and nothing else
     #[arg(long, conflicts_with = "json")]
     print_events: bool,
-    /// Wait until the scores hold the events
+    /// Wait until the scores include the events
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
-    /// Send the first 500 characters of what was asked for, with secrets removed. The org must allow it, too
+    /// Also send the first 500 characters of each prompt, without secrets. The org must allow it
     #[arg(long)]
     task_text: bool,
-    /// A TOML file of `[[price]]` tables that replaces the prices of the models it names
+    /// TOML file with `[[price]]` tables that override the built-in prices
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    /// Do not send which tools are loaded and installed
+    /// Do not send the inventory of loaded and installed tools
     #[arg(long)]
     no_inventory: bool,
-    /// For hooks: whatever happens, exit with 0
+    /// Exit with 0 also after an error, for hooks
     #[arg(long)]
     best_effort: bool,
-    /// How long to retry. Default: 5m, but 10s for an address that has never answered
+    /// Retry for at most DURATION [default: 5m; 10s for an address that has never answered]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     retry_for: Option<Duration>,
-    /// Requests in flight
+    /// Send at most N requests at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     in_flight: u8,
-    /// Most events in one request, if fewer than the server takes
+    /// Send at most N events per request [default: the limit of the server]
     #[arg(long, value_name = "N")]
     batch_events: Option<usize>,
-    /// How requests are packed
-    #[arg(long, value_enum, default_value_t = Packing::Zstd)]
-    encoding: Packing,
+    /// Compression of requests
+    #[arg(long, value_enum, default_value_t = Compression::Zstd)]
+    encoding: Compression,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Packing {
+enum Compression {
     Zstd,
     Gzip,
     Identity,
@@ -105,6 +108,7 @@ impl Upload {
         let request = Request {
             paths: self.paths,
             agents: self.agents,
+            projects: context.project_rules(&self.projects)?,
             since: self.since,
             changed: self.changed,
             task_text: self.task_text || settings.task_text.unwrap_or(false),
@@ -116,9 +120,9 @@ impl Upload {
             in_flight: self.in_flight.into(),
             batch_events: self.batch_events,
             encoding: match self.encoding {
-                Packing::Zstd => Encoding::Zstd,
-                Packing::Gzip => Encoding::Gzip,
-                Packing::Identity => Encoding::Identity,
+                Compression::Zstd => Encoding::Zstd,
+                Compression::Gzip => Encoding::Gzip,
+                Compression::Identity => Encoding::Identity,
             },
         };
         let bar = bar();
@@ -135,12 +139,12 @@ impl Upload {
             finished.error = Some(Error::Output(error));
         }
         drop(out);
-        tell(finished, context.json, self.print_events)
+        print_result(finished, context.json, self.print_events)
     }
 }
 
-/// Shows what became of the upload.
-fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
+/// Prints the result of the upload.
+fn print_result(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
     let exit = finished.exit();
     let Finished { report, error } = finished;
     if error.as_ref().is_some_and(Error::is_broken_pipe) {
@@ -149,20 +153,41 @@ fn tell(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
     for note in &report.notes {
         talk::warn(note);
     }
-    // An upload that did nothing has nothing to tell but its error.
-    let did_something = error.is_none() || report.files > 0;
+    if let Some(note) = excluded(&report) {
+        talk::note(&note);
+    }
+    // An upload that read nothing has no report, only its error.
+    let has_report = error.is_none() || report.files > 0;
     if json {
         let text = serde_json::to_string(&report).map_err(|error| Error::Output(error.into()))?;
         talk::answer_json(&text)?;
-    } else if did_something && printed {
+    } else if has_report && printed {
         summary(&report).iter().for_each(|line| talk::note(line));
-    } else if did_something {
+    } else if has_report {
         talk::answer_line(&summary(&report).join("\n"))?;
     }
     match error {
         Some(error) => Err(error),
         None => Ok(exit),
     }
+}
+
+/// A note about what the project rules excluded, if they did.
+pub(super) fn excluded(report: &Report) -> Option<String> {
+    let excluded = &report.excluded;
+    (excluded.sessions > 0).then(|| {
+        format!(
+            "excluded by project rules: {}, {}, {}",
+            counted(excluded.events, "event"),
+            counted(excluded.sessions, "session"),
+            counted(excluded.projects, "project")
+        )
+    })
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// The report in a few lines.
@@ -185,7 +210,7 @@ fn summary(report: &Report) -> Vec<String> {
         ));
         if report.resumed > 0 {
             text.push(format!(
-                "{} more had been sent by an earlier run that did not end",
+                "{} more were sent by an earlier run that did not complete",
                 report.resumed
             ));
         }
@@ -251,7 +276,7 @@ fn counts(by_code: &BTreeMap<String, u64>) -> String {
     counts.join(", ")
 }
 
-/// A bar on stderr; nothing where that is no terminal.
+/// A progress bar on stderr, if that is a terminal.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -276,7 +301,7 @@ fn observer(bar: ProgressBar) -> upload::Observer {
             bar.set_position(0);
         }
         Progress::Waiting => {
-            bar.set_style(style("{spinner} waiting until the scores hold the events"));
+            bar.set_style(style("{spinner} waiting until the scores include the events"));
         }
     })
 }

@@ -5,10 +5,10 @@ use model::api::query::UploadsQuery;
 use super::reading;
 use crate::{args::Page, context::Context};
 
-/// Show what was uploaded and what became of it, newest first
+/// List uploads with their receipts, newest first
 #[derive(Debug, Args)]
 pub(crate) struct Uploads {
-    /// Only this member
+    /// Only list uploads of this member
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
     #[command(flatten)]

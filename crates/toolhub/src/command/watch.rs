@@ -2,19 +2,22 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use client::{
-    Error, Exit,
+    Error, Exit, Server,
     find::{self, LogFile},
     upload::{self, Request},
 };
 
 use crate::{args::duration, context::Context, talk};
 
-/// Upload logs as they grow, until Ctrl-C
+/// Upload logs whenever they change, until Ctrl-C
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// Folders of logs. Default: the agents' own folders
+    /// Folders of logs [default: the folders of the agents]
     paths: Vec<PathBuf>,
-    /// Pause between two looks
+    /// Only upload projects whose name or path matches GLOB (repeatable); narrows the rules of the settings
+    #[arg(long = "project", value_name = "GLOB")]
+    projects: Vec<String>,
+    /// Interval between two checks
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     every: Duration,
 }
@@ -25,6 +28,7 @@ impl Watch {
         let settings = &context.settings;
         let mut request = Request {
             paths: self.paths.clone(),
+            projects: context.project_rules(&self.projects)?,
             changed: true,
             task_text: settings.task_text.unwrap_or(false),
             prices: settings.prices.clone(),
@@ -34,40 +38,18 @@ impl Watch {
         let mut known = HashMap::new();
         let mut first = true;
         loop {
-            // What changes from now on belongs to the next round.
-            let grown = self.grown(context, &mut known)?;
-            if !grown.is_empty() {
+            // Logs that change from now on belong to the next round.
+            let changed = self.changed(context, &mut known)?;
+            if !changed.is_empty() {
                 if !first {
-                    // The first round is for what happened while nobody watched; later ones name what grew.
-                    request.paths.clone_from(&grown);
+                    // The first round is for what changed before; later ones upload the logs that changed since then.
+                    request.paths.clone_from(&changed);
                     request.changed = false;
                 }
                 first = false;
-                let observer: upload::Observer = Arc::new(|_| {});
-                let finished = upload::upload(
-                    &request,
-                    &context.environment,
-                    Some(server.clone()),
-                    &observer,
-                    None,
-                )
-                .await;
-                let report = finished.report;
-                if report.inserted + report.upgraded + report.rejected > 0 {
-                    talk::note(&format!(
-                        "{} new, {} upgraded, {} rejected",
-                        report.inserted, report.upgraded, report.rejected
-                    ));
-                }
-                match finished.error {
-                    None => {}
-                    Some(error) if matches!(error.exit(), Exit::NotAllowed | Exit::Usage) => {
-                        return Err(error);
-                    }
-                    // It may pass: a server that is down, a log that was deleted meanwhile.
-                    Some(error) => {
-                        talk::warn(&error.to_string());
-                        grown.iter().for_each(|path| drop(known.remove(path)));
+                if !upload_once(&request, context, &server).await? {
+                    for path in &changed {
+                        known.remove(path);
                     }
                 }
             }
@@ -75,19 +57,49 @@ impl Watch {
         }
     }
 
-    /// The logs that are new or have changed since the last look.
-    fn grown(&self, context: &Context, known: &mut HashMap<PathBuf, LogFile>) -> Result<Vec<PathBuf>, Error> {
+    /// The logs that are new or have changed since the last round.
+    fn changed(
+        &self,
+        context: &Context,
+        known: &mut HashMap<PathBuf, LogFile>,
+    ) -> Result<Vec<PathBuf>, Error> {
         let files = match find::find(&self.paths, &[], &context.environment) {
             Ok(found) => found.files,
             Err(Error::NoLogs { .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let grown: Vec<LogFile> = files
+        let changed: Vec<LogFile> = files
             .into_iter()
             .filter(|file| known.get(&file.path) != Some(file))
             .collect();
-        let paths = grown.iter().map(|file| file.path.clone()).collect();
-        known.extend(grown.into_iter().map(|file| (file.path.clone(), file)));
+        let paths = changed.iter().map(|file| file.path.clone()).collect();
+        known.extend(changed.into_iter().map(|file| (file.path.clone(), file)));
         Ok(paths)
+    }
+}
+
+/// Uploads once. Returns false after a temporary error, which is printed.
+async fn upload_once(request: &Request, context: &Context, server: &Server) -> Result<bool, Error> {
+    let observer: upload::Observer = Arc::new(|_| {});
+    let server = Some(server.clone());
+    let finished = upload::upload(request, &context.environment, server, &observer, None).await;
+    let report = finished.report;
+    if let Some(note) = super::upload::excluded(&report) {
+        talk::note(&note);
+    }
+    if report.inserted + report.upgraded + report.rejected > 0 {
+        talk::note(&format!(
+            "{} new, {} upgraded, {} rejected",
+            report.inserted, report.upgraded, report.rejected
+        ));
+    }
+    match finished.error {
+        None => Ok(true),
+        Some(error) if matches!(error.exit(), Exit::NotAllowed | Exit::Usage) => Err(error),
+        // A server that is down, or a log that was deleted meanwhile.
+        Some(error) => {
+            talk::warn(&error.to_string());
+            Ok(false)
+        }
     }
 }

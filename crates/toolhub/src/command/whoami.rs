@@ -4,10 +4,10 @@ use client::{Error, Exit, read::Endpoint};
 use super::reading;
 use crate::{args::formats, context::Context};
 
-/// Show who the token speaks for, and what it may do
+/// Show the org, member and scopes of the token
 #[derive(Debug, Args)]
 pub(crate) struct Whoami {
-    /// How the answer is laid out: table, json, csv or markdown
+    /// Output format [default: table]
     #[arg(long, value_parser = formats())]
     format: Option<String>,
 }

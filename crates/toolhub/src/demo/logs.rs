@@ -1,4 +1,4 @@
-//! The session logs of the sample team: thirty days of them, up to now, the same for everybody who asks at the same time.
+//! The session logs of the sample team over the last 30 days. They depend only on the current time.
 
 use std::{
     fs, io,
@@ -19,13 +19,13 @@ pub(crate) const DAYS: u32 = 30;
 
 const SEED: u64 = 2_026;
 
-/// The logs of one member, as they were written.
+/// The logs of one member.
 pub(crate) struct MemberLogs {
-    /// Who it is.
+    /// The member.
     pub(crate) member: &'static Member,
-    /// The folder that stands for the member's home: the logs are below `.claude/projects` in it.
+    /// The home directory of the member, with the logs below `.claude/projects`.
     pub(crate) home: PathBuf,
-    /// How many files there are.
+    /// The number of log files.
     pub(crate) files: usize,
 }
 
@@ -71,7 +71,7 @@ fn sessions(member: &Member, now: DateTime<Utc>, mut random: Random) -> Vec<Sess
             let random = &mut random.split();
             let minute = random.between(first_minute, last_minute);
             let begin = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(i64::from(minute));
-            // Sessions of today that would not have begun yet, or only just.
+            // Skip sessions that would begin in the future or in the last hour.
             if begin + TimeDelta::hours(1) > now {
                 continue;
             }
@@ -88,7 +88,7 @@ fn sessions(member: &Member, now: DateTime<Utc>, mut random: Random) -> Vec<Sess
         }
     }
     if member.handle == MEMBERS[0].handle {
-        // A command is known by its session and line, so a copied one would be another call.
+        // A command is identified by session and line, so that a copy would be another call.
         let original = sessions
             .iter()
             .find(|session| !session.files[0].text.contains("<command-name>"));
@@ -110,8 +110,8 @@ fn sessions(member: &Member, now: DateTime<Utc>, mut random: Random) -> Vec<Sess
     sessions
 }
 
-/// What `claude --fork-session` leaves behind: a second file that begins with the lines of the first, with the same
-/// ids of calls under a new id of the session. Counting each call once means seeing through this.
+/// The result of `claude --fork-session`: a second file that begins with the lines of the first, with the same call ids
+/// and a new session id. The uploader must count each call once.
 fn fork(original: &Session, id: String) -> Session {
     let lines: Vec<&str> = original.files[0].text.split_inclusive('\n').collect();
     let copied = lines[..lines.len() * 3 / 5].concat();

@@ -131,7 +131,7 @@ impl Log {
         uuid
     }
 
-    /// What the person asks for.
+    /// Writes a prompt.
     pub(super) fn prompt(&mut self, text: &str) {
         self.write(
             "user",
@@ -140,7 +140,7 @@ impl Log {
         );
     }
 
-    /// A slash command that the person types, and the text that it stands for.
+    /// Writes a slash command and its expanded text.
     pub(super) fn command(&mut self, name: &str) {
         let tags = format!(
             "<command-message>{name}</command-message>\n<command-name>/{name}</command-name>\n<command-args></command-args>"
@@ -159,7 +159,7 @@ impl Log {
         );
     }
 
-    /// What the session has loaded: the records from which an audit learns who pays for which tool.
+    /// Writes the listings of the loaded tools, from which the inventory is read.
     pub(super) fn loaded(&mut self, tools: &[&Tool]) {
         let listed = |wanted: fn(Call) -> bool| {
             tools
@@ -310,12 +310,12 @@ impl Log {
     }
 }
 
-/// The result of a call as it stands in the log.
+/// The result of a call in the log.
 pub(super) struct ToolResult {
-    /// What the model gets to read: a text, or a list of blocks.
+    /// The content for the model: a text or a list of blocks.
     pub(super) content: Value,
-    /// What the agent keeps for itself.
+    /// The structured result for the agent.
     pub(super) detail: Value,
-    /// The agent's own mark of a call that did not succeed.
+    /// The mark of a failed call.
     pub(super) is_error: bool,
 }

@@ -1,11 +1,11 @@
-//! What happens in one session of the sample team: prompts, calls, and how each call ends.
+//! One session of the sample team: prompts, calls and their results.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{
     random::Random,
-    record::{Log, ToolResult},
+    record::Log,
     team::{Call, Member, TOOLS, Tool},
 };
 use model::team::MemberKind;
@@ -28,15 +28,15 @@ pub(super) struct Session {
     pub(super) files: Vec<File>,
 }
 
-/// When a session takes place.
+/// The time of a session.
 pub(super) struct Slot {
-    /// Its beginning.
+    /// The start of the session.
     pub(super) begin: DateTime<Utc>,
-    /// How many days that is ago, which decides which tools are in use.
+    /// The age of the session in days, which determines the tools in use.
     pub(super) days_ago: u32,
-    /// The present: nothing is written after it.
+    /// The current time: no record is later.
     pub(super) now: DateTime<Utc>,
-    /// The session is open at present, and waits for the answer to a call.
+    /// The session is still open, with a call that has no result yet.
     pub(super) open: bool,
 }
 
@@ -61,7 +61,7 @@ const CLOSINGS: &[&str] = &[
 ];
 
 /// How a call ends.
-enum Ending {
+pub(super) enum Ending {
     Success,
     Error,
     InvalidInput,
@@ -78,28 +78,17 @@ pub(super) fn session(member: &Member, slot: &Slot, mut random: Random) -> Sessi
     let log = Log::begin(member, project, slot.begin, random.split());
     let folder = log.folder();
     let id = log.session_id.clone();
-
-    let called: Vec<&Tool> = TOOLS
-        .iter()
-        .filter(|tool| tool.is_called_by(member, slot.days_ago))
-        .collect();
-    let typed: Vec<&Tool> = called
-        .iter()
-        .filter(|tool| matches!(tool.call, Call::Command(_)))
-        .copied()
-        .collect();
-    let tools: Vec<&Tool> = called
-        .iter()
-        .filter(|tool| !matches!(tool.call, Call::Command(_)))
-        .copied()
-        .collect();
     let mut run = Run {
         person: member.kind == MemberKind::Person,
         now: slot.now,
         log,
         subagents: Vec::new(),
     };
-
+    let called = TOOLS
+        .iter()
+        .filter(|tool| tool.is_called_by(member, slot.days_ago));
+    let (typed, tools): (Vec<&Tool>, Vec<&Tool>) =
+        called.partition(|tool| matches!(tool.call, Call::Command(_)));
     let has_command = !typed.is_empty() && random.chance(if run.person { 12 } else { 60 });
     if has_command {
         run.log
@@ -109,28 +98,7 @@ pub(super) fn session(member: &Member, slot: &Slot, mut random: Random) -> Sessi
     }
     let loaded: Vec<&Tool> = TOOLS.iter().filter(|tool| tool.is_of(member)).collect();
     run.log.loaded(&loaded);
-
-    let prompts = if run.person { random.between(1, 3) } else { 1 };
-    'session: for prompt in 0..prompts {
-        if prompt > 0 {
-            run.log.pause(240_000);
-            if run.is_over() {
-                break;
-            }
-            run.log.prompt(random.pick(PROMPTS));
-        }
-        for _ in 0..random.between(2, 7) {
-            if !run.exchange(&tools) {
-                break 'session;
-            }
-        }
-        run.log.pause(6_000);
-        if run.is_over() {
-            break;
-        }
-        let closing = run.log.message(300);
-        run.log.text(&closing, random.pick(CLOSINGS), "end_turn");
-    }
+    run.answer_prompts(&tools, &mut random);
     if slot.open {
         run.leave_open();
     }
@@ -146,20 +114,46 @@ pub(super) fn session(member: &Member, slot: &Slot, mut random: Random) -> Sessi
     Session { folder, id, files }
 }
 
-struct Run {
+/// A session that is being written.
+pub(super) struct Run {
     person: bool,
     now: DateTime<Utc>,
-    log: Log,
+    pub(super) log: Log,
     subagents: Vec<File>,
 }
 
 impl Run {
-    /// True when the next record would lie in the future.
+    /// True when the next record would be in the future.
     fn is_over(&self) -> bool {
         self.log.clock + TimeDelta::seconds(5) > self.now
     }
 
-    /// One message of the model with its calls, and their results. False when the session has come to its end.
+    /// Writes the exchanges after the first prompt, and further prompts of a person.
+    fn answer_prompts(&mut self, tools: &[&Tool], random: &mut Random) {
+        let prompts = if self.person { random.between(1, 3) } else { 1 };
+        for prompt in 0..prompts {
+            if prompt > 0 {
+                self.log.pause(240_000);
+                if self.is_over() {
+                    return;
+                }
+                self.log.prompt(random.pick(PROMPTS));
+            }
+            for _ in 0..random.between(2, 7) {
+                if !self.exchange(tools) {
+                    return;
+                }
+            }
+            self.log.pause(6_000);
+            if self.is_over() {
+                return;
+            }
+            let closing = self.log.message(300);
+            self.log.text(&closing, random.pick(CLOSINGS), "end_turn");
+        }
+    }
+
+    /// Writes one message of the model with its calls and their results. Returns false at the end of the session.
     fn exchange(&mut self, tools: &[&Tool]) -> bool {
         self.log.pause(7_000);
         if self.is_over() {
@@ -213,7 +207,7 @@ impl Run {
         true
     }
 
-    /// A call whose answer the log does not hold yet.
+    /// Writes a call without a result.
     fn leave_open(&mut self) {
         self.log.clock = self.log.clock.min(self.now - TimeDelta::seconds(20));
         let message = self.log.message(160);
@@ -246,7 +240,7 @@ impl Run {
         }
     }
 
-    /// The name and input of a call as they stand in the log.
+    /// The name and input of a call in the log.
     fn invocation(&mut self, call: Call) -> (String, Value) {
         let random = &mut self.log.random;
         match call {
@@ -286,7 +280,7 @@ impl Run {
         }
     }
 
-    /// When the answer to a call that was made just now arrives.
+    /// The time of the result of a call that is made now.
     fn answered_at(&mut self, tool: &Tool, ending: &Ending) -> DateTime<Utc> {
         let median = match ending {
             Ending::Success | Ending::Error => tool.median_ms,
@@ -334,83 +328,5 @@ impl Run {
             text: run.log.lines,
         });
         run.log.clock
-    }
-
-    fn result(&mut self, tool: &Tool, ending: &Ending, name: &str) -> ToolResult {
-        let failed = |text: String| ToolResult {
-            detail: json!(format!("Error: {text}")),
-            content: json!(text),
-            is_error: true,
-        };
-        match ending {
-            Ending::Success => self.success(tool.call),
-            Ending::Error => failed(match tool.call {
-                Call::Builtin("Bash") => "Exit code 1\ntest totals::rounds_half_even ... FAILED".to_owned(),
-                Call::Builtin("Edit") => {
-                    "<tool_use_error>String to replace not found in file.</tool_use_error>".to_owned()
-                }
-                Call::Builtin("WebFetch") => "Request failed with status code 404".to_owned(),
-                Call::Builtin(_) => "<tool_use_error>File does not exist.</tool_use_error>".to_owned(),
-                Call::Mcp(..) => "MCP error -32603: the upstream service did not answer in time".to_owned(),
-                Call::Skill(_) => "the script of the skill ended with exit code 2".to_owned(),
-                Call::Agent(_) | Call::Command(_) => {
-                    "the subagent ended early: its context is full".to_owned()
-                }
-            }),
-            Ending::InvalidInput => failed(format!(
-                "<tool_use_error>InputValidationError: {name} failed due to the following issue:\nThe parameter \
-                 `limit` type is expected as `string` but provided as `number`</tool_use_error>"
-            )),
-            Ending::UnknownTool => failed(format!(
-                "<tool_use_error>Unknown skill: {}</tool_use_error>",
-                tool.call.name()
-            )),
-            Ending::Rejected => ToolResult {
-                content: json!(
-                    "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a \
-                     file edit, the new_string was NOT written to the file). STOP what you are doing and wait for \
-                     the user to tell you how to proceed."
-                ),
-                detail: json!("User rejected tool use"),
-                is_error: true,
-            },
-            Ending::Interrupted => failed("[Request interrupted by user for tool use]".to_owned()),
-            Ending::Cancelled => ToolResult {
-                content: json!("<tool_use_error>Sibling tool call errored</tool_use_error>"),
-                detail: json!("Sibling tool call errored"),
-                is_error: true,
-            },
-            Ending::Denied => {
-                failed("Permission to use Bash with command git push --force has been denied.".to_owned())
-            }
-        }
-    }
-
-    fn success(&mut self, call: Call) -> ToolResult {
-        let text = |text: &str| json!([{"type": "text", "text": text}]);
-        let (content, detail) = match call {
-            Call::Builtin("Bash") => (
-                json!("test result: ok. 42 passed; 0 failed"),
-                json!({"stdout": "test result: ok. 42 passed; 0 failed", "stderr": "", "interrupted": false,
-                    "isImage": false}),
-            ),
-            Call::Builtin(_) => (json!("1\t//! Totals of an order."), json!({"type": "text"})),
-            Call::Skill(name) => (
-                json!(format!("Launching skill: {name}")),
-                json!({"success": true, "commandName": name}),
-            ),
-            Call::Mcp(..) => (text("3 entries"), text("3 entries")),
-            Call::Agent(kind) => (
-                text("Nothing stands in the way of this change."),
-                json!({"status": "completed", "agentType": kind, "totalTokens": self.log.random.around(30_000),
-                    "content": text("Nothing stands in the way of this change.")}),
-            ),
-            Call::Command(_) => (json!(""), json!("")),
-        };
-        ToolResult {
-            content,
-            detail,
-            is_error: false,
-        }
     }
 }

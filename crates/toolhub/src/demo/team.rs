@@ -1,7 +1,7 @@
-//! The sample team: who is in it, what they work on, and the tools that they have.
+//! The sample team: members, projects and tools.
 //!
-//! Everything here is made up. Some tools serve well, some fail often, some cost much, and some are loaded in every
-//! session though nobody has called them for weeks: what a leaderboard and a dead-weight audit are there to show.
+//! All data is invented. Some tools work well, some fail often, some are expensive, and some are loaded in every session but
+//! have not been called for weeks, so that leaderboards and dead weight have something to show.
 
 use model::team::MemberKind;
 
@@ -51,25 +51,25 @@ impl Call {
 
 /// One tool of the sample team.
 pub(crate) struct Tool {
-    /// How it is called.
+    /// The kind and name of the call.
     pub(crate) call: Call,
-    /// What its listing says of it; empty for what is never listed.
+    /// The description in its listing; empty for a tool that is never listed.
     pub(crate) about: &'static str,
     /// How often it is called, relative to the others; 0 for never.
     pub(crate) weight: u32,
-    /// How many of 100 calls succeed, of those that nobody stops.
+    /// Percentage of successes among the calls that are not stopped.
     pub(crate) success: u32,
-    /// How many of 100 calls the person refuses.
+    /// Percentage of calls that the person rejects.
     pub(crate) refused: u32,
     /// Median duration of a call, in ms. That of a subagent comes from the calls that it makes.
     pub(crate) median_ms: u32,
     /// Median of the output tokens of a message that makes the call: most of what it costs.
     pub(crate) tokens: u32,
-    /// Nobody has called it in the last so many days.
+    /// The number of last days without a call.
     pub(crate) quiet_days: u32,
-    /// Who has it; empty for everybody.
+    /// The members who have it; empty for all.
     pub(crate) users: &'static [&'static str],
-    /// It does not exist: agents call it all the same, and fail.
+    /// The tool does not exist: the calls fail.
     pub(crate) phantom: bool,
 }
 
@@ -123,7 +123,7 @@ impl Tool {
         self.users.is_empty() || self.users.contains(&member.handle)
     }
 
-    /// True when the member calls the tool on a day that lies `days_ago` back.
+    /// True when the member calls the tool on the day `days_ago` days ago.
     pub(crate) fn is_called_by(&self, member: &Member, days_ago: u32) -> bool {
         self.weight > 0
             && days_ago >= self.quiet_days

@@ -378,3 +378,134 @@ fn prices_completions_and_manual_are_printed() {
     assert_eq!(home.run(&["man", "--out", "man"]).0, 0);
     assert!(home.path().join("man/toolhub-upload.1").is_file());
 }
+
+/// A home with a call in each of these projects.
+fn home_with_projects(projects: &[&str]) -> Home {
+    let home = Home::empty();
+    for project in projects {
+        let name = project.rsplit('/').next().unwrap();
+        let cwd = home.path().join(project).display().to_string();
+        let call = CALL
+            .replace("/home/ann/api", &cwd)
+            .replace("toolu_ID", &format!("toolu_{name}"));
+        home.write(
+            &format!(".claude/projects/{name}/session-{name}.jsonl"),
+            &(call + "\n"),
+        );
+    }
+    home
+}
+
+/// The projects of the events that an upload would send.
+fn sent_projects(home: &Home, folder: &str, arguments: &[&str]) -> Vec<String> {
+    let arguments = [&["upload", "--dry-run", "--print-events"], arguments].concat();
+    let folder = home.path().join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    let (code, stdout, stderr) = told(&home.toolhub(&arguments).current_dir(folder).output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    let project =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["project"].to_string();
+    let mut projects: Vec<String> = stdout.lines().map(project).collect();
+    projects.sort();
+    projects
+        .iter()
+        .map(|name| name.trim_matches('"').to_owned())
+        .collect()
+}
+
+#[test]
+fn only_selected_projects_are_sent_and_the_others_are_counted() {
+    let home = home_with_projects(&["work/api", "work/web-shop", "clients/acme"]);
+    let sent = |arguments: &[&str]| sent_projects(&home, ".", arguments);
+    assert_eq!(sent(&[]), ["acme", "api", "web-shop"]);
+    assert_eq!(sent(&["--project", "api"]), ["api"]);
+    assert_eq!(
+        sent(&["--project", "api", "--project", "web-*"]),
+        ["api", "web-shop"]
+    );
+    assert_eq!(sent(&["--project", "~/clients/*"]), ["acme"]);
+    assert_eq!(
+        sent(&["--project", &format!("{}/work", home.path().display())]),
+        ["api", "web-shop"]
+    );
+    assert_eq!(sent_projects(&home, "work/api", &["--project", "."]), ["api"]);
+    assert_eq!(sent(&["--project", "none"]), [""; 0]);
+
+    let (code, stdout, stderr) = home.run(&["upload", "--dry-run", "--json", "--project", "api"]);
+    assert_eq!(code, 0, "{stderr}");
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        report["excluded"],
+        serde_json::json!({ "events": 2, "sessions": 1, "projects": 2 })
+    );
+    assert!(stderr.contains("excluded by project rules: 2 events"), "{stderr}");
+    let (_, stdout, stderr) = home.run(&["upload", "--dry-run", "--json"]);
+    assert!(
+        stdout.contains(r#""excluded":{"events":0,"#) && !stderr.contains("excluded"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn rules_of_the_settings_hold_and_nothing_widens_them() {
+    let home = home_with_projects(&["work/api", "work/web", "clients/acme"]);
+    home.write(
+        ".config/toolhub/config.toml",
+        "[projects]\ninclude = [\"~/work\", \"acme\"]\nexclude = [\"acme\"]\n",
+    );
+    let sent = |folder: &str, arguments: &[&str]| sent_projects(&home, folder, arguments);
+    assert_eq!(sent(".", &[]), ["api", "web"]);
+    assert_eq!(
+        sent(".", &["--project", "acme"]),
+        [""; 0],
+        "an argument cannot share what is excluded"
+    );
+    home.write(
+        "clients/acme/.toolhub.toml",
+        "[projects]\ninclude = [\"*\"]\nexclude = []\n",
+    );
+    assert_eq!(
+        sent("clients/acme", &[]),
+        ["api", "web"],
+        "neither can the file of a project"
+    );
+    home.write("work/web/.toolhub.toml", "[projects]\nexclude = [\".\"]\n");
+    assert_eq!(
+        sent(".", &[]),
+        ["api"],
+        "the file of a project narrows from every folder"
+    );
+}
+
+#[test]
+fn a_rule_that_is_not_understood_stops_the_upload() {
+    let home = home_with_projects(&["work/api"]);
+    for (settings, expected) in [
+        (
+            "[projects]\nexclud = [\"api\"]\n",
+            "unknown key `projects.exclud`",
+        ),
+        ("[projects]\nexclude = [\"[\"]\n", "`projects.exclude`"),
+        ("exclude = [\"api\"]\n", "[projects]"),
+    ] {
+        home.write(".config/toolhub/config.toml", settings);
+        let (code, stdout, stderr) = home.run(&["upload", "--dry-run", "--print-events"]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(
+            stderr.contains(expected) && stderr.contains("config.toml"),
+            "{stderr}"
+        );
+    }
+    home.write(".config/toolhub/config.toml", "");
+    let (code, stdout, stderr) = home.run(&["upload", "--dry-run", "--print-events", "--project", "["]);
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    home.write("work/api/.toolhub.toml", "[projects]\nexclud = [\".\"]\n");
+    let (code, stdout, _) = home.run(&["upload", "--dry-run", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (code, &report["events"]),
+        (0, &0.into()),
+        "its project is not shared"
+    );
+    assert_eq!(report["problems_by_code"]["invalid_project_rules"], 1);
+}

@@ -22,4 +22,6 @@ mod operator;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
+mod sharing;
+#[cfg(feature = "server")]
 mod tokens;

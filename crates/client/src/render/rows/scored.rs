@@ -1,4 +1,4 @@
-//! Answers with scores: what was called, how well it works, and what nobody calls.
+//! Listings of scores, leaderboards and dead weight.
 
 use chrono::{DateTime, Utc};
 use model::api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally};
@@ -40,10 +40,10 @@ fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 13] {
 }
 
 /// `GET /v1/scores`.
-pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
+pub(crate) fn scores(response: &Scores, now: DateTime<Utc>) -> Listing {
     let mut columns = vec![name("tool_id", "tool"), detail("kind")];
     columns.extend(TALLY);
-    let rows = answer.scores.iter().map(|score| {
+    let rows = response.scores.iter().map(|score| {
         let mut row = vec![Cell::text(&score.tool_id), Cell::text(&score.kind)];
         row.extend(tally(&score.tally, now));
         row
@@ -51,12 +51,12 @@ pub fn scores(answer: &Scores, now: DateTime<Utc>) -> Listing {
     Listing {
         columns,
         rows: rows.collect(),
-        notes: notes(answer.as_of, answer.next_cursor.as_ref(), now),
+        notes: notes(response.as_of, response.next_cursor.as_ref(), now),
     }
 }
 
-/// `GET /v1/scores/{tool_id}`: the parts of its events, one below the other.
-pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
+/// `GET /v1/scores/{tool_id}`: the groups of its events as rows.
+pub(crate) fn score(response: &ScoreDetail, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("part", "part"),
         name("name", "name"),
@@ -69,9 +69,9 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
         cells.extend(counts.map(Cell::maybe_count));
         cells
     };
-    let (tally, detail) = (&answer.score.tally, &answer.detail);
+    let (tally, detail) = (&response.score.tally, &response.detail);
     let all = [tally.events, tally.successes, tally.failures].map(Some);
-    let mut rows = vec![row("ever", Some(&answer.score.tool_id), all)];
+    let mut rows = vec![row("ever", Some(&response.score.tool_id), all)];
     for outcome in &detail.outcomes {
         let name = match outcome.reason {
             Some(reason) => format!("{} ({reason})", outcome.outcome),
@@ -96,13 +96,13 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
     }
     let durations = &detail.durations;
     let took = |ms: Option<f64>| Cell::millis(ms).human().to_owned();
-    let mut notes = notes(answer.as_of, None, now);
+    let mut notes = notes(response.as_of, None, now);
     notes.insert(
         0,
-        format!("window {} (UTC days); `ever` is the score", answer.window),
+        format!("window {} (UTC days); `ever` is the score", response.window),
     );
     notes.push(format!(
-        "half of the calls took at most {}, nine in ten {}, all but one in a hundred {}",
+        "durations: median {}, 90th percentile {}, 99th percentile {}",
         took(durations.p50),
         took(durations.p90),
         took(durations.p99)
@@ -111,7 +111,7 @@ pub fn score(answer: &ScoreDetail, now: DateTime<Utc>) -> Listing {
 }
 
 /// `GET /v1/leaderboards/…`.
-pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Listing {
+pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Utc>) -> Listing {
     let mut columns = vec![figure("rank", "#")];
     let subject: fn(&LeaderboardRow) -> Vec<Cell> = match board {
         Board::Tools => {
@@ -140,13 +140,13 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         detail("previous_wilson_low"),
     ]);
     if board == Board::Members {
-        // One member has used it: themself.
+        // The count is always 1 in a row of one member.
         columns
             .iter_mut()
             .filter(|column| column.key == "members")
             .for_each(|column| column.title = None);
     }
-    let rows = answer.leaderboard.iter().map(|row| {
+    let rows = response.leaderboard.iter().map(|row| {
         let mut cells = vec![Cell::count(row.rank)];
         cells.extend(subject(row));
         cells.extend(tally(&row.tally, now));
@@ -159,11 +159,11 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
         ]);
         cells
     });
-    let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
-    notes.insert(0, format!("window {} (UTC days)", answer.window));
-    if answer.leaderboard.is_empty() {
+    let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
+    notes.insert(0, format!("window {} (UTC days)", response.window));
+    if response.leaderboard.is_empty() {
         notes.push(
-            "nothing to rank: `--window all` looks further back, `--kind all` shows built-in tools too"
+            "nothing to rank: try `--window all` for all events, or `--kind all` to include built-in tools"
                 .into(),
         );
     }
@@ -174,7 +174,7 @@ pub fn leaderboard(board: Board, answer: &Leaderboard, now: DateTime<Utc>) -> Li
     }
 }
 
-/// By how many points of a hundred the share of successes differs from the window before.
+/// The difference of the decided rate to the previous window, in percentage points.
 fn trend(row: &LeaderboardRow) -> Cell {
     let before = row.previous.as_ref().and_then(|previous| previous.decided_rate);
     let difference = row
@@ -186,7 +186,7 @@ fn trend(row: &LeaderboardRow) -> Cell {
 }
 
 /// `GET /v1/dead-weight`.
-pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
+pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("tool_id", "tool"),
         detail("kind"),
@@ -202,7 +202,7 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
         detail("known_since"),
         name("reason", "reason"),
     ];
-    let rows = answer.dead_weight.iter().map(|row| {
+    let rows = response.dead_weight.iter().map(|row| {
         vec![
             Cell::text(&row.tool_id),
             Cell::text(&row.kind),
@@ -219,8 +219,8 @@ pub fn dead_weight(answer: &DeadWeight, now: DateTime<Utc>) -> Listing {
             Cell::text(&row.reason),
         ]
     });
-    let mut notes = notes(answer.as_of, answer.next_cursor.as_ref(), now);
-    notes.insert(0, format!("the last {} days (UTC)", answer.days));
+    let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
+    notes.insert(0, format!("the last {} days (UTC)", response.days));
     Listing {
         columns,
         rows: rows.collect(),

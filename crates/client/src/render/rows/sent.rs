@@ -1,4 +1,4 @@
-//! Answers with what was sent: events and uploads.
+//! Listings of events and uploads.
 
 use chrono::{DateTime, Utc};
 use model::api::{CiContext, EventRow, Events, Upload, Uploads};
@@ -6,7 +6,7 @@ use model::api::{CiContext, EventRow, Events, Upload, Uploads};
 use super::{Cell, Listing, detail, figure, name, next_page};
 
 /// `GET /v1/events`.
-pub fn events(answer: &Events, now: DateTime<Utc>) -> Listing {
+pub(crate) fn events(response: &Events, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("occurred_at", "when"),
         name("member", "member"),
@@ -27,11 +27,15 @@ pub fn events(answer: &Events, now: DateTime<Utc>) -> Listing {
         detail("source"),
         detail("uuid"),
     ];
-    let rows = answer.events.iter().map(|event| event_row(event, now)).collect();
+    let rows = response
+        .events
+        .iter()
+        .map(|event| event_row(event, now))
+        .collect();
     Listing {
         columns,
         rows,
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 
@@ -61,7 +65,7 @@ fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 /// `GET /v1/uploads`.
-pub fn uploads(answer: &Uploads, now: DateTime<Utc>) -> Listing {
+pub(crate) fn uploads(response: &Uploads, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("received_at", "when"),
         name("member", "member"),
@@ -77,7 +81,7 @@ pub fn uploads(answer: &Uploads, now: DateTime<Utc>) -> Listing {
         detail("batch"),
         detail("upload_id"),
     ];
-    let rows = answer
+    let rows = response
         .uploads
         .iter()
         .map(|upload| upload_row(upload, now))
@@ -85,7 +89,7 @@ pub fn uploads(answer: &Uploads, now: DateTime<Utc>) -> Listing {
     Listing {
         columns,
         rows,
-        notes: next_page(answer.next_cursor.as_ref()).into_iter().collect(),
+        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
     }
 }
 

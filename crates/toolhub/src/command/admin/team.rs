@@ -1,5 +1,5 @@
-//! What the operator does to a team at the database: the counterparts of `members`, `tokens`, `audit`, and the database
-//! roles that BI tools read with.
+//! Commands of operators for the team of an org: the counterparts of `members`, `tokens` and `audit`, and the database
+//! roles of BI tools.
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -17,10 +17,10 @@ use store::{Store, StoreError, audit::Act, page::Page, team::TokenFilter};
 use super::{Done, done};
 use crate::talk;
 
-/// The org that a command is about.
+/// The org of a command.
 #[derive(Args, Debug)]
 pub(super) struct InOrg {
-    /// The org's slug.
+    /// Slug of the org
     #[arg(long)]
     org: String,
 }
@@ -31,7 +31,7 @@ impl InOrg {
     }
 }
 
-/// An answer of the API, as its own command shows it.
+/// Renders a response of the API like the command that reads it from the server.
 pub(super) fn listed<T: Serialize>(
     answer: &T,
     listing: fn(&T, DateTime<Utc>) -> Listing,
@@ -41,7 +41,7 @@ pub(super) fn listed<T: Serialize>(
     done(table.trim_end_matches('\n'), json!(answer))
 }
 
-/// The rows of all pages of a list.
+/// Reads the rows of all pages of a list.
 async fn every_page<T>(
     page: impl AsyncFn(Option<String>) -> Result<Page<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
@@ -56,53 +56,53 @@ async fn every_page<T>(
     }
 }
 
-/// Commands about members that exist.
+/// Commands for existing members.
 #[derive(Subcommand, Debug)]
 pub(super) enum MemberChanges {
-    /// Show the members of an org.
+    /// List the members of an org
     List {
         #[command(flatten)]
         org: InOrg,
     },
-    /// Give a member another name.
+    /// Rename a member
     Rename {
-        /// The name now.
+        /// Current handle
         handle: String,
-        /// The new name.
+        /// New handle
         new: String,
         #[command(flatten)]
         org: InOrg,
     },
-    /// Give a member another role.
+    /// Change the role of a member
     Role {
-        /// The member.
+        /// Handle of the member
         handle: String,
-        /// viewer, member, admin or owner.
+        /// New role: viewer, member, admin or owner
         role: Role,
         #[command(flatten)]
         org: InOrg,
     },
-    /// Lock a member out and revoke their tokens.
+    /// Deactivate a member and revoke their tokens
     Deactivate {
-        /// The member.
+        /// Handle of the member
         handle: String,
         #[command(flatten)]
         org: InOrg,
     },
-    /// Let a member in again.
+    /// Reactivate a member
     Reactivate {
-        /// The member.
+        /// Handle of the member
         handle: String,
         #[command(flatten)]
         org: InOrg,
     },
-    /// Delete everything that a member has uploaded, in one transaction.
+    /// Delete all events of a member permanently
     EraseData {
-        /// The member.
+        /// Handle of the member
         handle: String,
         #[command(flatten)]
         org: InOrg,
-        /// The handle once more: it cannot be taken back.
+        /// Handle of the member again, to confirm the deletion, which cannot be undone
         #[arg(long, value_name = "HANDLE")]
         confirm: String,
     },
@@ -111,19 +111,7 @@ pub(super) enum MemberChanges {
 impl MemberChanges {
     pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         let (org, handle, change) = match self {
-            MemberChanges::List { org } => {
-                let act = org.act(store, now).await?;
-                let members = every_page(async |cursor| {
-                    let query = MembersQuery::default().with_page(Some(PAGE_ROWS), cursor);
-                    store.member_list(act.org, &query, now).await
-                })
-                .await?;
-                let answer = Members {
-                    members,
-                    next_cursor: None,
-                };
-                return listed(&answer, render::team::members, now);
-            }
+            MemberChanges::List { org } => return list_members(&org, store, now).await,
             MemberChanges::EraseData { handle, org, confirm } => {
                 crate::command::managing::confirmed(&confirm, &handle)?;
                 let act = org.act(store, now).await?;
@@ -149,22 +137,8 @@ impl MemberChanges {
                     ..MemberChange::default()
                 },
             ),
-            MemberChanges::Deactivate { handle, org } => (
-                org,
-                handle,
-                MemberChange {
-                    active: Some(false),
-                    ..MemberChange::default()
-                },
-            ),
-            MemberChanges::Reactivate { handle, org } => (
-                org,
-                handle,
-                MemberChange {
-                    active: Some(true),
-                    ..MemberChange::default()
-                },
-            ),
+            MemberChanges::Deactivate { handle, org } => (org, handle, activity(false)),
+            MemberChanges::Reactivate { handle, org } => (org, handle, activity(true)),
         };
         let act = org.act(store, now).await?;
         let member = store.member_change(&act, &handle, &change).await?;
@@ -180,20 +154,41 @@ impl MemberChanges {
     }
 }
 
-/// Commands about tokens that exist.
+fn activity(active: bool) -> MemberChange {
+    MemberChange {
+        active: Some(active),
+        ..MemberChange::default()
+    }
+}
+
+async fn list_members(org: &InOrg, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+    let act = org.act(store, now).await?;
+    let members = every_page(async |cursor| {
+        let query = MembersQuery::default().with_page(Some(PAGE_ROWS), cursor);
+        store.member_list(act.org, &query, now).await
+    })
+    .await?;
+    let answer = Members {
+        members,
+        next_cursor: None,
+    };
+    listed(&answer, render::team::members, now)
+}
+
+/// Commands for existing tokens.
 #[derive(Subcommand, Debug)]
 pub(super) enum TokenChanges {
-    /// Show the tokens of an org that work.
+    /// List the valid tokens of an org
     List {
         #[command(flatten)]
         org: InOrg,
-        /// Those of this member.
+        /// Only list tokens of this member
         #[arg(long)]
         member: Option<String>,
     },
-    /// End a token, from the next request on.
+    /// Revoke a token, effective from the next request
     Revoke {
-        /// The id of the token.
+        /// Id of the token, as printed by `token list`
         token_id: uuid::Uuid,
         #[command(flatten)]
         org: InOrg,
@@ -237,24 +232,24 @@ impl TokenChanges {
     }
 }
 
-/// Database roles that read one org, and nothing of a person.
+/// Commands for database roles that read one org without personal data.
 #[derive(Subcommand, Debug)]
 pub(super) enum Readers {
-    /// Make a role; prints its password, alone, on standard output. It is not shown again.
+    /// Create a role and print its password to stdout; it is not shown again
     Create {
-        /// 1 to 63 lower-case letters, digits and underscores.
+        /// Name of the role: 1 to 63 lower-case letters, digits and underscores
         role: String,
         #[command(flatten)]
         org: InOrg,
     },
-    /// Show the roles of an org.
+    /// List the roles of an org
     List {
         #[command(flatten)]
         org: InOrg,
     },
-    /// Drop a role.
+    /// Drop a role
     Remove {
-        /// The role.
+        /// Name of the role
         role: String,
         #[command(flatten)]
         org: InOrg,
@@ -292,12 +287,12 @@ impl Readers {
     }
 }
 
-/// Shows who did what in an org, newest first.
+/// Lists the administrative actions in an org, newest first.
 #[derive(Args, Debug)]
 pub(super) struct Audit {
     #[command(flatten)]
     org: InOrg,
-    /// How many acts, at most 10,000.
+    /// Show at most N actions (1 to 10000)
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }

@@ -2,20 +2,20 @@
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
-/// Bytes of a Markdown file in which its front matter is looked for.
-const FRONT_MATTER: u64 = 16 * 1024;
+/// Bytes of a Markdown file that are searched for front matter.
+const MAX_FRONT_MATTER_BYTES: u64 = 16 * 1024;
 
-/// A Markdown file with front matter.
-pub(super) struct Page {
-    /// Its path below the folder, `:` between the parts: how a command is called.
+/// A Markdown file that declares a tool.
+pub(super) struct Declaration {
+    /// Its path below the folder with `:` as separator: the name of a command.
     pub(super) path_name: String,
     pub(super) fields: BTreeMap<String, String>,
 }
 
-impl Page {
-    pub(super) fn read(path: &Path, follow: bool) -> Option<Page> {
-        let bytes = head(path, FRONT_MATTER, follow)?;
-        Some(Page {
+impl Declaration {
+    pub(super) fn read(path: &Path, follow: bool) -> Option<Declaration> {
+        let bytes = read_start(path, MAX_FRONT_MATTER_BYTES, follow)?;
+        Some(Declaration {
             path_name: String::new(),
             fields: front_matter(&String::from_utf8_lossy(&bytes)),
         })
@@ -30,8 +30,8 @@ impl Page {
     }
 }
 
-/// The beginning of a regular file.
-pub(super) fn head(path: &Path, bytes: u64, follow: bool) -> Option<Vec<u8>> {
+/// The first bytes of a regular file.
+pub(super) fn read_start(path: &Path, bytes: u64, follow: bool) -> Option<Vec<u8>> {
     let metadata = if follow {
         fs::metadata(path)
     } else {
@@ -49,7 +49,7 @@ pub(super) fn head(path: &Path, bytes: u64, follow: bool) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// The top-level texts of YAML front matter: `key: value`, quoted values, and the lines of a block value joined.
+/// The top-level strings of YAML front matter: `key: value`, quoted values, and block values as one line.
 fn front_matter(text: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let mut lines = text.trim_start_matches('\u{FEFF}').lines();
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn front_matter_is_read_as_far_as_names_and_descriptions_go() {
+    fn names_and_descriptions_of_front_matter_are_read() {
         let text = "---\nname: pdf\ndescription: >-\n  Reads\n  PDFs: all\nallowed: 'x'\n---\nname: body";
         let fields = front_matter(text);
         assert_eq!(fields["name"], "pdf");

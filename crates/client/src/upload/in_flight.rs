@@ -1,4 +1,4 @@
-//! The requests that are under way: so many at a time, and what became of each.
+//! The requests in flight: their number is limited, and their results go into the report.
 
 use std::sync::Arc;
 
@@ -13,53 +13,49 @@ use crate::{
 };
 
 /// The requests in flight.
-pub(super) struct Flight<'a> {
+pub(super) struct InFlight<'a> {
     sender: Option<&'a Arc<Sender>>,
-    in_flight: usize,
+    limit: usize,
     tasks: JoinSet<Delivery>,
     observer: &'a Observer,
 }
 
-impl<'a> Flight<'a> {
-    /// At most `in_flight` requests at a time, at least one. Without a sender batches are only counted.
-    pub(super) fn new(
-        sender: Option<&'a Arc<Sender>>,
-        in_flight: usize,
-        observer: &'a Observer,
-    ) -> Flight<'a> {
-        Flight {
+impl<'a> InFlight<'a> {
+    /// At most `limit` requests at a time, at least one. Without a sender, batches are only counted.
+    pub(super) fn new(sender: Option<&'a Arc<Sender>>, limit: usize, observer: &'a Observer) -> InFlight<'a> {
+        InFlight {
             sender,
-            in_flight: in_flight.max(1),
+            limit: limit.max(1),
             tasks: JoinSet::new(),
             observer,
         }
     }
 
-    /// Sends a batch as soon as there is room.
-    pub(super) async fn launch(&mut self, batch: Batch, report: &mut Report) -> Result<(), Error> {
+    /// Starts to send a batch as soon as the limit allows.
+    pub(super) async fn start(&mut self, batch: Batch, report: &mut Report) -> Result<(), Error> {
         let Some(sender) = self.sender else {
             report.batches += 1;
             return Ok(());
         };
-        while self.tasks.len() >= self.in_flight {
-            self.land_one(report).await?;
+        while self.tasks.len() >= self.limit {
+            self.finish_one(report).await?;
         }
         let sender = Arc::clone(sender);
         self.tasks.spawn(async move { sender.deliver(batch).await });
         Ok(())
     }
 
-    /// Waits for all that are under way; answers the first error.
-    pub(super) async fn land(&mut self, report: &mut Report) -> Result<(), Error> {
+    /// Waits for all requests; returns the first error.
+    pub(super) async fn finish(&mut self, report: &mut Report) -> Result<(), Error> {
         let mut first = Ok(());
         while !self.tasks.is_empty() {
-            let landed = self.land_one(report).await;
-            first = first.and(landed);
+            let finished = self.finish_one(report).await;
+            first = first.and(finished);
         }
         first
     }
 
-    async fn land_one(&mut self, report: &mut Report) -> Result<(), Error> {
+    async fn finish_one(&mut self, report: &mut Report) -> Result<(), Error> {
         let delivery = match self.tasks.join_next().await {
             Some(Ok(delivery)) => delivery,
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
