@@ -304,9 +304,6 @@ fn modules(package: &str) -> Modules {
 
 /// Circles that are still to be removed: the package and the modules of the circle.
 const CIRCLES_LEFT: &[(&str, &[&str])] = &[
-    ("toolhub", &["args", "command", "context"]),
-    ("toolhub-client", &["read", "render"]),
-    ("toolhub-client", &["retry", "server"]),
     ("toolhub-server", &["access", "auth"]),
     ("toolhub-server", &["error", "oidc"]),
 ];
