@@ -102,7 +102,7 @@ fn read_file(
             Ok(0) => return Ok((reader.finish(), None)),
             Ok(bytes) => {
                 if std::mem::take(&mut is_begin) && opencode::is_database(&chunk[..bytes]) {
-                    read(log.bytes);
+                    progress(log.bytes);
                     return opencode::read(log, options);
                 }
                 reader.feed(&chunk[..bytes]);

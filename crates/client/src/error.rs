@@ -142,7 +142,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Other users can read the credentials file.
-    #[error("other users can read {path}. Run `chmod 600 {path}`, and replace the tokens in it if this machine has other users", path = path.display())]
+    #[error("{path} can be read by others. Run `chmod 600 {path}`, and replace the tokens in it if this machine has other users", path = path.display())]
     ExposedCredentials {
         /// The file.
         path: PathBuf,

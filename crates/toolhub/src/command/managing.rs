@@ -44,7 +44,7 @@ pub(super) fn confirmed(confirm: &str, handle: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "this deletes all events of `{}` permanently; confirm with --confirm {}",
+        "this deletes every event of `{}` for good, and cannot be taken back; confirm with --confirm {}",
         model::text::clean(handle),
         model::text::clean(handle)
     )))

@@ -53,7 +53,7 @@ impl Me {
                 let path = format!("/v1/me/data?confirm={}", segment(&confirm));
                 return managing::send(context, Method::DELETE, &path, &serde_json::json!({}), |answer| {
                     format!(
-                        "deleted {} events; the server refuses events from before now",
+                        "deleted {} events; what occurred before now is refused from now on",
                         answer["events"]
                     )
                 })
@@ -74,13 +74,13 @@ impl Me {
         };
         managing::send(context, Method::PATCH, "/v1/me/settings", &change, |answer| {
             let board = if answer["board_opt_out"] == true {
-                "hide you"
+                "leave you out"
             } else {
                 "show you"
             };
             let events = match answer["events_before"].as_str() {
                 Some(cut) => format!("events before {cut} are refused"),
-                None => "events of any time are accepted".to_owned(),
+                None => "events of any time are taken".to_owned(),
             };
             format!("boards {board}; {events}")
         })

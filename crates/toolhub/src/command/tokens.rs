@@ -120,9 +120,9 @@ fn issued(answer: &Value) -> String {
         .next()
         .unwrap_or_default();
     let end = if end.is_empty() {
-        "it never expires".to_owned()
+        "it never ends".to_owned()
     } else {
-        format!("it expires on {end}")
+        format!("it ends on {end}")
     };
     let note = format!(
         "token {} of {}: {end}",
