@@ -31,7 +31,7 @@ mod inventory;
 mod journal;
 mod mcp_servers;
 mod opencode;
-pub mod places;
+mod places;
 mod plan;
 #[cfg(feature = "planted-bugs")]
 mod planted;

@@ -8,7 +8,7 @@ use crate::Environment;
 
 /// An operating system, as far as places differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Os {
+pub(crate) enum Os {
     /// Linux and other Unix systems.
     Unix,
     /// macOS.
@@ -19,17 +19,17 @@ pub enum Os {
 
 /// A folder of an agent's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Whose it is.
-    pub agent: Agent,
+    pub(crate) agent: Agent,
     /// The folder.
-    pub own: PathBuf,
+    pub(crate) own: PathBuf,
     /// The folders of logs within it.
-    pub logs: &'static [&'static str],
+    pub(crate) logs: &'static [&'static str],
     /// The variable that moves it.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
     /// A database that a variable names by itself.
-    pub database: Option<PathBuf>,
+    pub(crate) database: Option<PathBuf>,
 }
 
 /// An agent's folder, below a home or wherever a variable says.
@@ -101,7 +101,7 @@ const LAYOUTS: [Layout; 11] = [
 
 impl Os {
     /// The system that this program was built for.
-    pub const fn current() -> Os {
+    pub(crate) const fn current() -> Os {
         if cfg!(windows) {
             Os::Windows
         } else if cfg!(target_os = "macos") {
@@ -137,7 +137,7 @@ impl Os {
 
 /// The folders to which the agents of this user write. A variable that moves a folder replaces the one below the
 /// home, as it does for the agent.
-pub fn places(os: Os, environment: &Environment) -> Vec<Place> {
+pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
     let look = Look { os, environment };
     let mut places = Vec::new();
     for agent in Agent::ALL {

@@ -47,7 +47,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The path, with the query string where there is one.
-    pub fn path_and_query(&self) -> String {
+    pub(crate) fn path_and_query(&self) -> String {
         match self {
             Endpoint::Scores(query) => target("/v1/scores", query),
             Endpoint::Score(tool, query) => target(&format!("/v1/scores/{}", segment(tool)), query),
