@@ -12,7 +12,7 @@ pub(crate) enum Os {
     /// Linux and other Unix systems.
     Unix,
     /// macOS.
-    MacOs,
+    Mac,
     /// Windows.
     Windows,
 }
@@ -105,7 +105,7 @@ impl Os {
         if cfg!(windows) {
             Os::Windows
         } else if cfg!(target_os = "macos") {
-            Os::MacOs
+            Os::Mac
         } else {
             Os::Unix
         }
@@ -113,7 +113,7 @@ impl Os {
 
     fn is_absolute(self, path: &str) -> bool {
         match self {
-            Os::Unix | Os::MacOs => path.starts_with('/'),
+            Os::Unix | Os::Mac => path.starts_with('/'),
             Os::Windows => {
                 let drive = path.as_bytes();
                 path.starts_with("\\\\")
@@ -128,7 +128,7 @@ impl Os {
     /// True for the folders of this system.
     fn has(self, layout: &Layout) -> bool {
         match layout.own.split('/').next() {
-            Some("Library") => self == Os::MacOs,
+            Some("Library") => self == Os::Mac,
             Some("AppData") => self == Os::Windows,
             _ => true,
         }
@@ -297,7 +297,7 @@ mod tests {
         for (os, home, opencode) in [
             (Os::Unix, "/home/ann", &[".local/share/opencode"][..]),
             (
-                Os::MacOs,
+                Os::Mac,
                 "/Users/ann",
                 &[".local/share/opencode", "Library/Application Support/opencode"],
             ),

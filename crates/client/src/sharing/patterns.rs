@@ -52,7 +52,7 @@ impl Patterns {
             if pattern.trim().is_empty() {
                 return Err(invalid("it is empty"));
             }
-            let globs = path_globs(pattern, origin).map_err(|detail| invalid(detail))?;
+            let globs = path_globs(pattern, origin).map_err(&invalid)?;
             let target = if globs.is_some() { &mut paths } else { &mut names };
             for glob in globs.unwrap_or_else(|| vec![pattern.clone()]) {
                 let glob = GlobBuilder::new(&glob)
