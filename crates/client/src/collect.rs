@@ -94,7 +94,7 @@ fn read_file(
         reader = reader.in_directory(directory);
     }
     if compressed::is_compressed(&log.path) {
-        return Ok(compressed::read(&log.path, file, reader, chunk, read));
+        return Ok(compressed::read(&log.path, file, reader, chunk, progress));
     }
     let mut is_begin = true;
     loop {
