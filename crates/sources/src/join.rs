@@ -132,7 +132,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
-    let (calls, excluded) = pool.exclude(calls, &mut projects);
+    let (mut calls, excluded) = pool.exclude(calls, &mut projects);
     let costs = pool.costs(prices);
     pool.regroup(&mut calls);
     let mut calls = pool.answered(calls);
