@@ -7,12 +7,14 @@ mod patterns;
 
 use std::path::Path;
 
+use model::text::hex;
 use sha2::{Digest, Sha256};
 use toml::Value;
 
 pub(crate) use self::patterns::Candidate;
 use self::patterns::Patterns;
-use crate::{Error, plan::hex};
+
+use crate::Error;
 
 /// Rules that decide which projects are shared. The default shares all projects.
 #[derive(Clone, Debug, Default)]
