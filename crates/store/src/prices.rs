@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
+    row,
 };
 
 /// Most models that are looked at.
@@ -28,7 +29,7 @@ impl Store {
         let client = self.client().await?;
         let row = client
             .query_opt(
-                "-- prices::read\nselect entries, changed_at from org_prices where org_id = $1",
+                "-- prices::prices\nselect entries, changed_at from org_prices where org_id = $1",
                 &[&org.0],
             )
             .await?;
@@ -38,12 +39,12 @@ impl Store {
                 changed_at: None,
             });
         };
-        let entries: Value = row.try_get(0)?;
+        let entries: Value = row.try_get("entries")?;
         let overrides =
             serde_json::from_value(entries).map_err(|_| StoreError::Unreadable("org_prices.entries"))?;
         Ok(OrgPrices {
             overrides,
-            changed_at: row.try_get(1)?,
+            changed_at: row.try_get("changed_at")?,
         })
     }
 
@@ -61,7 +62,7 @@ impl Store {
         let (transaction, _) = audit::begin(&mut client, act).await?;
         transaction
             .execute(
-                "-- prices::set\n\
+                "-- prices::prices_set\n\
                  insert into org_prices (org_id, entries, changed_at) values ($1, $2, $3)\n\
                  on conflict (org_id) do update set entries = excluded.entries, changed_at = excluded.changed_at",
                 &[&act.org.0, &json!(overrides), &act.now],
@@ -93,7 +94,7 @@ impl Store {
             .prepare_cached(include_str!("prices/uncosted_models.sql"))
             .await?;
         let rows = client.query(&statement, &[&org.0, &MAX_MODELS]).await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        rows.iter().map(row::only).collect()
     }
 
     /// How many calls without a cost these models have, and when they were made. It costs at most
@@ -117,14 +118,14 @@ impl Store {
         let rows = client.query(&statement, &[&org.0, &models, &most]).await?;
         rows.iter()
             .map(|row| {
-                let calls: i64 = row.try_get(1)?;
-                let first_used_at: DateTime<Utc> = row.try_get(2)?;
+                let calls: i64 = row.try_get("calls")?;
+                let first_used_at: DateTime<Utc> = row.try_get("first_used_at")?;
                 Ok(UnpricedModel {
-                    model: row.try_get(0)?,
+                    model: row.try_get("model")?,
                     calls: calls.min(MAX_COUNTED_CALLS),
                     more: calls > MAX_COUNTED_CALLS,
                     first_used_at,
-                    last_used_at: row.try_get(3)?,
+                    last_used_at: row.try_get("last_used_at")?,
                 })
             })
             .collect()

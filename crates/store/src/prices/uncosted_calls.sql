@@ -1,6 +1,6 @@
 -- prices::uncosted_calls
 -- At most $3 entries of the index for each model, and its two ends.
-select m.model, c.calls, f.occurred_at, l.occurred_at
+select m.model, c.calls, f.occurred_at as first_used_at, l.occurred_at as last_used_at
 from unnest($2::text[] collate "C") as m (model)
 cross join lateral (
     select count(*) as calls
