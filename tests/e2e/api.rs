@@ -13,6 +13,7 @@ mod prices;
 mod privacy;
 mod rates;
 mod receipts;
+mod refresh;
 mod scores;
 mod tokens;
 mod uploads;

@@ -1,4 +1,4 @@
-//! The bodies of the routes that manage a team: members, tokens, trusted publishers, settings, the audit log.
+//! The bodies of the administrative routes: members, tokens, trusted publishers, settings, the audit log.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use crate::{
     token::{self, Secret, Token},
 };
 
-/// Days until a token ends, unless something else is asked for.
-pub const TOKEN_DAYS: u32 = 90;
-/// Days until an invitation ends.
+/// Days until a token expires, by default.
+pub const DEFAULT_TOKEN_DAYS: u32 = 90;
+/// Days until an invitation expires.
 pub const INVITATION_DAYS: u32 = 7;
-/// Hours for which a rotated token goes on working, unless something else is asked for.
-pub const OVERLAP_HOURS: u32 = 24;
-/// Greatest overlap of a rotation, in hours.
-pub const GREATEST_OVERLAP_HOURS: u32 = 168;
-/// Minutes until a token that CI exchanged its identity for ends.
+/// Hours for which a rotated token remains valid, by default.
+pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
+/// Longest overlap of a rotation, in hours.
+pub const MAX_OVERLAP_HOURS: u32 = 168;
+/// Minutes until a token that a CI run exchanged its identity for expires.
 pub const EXCHANGED_MINUTES: i64 = 30;
-/// The name of the token that invites a member. Whoever logs in with it gets a fresh one in exchange.
+/// The name of the token that invites a member. `toolhub login` exchanges it for a new one.
 pub const INVITATION: &str = "invitation";
 
 macro_rules! bodies {
@@ -30,7 +30,7 @@ macro_rules! bodies {
     )*};
 }
 
-/// Requests: an unknown key is an error, so that a mistyped wish is not silently left out.
+/// Requests: an unknown key is an error, so that a mistyped key is not silently ignored.
 macro_rules! requests {
     ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident : $type:ty),* $(,)? })*) => {$(
         $(#[$meta])*
@@ -73,19 +73,19 @@ bodies! {
         pub next_cursor: Option<String>,
     }
 
-    /// What is known about a token: everything but the token.
+    /// The description of a token: everything but the token itself.
     pub struct TokenInfo {
         /// Id of the token, for rotating and revoking it.
         pub token_id: String,
-        /// Whom it speaks for.
+        /// The member that it authenticates.
         pub member: String,
-        /// What people call it.
+        /// Its name.
         pub name: String,
-        /// What it may be used for, within the role of the member.
+        /// Its scopes, within the role of the member.
         pub scopes: Vec<Scope>,
-        /// When it was made.
+        /// When it was created.
         pub created_at: DateTime<Utc>,
-        /// When it ends; null for never.
+        /// When it expires; null for never.
         pub expires_at: Option<DateTime<Utc>>,
         /// When it was revoked.
         pub revoked_at: Option<DateTime<Utc>>,
@@ -104,22 +104,22 @@ bodies! {
         pub next_cursor: Option<String>,
     }
 
-    /// A token as it is made: the only answer that ever holds it.
+    /// A new token: the only answer that contains it.
     pub struct IssuedToken {
         /// The token in plain text. It is not shown again.
         #[serde(serialize_with = "token::reveal", deserialize_with = "token::read")]
         pub token: Token,
-        /// What is known about it.
+        /// Its description.
         #[serde(flatten)]
         pub info: TokenInfo,
     }
 
-    /// `POST /v1/members`: the member, and the token that invites them where one was asked for.
+    /// `POST /v1/members`: the member, and an invitation where one was requested.
     pub struct AddedMember {
         /// The member.
         #[serde(flatten)]
         pub member: Member,
-        /// A token of seven days, to hand over: `toolhub login --with-token` exchanges it for a fresh one.
+        /// A token of seven days, to pass on: `toolhub login --with-token` exchanges it for a new one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub invitation: Option<IssuedToken>,
     }
@@ -140,7 +140,7 @@ bodies! {
         pub address: Option<String>,
         /// To whom or what.
         pub subject: Option<String>,
-        /// The particulars.
+        /// Details, by action.
         pub details: serde_json::Value,
     }
 
@@ -170,7 +170,7 @@ bodies! {
         pub orgs: Vec<Org>,
     }
 
-    /// `GET /v1/org`: what the org has decided.
+    /// `GET /v1/org`: the settings of the org.
     pub struct OrgSettings {
         /// The slug.
         pub org: String,
@@ -182,7 +182,7 @@ bodies! {
         pub show_names: bool,
     }
 
-    /// `GET /v1/me/settings`: what the member has decided.
+    /// `GET /v1/me/settings`: the settings of the member.
     pub struct MySettings {
         /// True when boards leave the member out.
         pub board_opt_out: bool,
@@ -210,11 +210,11 @@ bodies! {
         pub publisher_id: String,
         /// `github` or `gitlab`.
         pub provider: String,
-        /// Who signs the identity of its runs.
+        /// The issuer of the identity tokens of its runs.
         pub issuer: String,
         /// `owner/name`.
         pub repository: String,
-        /// The id of the owner: a repository that is transferred, or an owner's name that is taken over, is not it.
+        /// The id of the owner: it differs when the repository is transferred or the owner's name is taken over.
         pub owner_id: String,
         /// The only workflow file that may upload; null for any.
         pub workflow: Option<String>,
@@ -251,7 +251,7 @@ bodies! {
         /// The only environment that may upload.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub environment: Option<String>,
-        /// Who signs: GitHub's or GitLab's own unless given. The operator allows others.
+        /// The issuer: that of GitHub or GitLab unless given. The operator allows others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub issuer: Option<String>,
         /// The CI member as which its runs upload: made if there is none. `ci-<owner>-<name>` unless given.
@@ -279,7 +279,7 @@ requests! {
         pub kind: MemberKind,
         /// Member unless given.
         pub role: Role,
-        /// True for a token that invites the member.
+        /// True to create an invitation.
         pub invite: bool,
     }
 
@@ -289,27 +289,27 @@ requests! {
         pub handle: String,
         /// Another role.
         pub role: Role,
-        /// False deactivates the member and revokes their tokens; true takes them back.
+        /// False deactivates the member and revokes their tokens; true reactivates them.
         pub active: bool,
     }
 
     /// `POST /v1/tokens`.
     pub struct TokenRequest {
-        /// What people call it: required.
+        /// Its name: required.
         pub name: String,
-        /// Whom it speaks for: the caller unless given.
+        /// The member that it authenticates: the caller unless given.
         pub member: String,
-        /// What it may be used for: upload and read unless given, as far as the role allows.
+        /// Its scopes: upload and read unless given, as far as the role allows.
         pub scopes: Vec<Scope>,
-        /// Days until it ends: 90 unless given; 0 for never, which only an admin may ask for.
+        /// Days until it expires: 90 unless given; 0 for never, which needs an admin.
         pub expires_in_days: u32,
     }
 
     /// `POST /v1/tokens/{token_id}/rotate`.
     pub struct RotateRequest {
-        /// Hours for which the old token goes on working: 24 unless given, at most 168.
+        /// Hours for which the old token remains valid: 24 unless given, at most 168.
         pub overlap_hours: u32,
-        /// What people call the new one: as the old one unless given.
+        /// Name of the new token: that of the old one unless given.
         pub name: String,
     }
 
@@ -327,7 +327,7 @@ requests! {
     pub struct MyChange {
         /// Whether boards leave the member out.
         pub board_opt_out: bool,
-        /// True takes events again that the member had deleted.
+        /// True accepts events again that the member had deleted.
         pub accept_deleted: bool,
     }
 }

@@ -24,7 +24,7 @@ pub struct Event {
     pub session: Option<String>,
     /// The project (repository) in which the agent worked.
     pub project: Option<String>,
-    /// What the person had asked for. Off by default, at the client and at the server.
+    /// The text of the person's request. Off by default, at the client and at the server.
     pub task_text: Option<String>,
     /// How the call ended.
     pub verdict: Verdict,

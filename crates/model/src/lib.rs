@@ -1,7 +1,7 @@
-//! What toolhub is about, without any I/O: tools, events, outcomes, the wire format v1 and its limits.
+//! The domain types, without any I/O: tools, events, outcomes, the wire format v1 and its limits.
 //!
-//! Every other crate speaks in these types. Nothing here opens a file or a socket, knows the database, or reads the
-//! clock: where the present matters (an event from the future), `now` is a parameter.
+//! Every other crate uses these types. Nothing here opens a file or a socket, uses the database, or reads the clock:
+//! where the time matters (an event from the future), `now` is a parameter.
 
 #![warn(missing_docs)]
 

@@ -2,54 +2,54 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Greatest request body on the wire, in bytes.
+/// Longest request body on the wire, in bytes.
 pub const WIRE_BYTES: usize = 8 * 1024 * 1024;
-/// Greatest request body after decompression, in bytes.
+/// Longest request body after decompression, in bytes.
 pub const DECODED_BYTES: usize = 32 * 1024 * 1024;
-/// Greatest number of events in one batch.
+/// Maximum number of events in one batch.
 pub const BATCH_EVENTS: usize = 5_000;
-/// Greatest size of one event, in bytes of JSON.
+/// Maximum size of one event, in bytes of JSON.
 pub const EVENT_BYTES: usize = 64 * 1024;
-/// Greatest size of an event's uuid, in bytes.
+/// Maximum size of an event's uuid, in bytes.
 pub const UUID_BYTES: usize = 128;
-/// Greatest length of a tool id, operation, project, session, model, agent or branch, in characters.
+/// Maximum length of a tool id, operation, project, session, model, agent or branch, in characters.
 pub const NAME_CHARS: usize = 256;
-/// Greatest size of a task text, in bytes; longer ones are cut.
+/// Maximum size of a task text, in bytes; longer ones are cut.
 pub const TASK_TEXT_BYTES: usize = 8 * 1024;
-/// Greatest nesting of one event.
+/// Maximum nesting of one event.
 pub const NESTING: usize = 32;
-/// Greatest number of rejections (and of warnings) that a receipt lists.
+/// Maximum number of rejections (and of warnings) that a receipt lists.
 pub const LISTED_REJECTIONS: usize = 100;
-/// Greatest `limit` of a list route.
+/// Maximum `limit` of a list route.
 pub const PAGE_ROWS: u32 = 500;
 /// `limit` of a list route when none is given.
 pub const DEFAULT_PAGE_ROWS: u32 = 50;
 /// How far ahead of the server's clock an event may lie, in hours.
 pub const FUTURE_HOURS: i64 = 24;
-/// Greatest duration of one call, in ms: one year.
+/// Maximum duration of one call, in ms: one year.
 pub const DURATION_MS: i64 = 366 * 24 * 3_600 * 1_000;
 
-/// The limits as `GET /v1/limits` answers them. An uploader obeys these instead of its own, so that they can change
+/// The limits as `GET /v1/limits` answers them. An uploader uses these instead of its own, so that they can change
 /// without a release of the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Greatest request body on the wire, in bytes.
+    /// Longest request body on the wire, in bytes.
     pub wire_bytes: usize,
-    /// Greatest request body after decompression, in bytes.
+    /// Longest request body after decompression, in bytes.
     pub decoded_bytes: usize,
-    /// Greatest number of events in one batch.
+    /// Maximum number of events in one batch.
     pub batch_events: usize,
-    /// Greatest size of one event, in bytes of JSON.
+    /// Maximum size of one event, in bytes of JSON.
     pub event_bytes: usize,
-    /// Greatest size of an event's uuid, in bytes.
+    /// Maximum size of an event's uuid, in bytes.
     pub uuid_bytes: usize,
-    /// Greatest length of a name, in characters.
+    /// Maximum length of a name, in characters.
     pub name_chars: usize,
-    /// Greatest size of a task text, in bytes.
+    /// Maximum size of a task text, in bytes.
     pub task_text_bytes: usize,
-    /// Greatest nesting of one event.
+    /// Maximum nesting of one event.
     pub nesting: usize,
-    /// Greatest `limit` of a list route.
+    /// Maximum `limit` of a list route.
     pub page_rows: u32,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct MicroUsd(pub i64);
 
 impl MicroUsd {
-    /// The greatest cost one event may state: one million USD.
+    /// The maximum cost of one event: one million USD.
     pub const MAX_PER_EVENT: MicroUsd = MicroUsd(1_000_000_000_000);
 
     /// Rounds an amount in USD to the nearest millionth. `None` when it is not finite, negative, or more than
@@ -15,8 +15,8 @@ impl MicroUsd {
     pub fn from_usd(usd: f64) -> Option<MicroUsd> {
         let micros = (usd * 1e6).round();
         #[expect(clippy::cast_precision_loss, reason = "the bound is far below 2^53")]
-        let greatest = MicroUsd::MAX_PER_EVENT.0 as f64;
-        if !(0.0..=greatest).contains(&micros) {
+        let max = MicroUsd::MAX_PER_EVENT.0 as f64;
+        if !(0.0..=max).contains(&micros) {
             return None;
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked against the bound above")]

@@ -29,7 +29,7 @@ pub enum Outcome {
     Success,
     /// The tool failed: its fault, or the agent's in calling it.
     Failure,
-    /// Somebody or something stopped the call: not a failure of the tool.
+    /// The call was stopped: not a failure of the tool.
     Abandoned,
     /// Not known.
     Unknown,
@@ -141,8 +141,8 @@ impl Verdict {
         self.reason
     }
 
-    /// Where the verdict stands in the lattice: unknown (0), unanswered (1), decided (2). A stored verdict is
-    /// replaced only by one that stands higher.
+    /// The rank in the lattice: unknown (0), unanswered (1), decided (2). A stored verdict is replaced only by one of a
+    /// higher rank.
     pub fn rank(self) -> i16 {
         match (self.outcome, self.reason) {
             (Outcome::Unknown, _) => 0,

@@ -84,7 +84,7 @@ impl Receipt {
         }
     }
 
-    /// Counts a rejection, and lists it while the list has room.
+    /// Counts a rejection, and lists it unless the list is full.
     pub fn reject(&mut self, rejection: EventNotice) {
         self.rejected += 1;
         if self.rejections.len() < limits::LISTED_REJECTIONS {
@@ -92,7 +92,7 @@ impl Receipt {
         }
     }
 
-    /// Counts a warning, and lists it while the list has room.
+    /// Counts a warning, and lists it unless the list is full.
     pub fn warn(&mut self, warning: EventNotice) {
         self.warned += 1;
         if self.warnings.len() < limits::LISTED_REJECTIONS {

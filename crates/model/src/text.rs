@@ -1,4 +1,4 @@
-//! What a name may hold: names come from logs and from other people's programs, and end in terminals, pages and CSV.
+//! Cleaning names: they come from logs and other programs, and are shown in terminals, pages and CSV.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ pub fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
-/// True when a text holds no unsafe character.
+/// True when a text has no unsafe character.
 pub fn is_clean(text: &str) -> bool {
-    // Nearly every name is printable ASCII, which is seen many bytes at once if nothing ends the loop.
+    // Nearly every name is printable ASCII. A loop without an early exit checks many bytes at once.
     let printable = text
         .bytes()
         .fold(true, |printable, byte| printable & matches!(byte, b' '..=b'~'));
@@ -45,7 +45,7 @@ pub fn clean_prose(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// JSON that means the same and holds no unsafe character but line feeds: within strings they become escapes, and
+/// Equivalent JSON without unsafe characters other than line feeds: within strings they become escapes, and
 /// between values spaces.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     let bad = |c: char| is_unsafe(c) && c != '\n';
@@ -55,7 +55,7 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(json.len() + 16);
     for c in json.chars() {
         match c {
-            // Stand as themselves only between values (RFC 8259, sections 2 and 7).
+            // Unescaped only between values (RFC 8259, sections 2 and 7).
             '\t' | '\r' => escaped.push(' '),
             // Every unsafe character has four hexadecimal digits at most.
             c if bad(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_json_means_the_same_and_moves_no_terminal() {
+    fn escaped_json_means_the_same_and_has_no_control_character() {
         let value =
             serde_json::json!({ "a\u{9b}31m": ["\u{85}", "\u{202E}", "\u{1b}", "plain\n", "\\u009b"] });
         let json = value.to_string().replace(',', ",\t\r\n");

@@ -1,6 +1,6 @@
 //! The text of an API token: `thb_`, 30 base62 characters of randomness (178 bits), 6 base62 characters of CRC-32.
 //!
-//! The checksum lets a secret scanner recognise a token without asking us, and lets the server refuse a mistyped one
+//! The checksum lets a secret scanner recognise a token without asking the server, and lets the server refuse a mistyped one
 //! without asking the database. Same layout as GitHub's tokens
 //! (<https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>).
 
@@ -24,7 +24,7 @@ pub struct Token(String);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// The text is not one of our tokens.
+/// The text is not a toolhub token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a toolhub token: it begins with `thb_`, has 40 characters, and its last six are a checksum")]
 pub struct InvalidToken;
@@ -79,7 +79,7 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Erro
     Token::parse(&text).map_err(serde::de::Error::custom)
 }
 
-/// Somebody else's secret, such as the identity token of a CI run: its `Debug` shows nothing of it.
+/// A secret that is not a toolhub token, such as the identity token of a CI run. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

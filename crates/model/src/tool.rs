@@ -77,8 +77,11 @@ impl ToolId {
     /// that a hallucinated or malformed name still becomes an event.
     pub fn from_log(kind: Kind, name: &str) -> ToolId {
         let name = if name.is_empty() { "unknown" } else { name };
-        let room = limits::NAME_CHARS - kind.as_str().len() - 1;
-        let cut = name.char_indices().nth(room).map_or(name, |(at, _)| &name[..at]);
+        let max_chars = limits::NAME_CHARS - kind.as_str().len() - 1;
+        let cut = name
+            .char_indices()
+            .nth(max_chars)
+            .map_or(name, |(at, _)| &name[..at]);
         ToolId(format!("{kind}:{}", text::clean(cut)))
     }
 

@@ -1,8 +1,8 @@
 //! Where a request comes from.
 //!
 //! The address of the peer, unless the peer is a proxy that the operator trusts: then the last address in
-//! `X-Forwarded-For` that is not such a proxy. What a client writes into that header stands further left and is never
-//! believed.
+//! `X-Forwarded-For` that is not such a proxy. What a client writes into that header is further left and is
+//! ignored.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -44,7 +44,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         if !is_proxy(address) {
             break;
         }
-        // What a proxy wrote there and is no address ends the chain at that proxy.
+        // A value that is not an address ends the chain at the proxy that wrote it.
         let Ok(hop) = hop.trim().parse::<IpAddr>() else {
             break;
         };
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_a_stranger_is_never_believed() {
+    fn a_header_from_an_untrusted_peer_is_ignored() {
         assert_eq!(from("203.0.113.9", &["1.1.1.1"], ""), "203.0.113.9");
         assert_eq!(from("203.0.113.9", &["1.1.1.1"], "10.0.0.0/8"), "203.0.113.9");
     }

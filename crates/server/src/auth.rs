@@ -1,4 +1,4 @@
-//! Bearer tokens: who calls, and whether they may.
+//! Bearer tokens: authentication and authorization.
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -28,7 +28,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The act that a request is: by the caller, from where it comes, now.
+/// The request as an audited act: by the caller, from the client's address, now.
 pub(crate) struct Acting(pub(crate) Act);
 
 impl FromRequestParts<App> for Acting {
@@ -51,7 +51,7 @@ pub(crate) async fn check(
         return Ok(next.run(request).await);
     }
     let ClientAddress(address) = request.extensions().get().copied().unwrap_or_default();
-    app.rates.ask_from(address)?;
+    app.rates.check_address(address)?;
     if access == Access::Public {
         return Ok(next.run(request).await);
     }
@@ -62,7 +62,7 @@ pub(crate) async fn check(
         }
         other => other?,
     };
-    app.rates.ask_with(identity.token_id)?;
+    app.rates.check_token(identity.token_id)?;
     match access {
         Access::Probe | Access::Public | Access::Token => {}
         Access::Scope(scope) => require(&identity, scope)?,
@@ -76,7 +76,7 @@ pub(crate) async fn check(
             }
         }
     }
-    note_use(&app, &identity);
+    record_use(&app, &identity);
     request.extensions_mut().insert(Caller(identity));
     Ok(next.run(request).await)
 }
@@ -90,9 +90,9 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiErr
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or(ApiError::Unauthenticated)?;
-    // A token that is not one of ours is refused without asking the database.
+    // A malformed token is refused without asking the database.
     let token = Token::parse(text).map_err(|_| ApiError::InvalidToken)?;
-    // Bounded here, because an upload as a whole may take longer than a read: a slow body is not a silent database.
+    // Bounded here, because an upload as a whole may take longer than a read.
     let waited = app.config.read_timeout;
     tokio::time::timeout(waited, app.store.authenticate(token.hash(), app.now()))
         .await
@@ -111,8 +111,8 @@ fn require(identity: &Identity, scope: Scope) -> Result<(), ApiError> {
     }
 }
 
-/// Writes when a token was last used: beside the request, and at most once a minute.
-fn note_use(app: &App, identity: &Identity) {
+/// Records when a token was last used: in a task beside the request, at most once a minute.
+fn record_use(app: &App, identity: &Identity) {
     let now = app.now();
     if identity
         .last_used_at
@@ -123,7 +123,7 @@ fn note_use(app: &App, identity: &Identity) {
     let (app, org, token_id) = (app.clone(), identity.org, identity.token_id);
     tokio::spawn(async move {
         if let Err(error) = app.store.token_used(org, token_id, now).await {
-            tracing::warn!(%error, "cannot note the use of a token");
+            tracing::warn!(%error, "cannot record the use of a token");
         }
     });
 }

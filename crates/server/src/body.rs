@@ -9,16 +9,16 @@ use model::limits;
 
 use crate::{error::ApiError, state::App};
 
-/// Bodies up to this size are decoded where they are read; larger ones take long enough to need a thread of their own.
+/// Bodies up to this size are decoded where they are read; larger ones are decoded on a thread of their own.
 const SMALL_BYTES: usize = 32 * 1024;
 
-/// Reads a body, decodes it and makes something of it: the parts that cost processor time together, and for large
-/// bodies off the threads that serve connections.
+/// Reads a body, decodes it and parses it. For large bodies the last two run outside the threads that serve connections,
+/// because they take processor time.
 pub(crate) async fn read<T: Send + 'static>(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-    make: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
+    parse: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let encoding = Encoding::of(headers)?;
     let declared = headers
@@ -35,20 +35,20 @@ pub(crate) async fn read<T: Send + 'static>(
             if error.is::<LengthLimitError>() {
                 ApiError::body_too_large("the body")
             } else {
-                ApiError::BadRequest("the body was cut off on the way".into())
+                ApiError::BadRequest("the body was cut off in transit".into())
             }
         })?
         .to_bytes();
     if wire.len() <= SMALL_BYTES {
-        return make(encoding.decode(wire)?);
+        return parse(encoding.decode(wire)?);
     }
     let failed = |cause: String| ApiError::Internal { cause };
-    let _room = app
+    let _permit = app
         .decoding
         .acquire()
         .await
         .map_err(|error| failed(error.to_string()))?;
-    tokio::task::spawn_blocking(move || make(encoding.decode(wire)?))
+    tokio::task::spawn_blocking(move || parse(encoding.decode(wire)?))
         .await
         .map_err(|error| failed(error.to_string()))?
 }
@@ -100,13 +100,13 @@ impl Encoding {
 
 fn unsupported() -> ApiError {
     ApiError::UnsupportedMediaType(
-        "`Content-Encoding` is one of identity, gzip, zstd, and stands once".into(),
+        "`Content-Encoding` is one of identity, gzip, zstd, and is given once".into(),
     )
 }
 
 /// How often larger than what was read of the wire the decoded body may be, once it is larger than [`FREE_BYTES`].
 /// Logs shrink about tenfold; a bomb shrinks a thousandfold, and is recognised after its first megabyte.
-const GREATEST_RATIO: usize = 100;
+const MAX_RATIO: usize = 100;
 const FREE_BYTES: usize = 1024 * 1024;
 
 fn inflate<D: Read>(
@@ -122,8 +122,7 @@ fn inflate<D: Read>(
             return Ok(decoded.into());
         }
         decoded.extend_from_slice(&chunk[..read]);
-        let bomb =
-            decoded.len() > FREE_BYTES && decoded.len() / GREATEST_RATIO > wire_bytes - unread(&decoder);
+        let bomb = decoded.len() > FREE_BYTES && decoded.len() / MAX_RATIO > wire_bytes - unread(&decoder);
         if decoded.len() > limits::DECODED_BYTES || bomb {
             return Err(ApiError::body_too_large("the decoded body"));
         }
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_refused_before_it_goes_off() {
+    fn a_decompression_bomb_is_refused_before_it_is_expanded() {
         let zeros = vec![0_u8; 40 * 1024 * 1024];
         for error in [
             Encoding::Gzip.decode(gzip(&zeros).into()).unwrap_err(),

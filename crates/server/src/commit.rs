@@ -1,9 +1,9 @@
 //! Group commit: uploads that arrive while others are being committed share the next transaction.
 //!
 //! A lone upload never waits: it finds a free slot and is committed at once. Only when every slot is busy does a
-//! queue form, and whoever finishes takes all that waits for one org, up to a bound, into one transaction. So the
+//! queue form, and the next free slot takes all that waits for one org, up to a bound, into one transaction. So the
 //! delay is never longer than the commit in front, and small uploads cost a share of a commit instead of one each.
-//! Every caller is answered after COMMIT, with what became of its own batch.
+//! Every caller is answered after COMMIT, with the result of its own batch.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,13 +25,13 @@ use crate::error::ApiError;
 const SLOTS: usize = 3;
 
 /// A shared transaction takes batches until it has this many events; one batch may be larger alone.
-const SHARED_EVENTS: usize = 5_000;
+const MAX_SHARED_EVENTS: usize = 5_000;
 
 /// Events that may wait in this process, over all orgs. Beyond, uploads are refused with 503.
-const WAITING_EVENTS: usize = 200_000;
+const MAX_WAITING_EVENTS: usize = 200_000;
 
-/// How long a transaction may take, over the statement timeouts: a database that no longer answers at all. Also how
-/// long an upload waits for its answer, so that a queue behind a silent database does not add up.
+/// How long a transaction may take, beyond the statement timeouts: for a database that does not answer at all. Also how
+/// long an upload waits for its result, so that a queue in front of such a database does not add up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// Commits uploads. Cheap to clone, one per process.
@@ -69,7 +69,7 @@ impl Committer {
         }))
     }
 
-    /// Commits a batch, alone or together with others of its org, and answers what became of its events. A commit that
+    /// Commits a batch, alone or together with others of its org, and returns the result of its events. A commit that
     /// has begun goes on when the caller goes away; a batch that still waits then is left out.
     pub(crate) async fn commit(
         &self,
@@ -134,7 +134,7 @@ impl Committer {
                     let _ = answer.send(Ok(stored));
                 }
             }
-            // Something in one batch poisons the shared transaction: each is tried alone, so that it fails alone.
+            // One batch makes the shared transaction fail: each is tried alone, so that only that one fails.
             Err(error) if batches.len() > 1 && !error.is_temporary() => {
                 tracing::warn!(%error, batches = batches.len(), "a shared commit failed; trying each upload alone");
                 for (batch, answer) in batches.iter().zip(answers) {
@@ -174,7 +174,7 @@ impl Committer {
     }
 }
 
-/// A planted bug: everything is called inserted before it is.
+/// A planted bug: everything is reported as inserted before it is.
 #[cfg(feature = "planted-bugs")]
 fn acknowledge_early(
     batches: &[Batch],
@@ -192,7 +192,7 @@ impl Queue {
     /// Adds a batch; true when a slot is free for a task that works the queue off.
     fn push(&mut self, org: OrgId, waiting: Waiting) -> Result<bool, ApiError> {
         let events = waiting.batch.events.len();
-        if self.events > 0 && self.events + events > WAITING_EVENTS {
+        if self.events > 0 && self.events + events > MAX_WAITING_EVENTS {
             return Err(ApiError::Overloaded { retry_after: 1 });
         }
         self.events += events;
@@ -219,12 +219,12 @@ impl Queue {
         if let Some(line) = self.waiting.get_mut(&org) {
             while let Some(next) = line.front() {
                 let size = next.batch.events.len();
-                if !group.is_empty() && events + size > SHARED_EVENTS {
+                if !group.is_empty() && events + size > MAX_SHARED_EVENTS {
                     break;
                 }
                 taken += size;
                 let Some(next) = line.pop_front() else { break };
-                // Whoever has given up sends it again: storing it now would be work for nobody.
+                // The client has disconnected and will send it again.
                 if !next.answer.is_closed() {
                     events += size;
                     group.push(next);
@@ -263,7 +263,7 @@ mod tests {
             events: vec![event; events],
         };
         let (answer, answered) = oneshot::channel();
-        // Somebody waits for as long as the test runs.
+        // Keeps the receiver alive for as long as the test runs.
         std::mem::forget(answered);
         Waiting {
             batch,
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_nobody_waits_for_any_more_is_left_out() {
+    fn an_upload_whose_client_has_disconnected_is_left_out() {
         let mut queue = Queue::default();
         let given_up = Waiting {
             answer: oneshot::channel().0,
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_and_a_single_large_batch_does_not_starve() {
         let mut queue = Queue::default();
-        queue.push(OrgId(1), waiting(WAITING_EVENTS + 1)).unwrap();
+        queue.push(OrgId(1), waiting(MAX_WAITING_EVENTS + 1)).unwrap();
         assert!(matches!(
             queue.push(OrgId(1), waiting(1)),
             Err(ApiError::Overloaded { .. })

@@ -15,7 +15,8 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long a client may take to send the body of a request.
     pub body_timeout: Duration,
-    /// How long a read may take: the database no longer answers at all.
+    /// How long a read may take, for a database that does not answer at all. Time that a client asked to wait for a
+    /// refresh does not count.
     pub read_timeout: Duration,
     /// How long a write may take once its body is here.
     pub write_timeout: Duration,
@@ -29,24 +30,24 @@ pub struct Config {
     pub drain_limit: Duration,
     /// Answer uploads although the database does not sync its writes to disk; receipts then say `durable: false`.
     pub allow_not_durable: bool,
-    /// The address under which clients reach the server, without a slash at the end. CI runs ask their provider for
-    /// an identity for this audience; without it none is exchanged.
+    /// The address under which clients reach the server, without a slash at the end. It is the audience of the
+    /// identity tokens of CI runs; without it none is exchanged.
     pub public_url: Option<String>,
-    /// Who may sign the identity of a CI run.
+    /// The issuers whose identity tokens are accepted.
     pub oidc_issuers: Vec<Issuer>,
-    /// How soon an issuer is asked again for its keys, when a token names one that is not known.
+    /// How soon the keys of an issuer are fetched again, when a token names an unknown one.
     pub oidc_key_pause: Duration,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// What one token may ask for.
+    /// Rate limit of one token.
     pub token_rate: Rate,
-    /// What one address may ask for: all members behind it together.
+    /// Rate limit of one address: all members behind it together.
     pub address_rate: Rate,
-    /// How often this process looks for what is kept too long.
+    /// How often this process deletes what is older than an org's retention.
     pub retention_interval: Duration,
 }
 
-/// So many requests a second, and so many at once after a pause. In one process: several share nothing.
+/// A rate limit. Each process counts on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second.
@@ -93,12 +94,12 @@ impl Provider {
     }
 }
 
-/// Who signs identities.
+/// An issuer of identity tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// What its identities look like.
     pub provider: Provider,
-    /// Its address, as it stands in the claim `iss`.
+    /// Its address, exactly as in the claim `iss`.
     pub url: String,
 }
 
@@ -167,7 +168,7 @@ impl Default for Config {
             oidc_issuers: well_known_issuers(),
             oidc_key_pause: Duration::from_secs(60),
             trusted_proxies: Vec::new(),
-            // A tree of a million events is 200 batches: neither is ever in the way of an honest upload.
+            // A million events are 200 batches: neither limit slows a normal upload.
             token_rate: const { rate(200, 2_000) },
             address_rate: const { rate(1_000, 10_000) },
             retention_interval: Duration::from_secs(3_600),

@@ -1,4 +1,4 @@
-//! A bound on open connections: beyond it a connection is closed at once, before it can cost anything.
+//! A bound on open connections: beyond it a connection is closed at once.
 
 use std::{
     future::{Ready, ready},
@@ -15,16 +15,16 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-/// Accepts connections while there is room.
+/// Accepts connections up to a bound.
 #[derive(Clone)]
 pub(crate) struct Capped {
-    room: Arc<Semaphore>,
+    free: Arc<Semaphore>,
 }
 
 impl Capped {
     pub(crate) fn new(connections: usize) -> Capped {
         Capped {
-            room: Arc::new(Semaphore::new(connections)),
+            free: Arc::new(Semaphore::new(connections)),
         }
     }
 }
@@ -35,7 +35,7 @@ impl<S> Accept<TcpStream, S> for Capped {
     type Future = Ready<io::Result<(Counted, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
             metrics::counter!("toolhub_connections_refused_total").increment(1);
             return ready(Err(io::Error::other("too many connections")));
         };
@@ -51,7 +51,7 @@ impl<S> Accept<TcpStream, S> for Capped {
     }
 }
 
-/// A connection that gives its place back when it closes.
+/// A connection that frees its place when it closes.
 pub(crate) struct Counted {
     stream: TcpStream,
     _permit: OwnedSemaphorePermit,

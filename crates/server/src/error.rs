@@ -1,4 +1,4 @@
-//! Every error of the API, its status and its words. Nothing else in the server names a status of an error.
+//! Every error of the API: its status, code and message. No other module chooses the status of an error.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -12,9 +12,9 @@ use model::{
 };
 use store::{StoreError, publishers::Untrusted};
 
-use crate::oidc::InvalidIdentity;
+use crate::oidc::{InvalidIdentity, VerifyError};
 
-/// What a request can fail with.
+/// An error of a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     #[error("send `Authorization: Bearer <token>`; `toolhub admin token create` makes one")]
@@ -37,9 +37,9 @@ pub(crate) enum ApiError {
     BadQuery(String),
     #[error("{0}")]
     Framing(#[from] InvalidFraming),
-    #[error("the body cannot be decompressed: it is damaged or was cut off on the way")]
+    #[error("the body cannot be decompressed: it is damaged or was cut off in transit")]
     Encoding,
-    #[error("{what} has more than {limit} {unit}; `GET /v1/limits` tells the limits")]
+    #[error("{what} has more than {limit} {unit}; `GET /v1/limits` lists the limits")]
     TooLarge {
         what: &'static str,
         limit: usize,
@@ -54,18 +54,18 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     NotAllowed(String),
     #[error("{0}")]
-    Identity(#[from] InvalidIdentity),
+    Identity(InvalidIdentity),
     #[error("{0}")]
     Untrusted(#[from] Untrusted),
     #[error("too many requests; try again in {retry_after} s")]
     TooManyRequests { retry_after: u32 },
-    #[error("the issuer's keys cannot be had at the moment; try again in {retry_after} s")]
+    #[error("the issuer's keys are not available at the moment; try again in {retry_after} s")]
     IssuerUnavailable { retry_after: u32, cause: String },
     #[error("the database is not available at the moment; try again in {retry_after} s")]
     Unavailable { retry_after: u32, cause: String },
-    #[error("the server has more work than it can do at the moment; try again in {retry_after} s")]
+    #[error("the server is overloaded; try again in {retry_after} s")]
     Overloaded { retry_after: u32 },
-    #[error("the server failed; its log tells why under this request id")]
+    #[error("internal error; the server's log has the cause under this request id")]
     Internal { cause: String },
 }
 
@@ -132,7 +132,7 @@ impl ApiError {
         }
     }
 
-    /// What the log gets and the caller does not.
+    /// The cause, for the log only.
     fn cause(&self) -> Option<&str> {
         match self {
             ApiError::Unavailable { cause, .. }
@@ -152,6 +152,17 @@ impl ApiError {
             what,
             limit,
             unit: "bytes",
+        }
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> ApiError {
+        match error {
+            VerifyError::Invalid(why) => ApiError::Identity(why),
+            VerifyError::IssuerUnavailable { retry_after, cause } => {
+                ApiError::IssuerUnavailable { retry_after, cause }
+            }
         }
     }
 }
@@ -176,7 +187,7 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// A failed request on its way out: [`crate::observe`] writes the body, because only it knows the request id.
+/// A failed request, as an extension of its response: [`crate::observe`] writes the body, because it knows the request id.
 #[derive(Clone)]
 pub(crate) struct Failure {
     pub(crate) problem: Problem,

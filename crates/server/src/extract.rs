@@ -1,4 +1,4 @@
-//! Our own extractors: those of axum answer a bad request in plain text.
+//! Extractors. Those of axum answer a bad request in plain text; these answer with `application/problem+json`.
 
 use axum::{
     body::Body,
@@ -32,11 +32,11 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// The body of a request, from JSON. No body at all is the same as `{}`: nothing was asked for in particular.
+/// The body of a request, from JSON. No body is the same as `{}`.
 pub(crate) struct Input<T>(pub(crate) T);
 
-/// Greatest body of a request that manages something, in bytes.
-const INPUT_BYTES: usize = 64 * 1024;
+/// Longest body of an administrative request, in bytes.
+const MAX_INPUT_BYTES: usize = 64 * 1024;
 
 impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
     type Rejection = ApiError;
@@ -44,11 +44,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
     async fn from_request(request: Request, app: &App) -> Result<Input<T>, ApiError> {
         let too_large = || ApiError::TooLarge {
             what: "the body",
-            limit: INPUT_BYTES,
+            limit: MAX_INPUT_BYTES,
             unit: "bytes",
         };
         let deadline = app.config.body_timeout;
-        let body = Limited::new(request.into_body(), INPUT_BYTES).collect();
+        let body = Limited::new(request.into_body(), MAX_INPUT_BYTES).collect();
         let bytes = tokio::time::timeout(deadline, body)
             .await
             .map_err(|_| ApiError::BodyTimeout(deadline.as_secs()))?
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
                 if error.is::<LengthLimitError>() {
                     too_large()
                 } else {
-                    ApiError::BadRequest("the body was cut off on the way".into())
+                    ApiError::BadRequest("the body was cut off in transit".into())
                 }
             })?
             .to_bytes();
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 
     #[expect(
         clippy::disallowed_types,
-        reason = "wrapped here, so that its rejection becomes ours"
+        reason = "wrapped here, so that its rejection becomes an ApiError"
     )]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, ApiError> {
         let axum::extract::Query(value) =

@@ -1,7 +1,7 @@
 //! The HTTP server: authentication, limits, JSON in and out, and the worker that refreshes the scores.
 //!
-//! It holds no SQL and does not know the driver: every statement is a method of [`store::Store`]. It keeps nothing in
-//! memory that a second process beside it would miss.
+//! It holds no SQL and does not know the driver: every statement is a method of [`store::Store`]. It keeps no
+//! state in memory that a second process on the same database would need.
 
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ mod body;
 mod commit;
 pub mod config;
 mod connections;
+mod deadline;
 mod error;
 mod extract;
 mod observe;
@@ -20,6 +21,7 @@ mod oidc;
 mod rates;
 mod retention;
 pub mod router;
+mod routes;
 mod serve;
 mod shed;
 mod state;

@@ -1,4 +1,4 @@
-//! Around every request: an id, a line in the log, and the body of an error.
+//! Every request: its id, its log line, its metrics, and the body of an error.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let method = request.method().clone();
-    // The matched route and not the path: paths hold names, and there are endlessly many of them.
+    // The matched route and not the path: paths contain names, and a metric label must have few values.
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -30,7 +30,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
     async {
         let mut response = next.run(request).await;
-        // Answers of layers and of the router itself have no body of ours yet.
+        // Responses of the router itself and of layers have no problem body yet.
         if response.extensions().get::<Failure>().is_none() {
             match response.status() {
                 StatusCode::NOT_FOUND if route == "-" => response = ApiError::NoRoute.into_response(),

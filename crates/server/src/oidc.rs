@@ -1,8 +1,7 @@
 //! Checking the identity token of a CI run (OpenID Connect Core 1.0, RFC 7519, RFC 8725).
 //!
-//! One algorithm is known, RS256, and it is not the token that chooses it: there is no code for `none` or for keys
-//! that are shared secrets. The header and the issuer are read before the signature is checked, and are used for
-//! nothing but to find the key; everything else is read afterwards.
+//! The only algorithm is RS256, whatever the token asks for: there is no code for `none` or for shared secrets. The header and the issuer are read before the signature is checked, and are used
+//! only to find the key; everything else is read afterwards.
 
 mod claims;
 mod keys;
@@ -15,40 +14,38 @@ use serde::Deserialize;
 use store::publishers::Run;
 
 use self::keys::Keys;
-use crate::{Config, config::Issuer, error::ApiError};
+use crate::config::{Config, Issuer};
 
 /// How far the clocks of issuer and server may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
-/// Greatest identity token, in bytes. GitHub's and GitLab's have about 2,000.
-const GREATEST_BYTES: usize = 16 * 1024;
+/// Longest identity token, in bytes. GitHub's and GitLab's have about 2,000.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Why an identity token is not believed.
+/// Why an identity token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidIdentity {
     #[error(
-        "the server has no public address, so no identity can be meant for it; the operator sets --public-url"
+        "the server has no public address, so an identity token cannot name it as its audience; the operator sets --public-url"
     )]
     NotConfigured,
     #[error("not an identity token: {0}")]
     Malformed(&'static str),
     #[error("the identity token is not signed with RS256")]
     Algorithm,
-    #[error(
-        "the server does not know who issued the identity token; the operator adds an issuer with --oidc-issuer"
-    )]
+    #[error("unknown issuer of the identity token; the operator adds issuers with --oidc-issuer")]
     Issuer,
     #[error("the issuer has no such key")]
     UnknownKey,
     #[error("the signature is not the issuer's")]
     Signature,
-    #[error("the identity token is meant for somebody else; ask for one with the audience `{0}`")]
+    #[error("audience mismatch; request an identity token for the audience `{0}`")]
     Audience(String),
-    #[error("the identity token has expired; ask for a fresh one")]
+    #[error("the identity token has expired; request a new one")]
     Expired,
     #[error("the identity token is not valid yet; the clocks differ by more than a minute")]
     NotYetValid,
     #[error(
-        "runs for the event `{0}` are refused: they run with the rights of the repository on what strangers wrote"
+        "runs for the event `{0}` are refused: they have the rights of the repository and can run code from outside it"
     )]
     Event(String),
 }
@@ -71,7 +68,23 @@ impl InvalidIdentity {
     }
 }
 
-/// Checks identity tokens. Keeps the keys of each issuer.
+/// Why an identity token could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VerifyError {
+    /// The token is not acceptable.
+    #[error(transparent)]
+    Invalid(#[from] InvalidIdentity),
+    /// The keys of the issuer are not available at the moment.
+    #[error("the issuer's keys are not available: {cause}")]
+    IssuerUnavailable {
+        /// Seconds until the issuer is asked again.
+        retry_after: u32,
+        /// For the log.
+        cause: String,
+    },
+}
+
+/// Verifies identity tokens. Caches the keys of each issuer.
 pub(crate) struct Verifier {
     audience: Option<String>,
     issuers: HashMap<String, (Issuer, Keys)>,
@@ -126,56 +139,91 @@ impl Verifier {
     /// What a token says about its run, once everything about the token itself is right.
     ///
     /// # Errors
-    /// [`ApiError::Identity`] when it is not believed, [`ApiError::IssuerUnavailable`] when that cannot be known now.
-    pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Run, ApiError> {
+    /// [`VerifyError::Invalid`] when it is not accepted, [`VerifyError::IssuerUnavailable`] when that cannot be decided now.
+    pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Run, VerifyError> {
         let audience = self.audience.as_ref().ok_or(InvalidIdentity::NotConfigured)?;
-        if token.len() > GREATEST_BYTES {
-            return Err(InvalidIdentity::Malformed("it is longer than 16 KiB").into());
-        }
-        let (signed, signature) = token
-            .rsplit_once('.')
-            .ok_or(InvalidIdentity::Malformed("it has no three parts"))?;
-        let (header, payload) = signed
-            .split_once('.')
-            .filter(|(_, payload)| !payload.contains('.'))
-            .ok_or(InvalidIdentity::Malformed("it has no three parts"))?;
-        let header: Header = json(&decode(header)?, "its header cannot be read")?;
-        if header.alg != "RS256" {
-            return Err(InvalidIdentity::Algorithm.into());
-        }
-        if header.crit.is_some() {
-            return Err(InvalidIdentity::Malformed("its header asks for extensions").into());
-        }
-        let kid = header
-            .kid
-            .ok_or(InvalidIdentity::Malformed("its header names no key"))?;
-        let payload = decode(payload)?;
+        let token = Parts::of(token)?;
+        let header: Header = json(&decode(token.header)?, "its header cannot be read")?;
+        let kid = header.key_id()?;
+        let payload = decode(token.payload)?;
         let Unverified { iss } = json(&payload, "it names no issuer")?;
         let (issuer, keys) = self.issuers.get(&iss).ok_or(InvalidIdentity::Issuer)?;
         let key = keys.find(&kid).await?;
-        if !key.verifies(signed.as_bytes(), &decode(signature)?) {
+        if !key.verifies(token.signed.as_bytes(), &decode(token.signature)?) {
             return Err(InvalidIdentity::Signature.into());
         }
         let registered: Registered = json(&payload, "a registered claim is missing")?;
-        let meant_for_us = match &registered.aud {
-            Audience::One(one) => one.trim_end_matches('/') == audience,
-            Audience::Several(several) => several.iter().any(|one| one.trim_end_matches('/') == audience),
-        };
-        if !meant_for_us {
-            return Err(InvalidIdentity::Audience(audience.clone()).into());
-        }
-        let expires_at = time(registered.exp)? + LEEWAY;
-        if now >= expires_at {
-            return Err(InvalidIdentity::Expired.into());
-        }
-        let valid_from = time(registered.nbf.unwrap_or(registered.iat).max(registered.iat))?;
-        if now < valid_from - LEEWAY {
-            return Err(InvalidIdentity::NotYetValid.into());
-        }
-        if registered.jti.is_empty() || registered.jti.len() > 256 {
-            return Err(InvalidIdentity::Malformed("its id is empty or too long").into());
-        }
+        let expires_at = registered.check(audience, now)?;
         Ok(claims::read(issuer, &payload, registered.jti, expires_at)?)
+    }
+}
+
+/// The parts of a signed token (RFC 7515, section 7.1).
+struct Parts<'t> {
+    header: &'t str,
+    payload: &'t str,
+    /// Header and payload: what the signature is of.
+    signed: &'t str,
+    signature: &'t str,
+}
+
+impl Parts<'_> {
+    fn of(token: &str) -> Result<Parts<'_>, InvalidIdentity> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(InvalidIdentity::Malformed("it is longer than 16 KiB"));
+        }
+        let malformed = InvalidIdentity::Malformed("it does not have three parts");
+        let (signed, signature) = token.rsplit_once('.').ok_or(malformed.clone())?;
+        let (header, payload) = signed
+            .split_once('.')
+            .filter(|(_, payload)| !payload.contains('.'))
+            .ok_or(malformed)?;
+        Ok(Parts {
+            header,
+            payload,
+            signed,
+            signature,
+        })
+    }
+}
+
+impl Header {
+    /// The id of the key, once the header asks for nothing that is not supported.
+    fn key_id(self) -> Result<String, InvalidIdentity> {
+        if self.alg != "RS256" {
+            return Err(InvalidIdentity::Algorithm);
+        }
+        if self.crit.is_some() {
+            return Err(InvalidIdentity::Malformed("its header asks for extensions"));
+        }
+        self.kid
+            .ok_or(InvalidIdentity::Malformed("its header names no key"))
+    }
+}
+
+impl Registered {
+    /// Checks audience, times and id. Returns when the token expires, leeway included.
+    fn check(&self, audience: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidIdentity> {
+        let is_ours = |one: &String| one.trim_end_matches('/') == audience;
+        let audience_matches = match &self.aud {
+            Audience::One(one) => is_ours(one),
+            Audience::Several(several) => several.iter().any(is_ours),
+        };
+        if !audience_matches {
+            return Err(InvalidIdentity::Audience(audience.to_owned()));
+        }
+        let expires_at = time(self.exp)? + LEEWAY;
+        if now >= expires_at {
+            return Err(InvalidIdentity::Expired);
+        }
+        let valid_from = time(self.nbf.unwrap_or(self.iat).max(self.iat))?;
+        if now < valid_from - LEEWAY {
+            return Err(InvalidIdentity::NotYetValid);
+        }
+        if self.jti.is_empty() || self.jti.len() > 256 {
+            return Err(InvalidIdentity::Malformed("its id is empty or too long"));
+        }
+        Ok(expires_at)
     }
 }
 
@@ -190,8 +238,8 @@ fn json<'j, T: Deserialize<'j>>(bytes: &'j [u8], what: &'static str) -> Result<T
 }
 
 fn time(seconds: i64) -> Result<DateTime<Utc>, InvalidIdentity> {
-    // Far enough in the future for anybody, and no overflow in the sums that follow.
+    // The bound keeps the sums that follow from overflowing.
     DateTime::from_timestamp(seconds, 0)
         .filter(|time| time.timestamp().abs() < 100_000_000_000)
-        .ok_or(InvalidIdentity::Malformed("a time is none"))
+        .ok_or(InvalidIdentity::Malformed("invalid timestamp"))
 }

@@ -1,8 +1,8 @@
-//! How much one token and one address may ask for.
+//! Rate limits, per token and per address.
 //!
 //! Tokens are counted by their id, after they were found to be valid: a token that is not one of ours costs no memory.
 //! Addresses are counted before, IPv6 by its /64, which is what one subscriber has. The memory is bounded: when more
-//! keys than [`GREATEST_KEYS`] are busy at once, further ones share [`SHARED_KEYS`] among them.
+//! keys than [`MAX_KEYS`] are busy at once, further ones share [`SHARED_KEYS`] among them.
 //!
 //! The counters live in this process: several processes behind a balancer each allow the full rate.
 
@@ -19,15 +19,18 @@ use governor::{
 };
 use uuid::Uuid;
 
-use crate::{Config, config::Rate, error::ApiError};
+use crate::{
+    config::{Config, Rate},
+    error::ApiError,
+};
 
 /// Keys that are counted one by one.
-const GREATEST_KEYS: usize = 50_000;
+const MAX_KEYS: usize = 50_000;
 /// Counters that further keys share.
 const SHARED_KEYS: u64 = 4_096;
-/// How often the number of keys is looked at, in requests.
+/// How often the number of keys is checked, in requests.
 const SWEEP_EVERY: u32 = 256;
-/// What a token that is refused costs its address, in requests: it made the database look for nothing.
+/// What a refused token costs its address, in requests: the database was queried for it.
 const REFUSED_COST: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
 
 /// The counters of this process.
@@ -45,16 +48,16 @@ impl Rates {
     }
 
     /// Counts a request of an address.
-    pub(crate) fn ask_from(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
-        address.map_or(Ok(()), |address| self.addresses.ask(subscriber(address)))
+    pub(crate) fn check_address(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
+        address.map_or(Ok(()), |address| self.addresses.check(subscriber(address)))
     }
 
     /// Counts a request with a valid token.
-    pub(crate) fn ask_with(&self, token: Uuid) -> Result<(), ApiError> {
-        self.tokens.ask(token)
+    pub(crate) fn check_token(&self, token: Uuid) -> Result<(), ApiError> {
+        self.tokens.check(token)
     }
 
-    /// Makes an address pay for a token that was refused.
+    /// Charges an address for a token that was refused.
     pub(crate) fn charge_refused(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
             let key = self.addresses.key(subscriber(address));
@@ -82,9 +85,9 @@ struct Keyed<K: Clone + Eq + Hash> {
     limiter: DefaultKeyedRateLimiter<Key<K>>,
     clock: DefaultClock,
     asked: AtomicU32,
-    /// There were too many keys when it was last looked at.
+    /// There were too many keys at the last check.
     crowded: AtomicBool,
-    /// Secret, so that nobody can choose whom to share a counter with.
+    /// Secret, so that a client cannot choose with which key it shares a counter.
     hasher: RandomState,
 }
 
@@ -100,7 +103,7 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
         }
     }
 
-    fn ask(&self, key: K) -> Result<(), ApiError> {
+    fn check(&self, key: K) -> Result<(), ApiError> {
         if self
             .asked
             .fetch_add(1, Ordering::Relaxed)
@@ -127,10 +130,10 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
 
     /// Forgets the keys whose counters are full again, when there are many.
     fn sweep(&self) {
-        if self.limiter.len() >= GREATEST_KEYS {
+        if self.limiter.len() >= MAX_KEYS {
             self.limiter.retain_recent();
             self.crowded
-                .store(self.limiter.len() >= GREATEST_KEYS, Ordering::Relaxed);
+                .store(self.limiter.len() >= MAX_KEYS, Ordering::Relaxed);
         } else {
             self.crowded.store(false, Ordering::Relaxed);
         }
@@ -154,37 +157,37 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_too_often_is_told_when_to_come_back_and_others_are_not_touched() {
+    fn a_token_over_its_rate_gets_a_retry_time_and_others_are_not_affected() {
         let rates = rates(1, 3);
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for _ in 0..3 {
-            rates.ask_with(one).unwrap();
+            rates.check_token(one).unwrap();
         }
-        let refused = rates.ask_with(one).unwrap_err();
+        let refused = rates.check_token(one).unwrap_err();
         assert!(
             matches!(refused, ApiError::TooManyRequests { retry_after: 1..=2 }),
             "{refused:?}"
         );
-        rates.ask_with(other).unwrap();
+        rates.check_token(other).unwrap();
     }
 
     #[test]
     fn the_addresses_of_one_subscriber_count_as_one() {
         let rates = rates(1, 2);
         let at = |text: &str| Some(text.parse().unwrap());
-        rates.ask_from(at("2001:db8::1")).unwrap();
-        rates.ask_from(at("2001:db8::2")).unwrap();
-        assert!(rates.ask_from(at("2001:db8::ffff:3")).is_err());
-        rates.ask_from(at("2001:db8:0:1::1")).unwrap();
-        rates.ask_from(at("192.0.2.1")).unwrap();
+        rates.check_address(at("2001:db8::1")).unwrap();
+        rates.check_address(at("2001:db8::2")).unwrap();
+        assert!(rates.check_address(at("2001:db8::ffff:3")).is_err());
+        rates.check_address(at("2001:db8:0:1::1")).unwrap();
+        rates.check_address(at("192.0.2.1")).unwrap();
     }
 
     #[test]
-    fn refused_tokens_use_an_address_up_soon() {
+    fn refused_tokens_use_up_the_rate_of_an_address() {
         let rates = rates(1, 60);
         let address = Some("192.0.2.1".parse().unwrap());
         let mut asked = 0;
-        while rates.ask_from(address).is_ok() {
+        while rates.check_address(address).is_ok() {
             rates.charge_refused(address);
             asked += 1;
         }
@@ -197,11 +200,10 @@ mod tests {
         for number in 0..1_000_000_u128 {
             let address = IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + (number << 64)));
             // Crowded counters may refuse; what counts here is how many there are.
-            let _ = rates.ask_from(Some(address));
-            let _ = rates.ask_with(Uuid::from_u128(number));
+            let _ = rates.check_address(Some(address));
+            let _ = rates.check_token(Uuid::from_u128(number));
         }
-        let bound =
-            GREATEST_KEYS + usize::try_from(SWEEP_EVERY).unwrap() + usize::try_from(SHARED_KEYS).unwrap();
+        let bound = MAX_KEYS + usize::try_from(SWEEP_EVERY).unwrap() + usize::try_from(SHARED_KEYS).unwrap();
         for keys in [rates.addresses.limiter.len(), rates.tokens.limiter.len()] {
             assert!(keys <= bound, "{keys}");
         }

@@ -1,7 +1,7 @@
-//! The worker that keeps nothing longer than an org wants to.
+//! The worker that deletes what is older than an org's retention.
 //!
 //! Every process runs it, and the database lets one at a time do the work. It begins soon after the start, so that a
-//! server that is restarted every day keeps the promise as well.
+//! server that is restarted every day deletes as well.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::time::sleep;
 
 use crate::state::App;
 
-/// Not at once: a start has other things to do.
-const FIRST: Duration = Duration::from_secs(10);
+/// Pause between the start of the process and the first run.
+const FIRST_RUN_DELAY: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(app: App) {
-    sleep(FIRST.min(app.config.retention_interval)).await;
+    sleep(FIRST_RUN_DELAY.min(app.config.retention_interval)).await;
     loop {
         match app.store.retention_run(app.now()).await {
             Ok(kept) => {
@@ -25,12 +25,12 @@ pub(crate) async fn run(app: App) {
                         events = kept.events,
                         others = kept.others,
                         ended = kept.ended,
-                        "deleted what was kept long enough"
+                        "deleted what was older than the retention"
                     );
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot delete what was kept long enough; trying again later")
+                tracing::warn!(%error, "cannot delete what is older than the retention; trying again later")
             }
         }
         sleep(app.config.retention_interval).await;

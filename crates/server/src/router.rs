@@ -12,14 +12,16 @@ use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    Config,
     access::{
         Access::{Probe, Public, Role, Scope, Token},
-        Route, Routes,
+        Route,
     },
     address, api,
+    config::Config,
     error::ApiError,
-    observe, shed,
+    observe,
+    routes::Routes,
+    shed,
     state::App,
 };
 

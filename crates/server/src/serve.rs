@@ -6,12 +6,12 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use store::{Store, StoreError};
 
-use crate::{Config, api, connections::Capped, retention, router, state::App, worker};
+use crate::{api, config::Config, connections::Capped, retention, router, state::App, worker};
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The database does not promise to keep what it commits.
+    /// The database does not sync its commits to disk.
     #[error(
         "the database runs with {setting}: an acknowledged upload could be lost. Set it to `on`, or start with \
          --allow-not-durable, which says so in each receipt"
@@ -73,7 +73,7 @@ pub async fn serve(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout);
-    // In the name of the program, whose log tells the address also where nothing else of the server is wanted.
+    // Under the name of the program, so that the address is logged whatever the log level of the server.
     tracing::info!(target: "toolhub", "listening on http://{address}");
     let served = server
         .serve(router.into_make_service_with_connect_info::<std::net::SocketAddr>())

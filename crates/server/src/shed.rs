@@ -1,4 +1,4 @@
-//! Refusing work in time: a bound on requests in flight, and one on how long a request may take.
+//! Load shedding: a bound on requests in flight, and one on how long a request may take.
 
 use axum::{
     extract::{Request, State},
@@ -6,16 +6,20 @@ use axum::{
     response::Response,
 };
 
-use crate::{error::ApiError, state::App};
+use crate::{deadline::Deadline, error::ApiError, state::App};
 
-/// Lets a request in while there is room, and gives it up when the database no longer answers.
+/// Rejects a request when there are too many, and gives it up when the database no longer answers.
 ///
-/// Probes are let through: a server that is busy is alive.
-pub(crate) async fn shed(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
+/// Probes always pass: a server that is busy is alive.
+pub(crate) async fn shed(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     if matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics") {
         return Ok(next.run(request).await);
     }
-    let Ok(_room) = app.requests.try_acquire() else {
+    let Ok(_permit) = app.requests.try_acquire() else {
         return Err(ApiError::Overloaded { retry_after: 1 });
     };
     // Uploads have limits of their own: one for the body, one for the commit.
@@ -24,10 +28,13 @@ pub(crate) async fn shed(State(app): State<App>, request: Request, next: Next) -
     } else {
         app.config.body_timeout + app.config.write_timeout
     };
-    tokio::time::timeout(limit, next.run(request))
-        .await
-        .map_err(|_| ApiError::Unavailable {
+    let deadline = Deadline::after(limit);
+    request.extensions_mut().insert(deadline.clone());
+    tokio::select! {
+        response = next.run(request) => Ok(response),
+        () = deadline.passed() => Err(ApiError::Unavailable {
             retry_after: 2,
             cause: format!("a request took longer than {} s", limit.as_secs()),
-        })
+        }),
+    }
 }

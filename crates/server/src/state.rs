@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state that every handler shares.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{Config, commit::Committer, oidc::Verifier, rates::Rates};
+use crate::{commit::Committer, config::Config, oidc::Verifier, rates::Rates};
 
 /// The application: cheap to clone, one per process.
 #[derive(Clone)]
@@ -21,19 +21,19 @@ pub(crate) struct Inner {
     /// True when an acknowledgement survives a power cut.
     pub(crate) durable: bool,
     pub(crate) committer: Committer,
-    /// Room for requests in flight.
+    /// Permits for requests in flight.
     pub(crate) requests: Semaphore,
-    /// Room for bodies that are being decoded and checked: work for the processor, in threads of its own.
+    /// Permits for large bodies that are being decoded and parsed, on threads of their own.
     pub(crate) decoding: Semaphore,
-    /// Wakes the worker of the scores: they lack something.
+    /// Wakes the worker of the scores: they are stale.
     pub(crate) scores_stale: Notify,
     /// Wakes the worker of the boards.
     pub(crate) boards_stale: Notify,
-    /// Wakes those who wait for fresh scores or boards.
+    /// Wakes requests that wait for fresh scores or boards.
     pub(crate) scores_fresh: Notify,
-    /// How much each token and address may still ask for.
+    /// The rate limits.
     pub(crate) rates: Rates,
-    /// Checks identities of CI runs.
+    /// Verifies the identity tokens of CI runs.
     pub(crate) verifier: Verifier,
     draining: AtomicBool,
 }
@@ -57,7 +57,7 @@ impl App {
         }))
     }
 
-    /// The server's clock: read here and nowhere else.
+    /// The server's clock. The only place that reads it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the edge at which the clock is read"

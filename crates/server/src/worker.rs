@@ -2,8 +2,8 @@
 //!
 //! Each sleeps until it is woken by this process, or until the poll finds what another process took. It waits a
 //! moment, so that a burst shares one refresh, and then rests for a multiple of the time that the refresh took: the
-//! two together never take more than a tenth of the database's time. The boards are not in the way of the scores:
-//! they cost ten times as much, and people wait for the scores.
+//! two together never take more than a tenth of the database's time. The boards do not delay the scores: they
+//! cost ten times as much, and people wait for the scores.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ const SCORES_SHARE: u32 = 15;
 /// … and the boards one in so many: 1/15 + 1/30 = 1/10.
 const BOARDS_SHARE: u32 = 30;
 
-/// How long after a failure, at least.
-const AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// Shortest pause after a failure.
+const MIN_FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs both workers until the task is aborted.
 pub(crate) async fn run(app: App) {
@@ -54,14 +54,14 @@ async fn keep(app: &App, view: View) {
                     app.boards_stale.notify_one();
                 }
             }
-            // Whoever holds the lock may have begun before our events came.
+            // The process that has the lock may have started before our events came.
             Ok(Refresh::Busy) => {
                 sleep(Duration::from_millis(100)).await;
                 stale.notify_one();
             }
             Err(error) => {
                 tracing::warn!(view = view.as_str(), %error, "cannot refresh; trying again");
-                rest_until = Instant::now() + AFTER_FAILURE.max(started.elapsed() * share);
+                rest_until = Instant::now() + MIN_FAILURE_PAUSE.max(started.elapsed() * share);
                 stale.notify_one();
             }
         }

@@ -25,7 +25,7 @@ body! {
         pub members_loaded: i64,
         /// Members who have it installed.
         pub members_installed: i64,
-        /// Who they are: at most twenty handles, or pseudonyms where the org hides names.
+        /// Their handles, at most twenty; pseudonyms where the org hides names.
         #[serde(default)]
         pub installed_by: Vec<String>,
         /// Since when the tool is known: its first event, or the first session or machine that had it.

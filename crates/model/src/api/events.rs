@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Outcome, Reason};
 
 body! {
-    /// A stored event: the event's own keys, and who made it.
+    /// A stored event: the event's own keys, and its member.
     pub struct EventRow {
         /// The agent's id of the call, or the one that the server gave.
         pub uuid: String,
@@ -20,7 +20,7 @@ body! {
         pub session_id: Option<String>,
         /// The project.
         pub project: Option<String>,
-        /// What the person had asked for, where the org stores it.
+        /// The text of the person's request, where the org stores it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub task_text: Option<String>,
         /// How the call ended.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::team::{MemberKind, Role, Scope};
 
 body! {
-    /// `GET /v1/me`: who the token speaks for.
+    /// `GET /v1/me`: the member of the token.
     pub struct Me {
         /// The slug of the org.
         pub org: String,
@@ -20,7 +20,7 @@ body! {
         pub scopes: Vec<Scope>,
         /// The token's name.
         pub token_name: String,
-        /// When the token ends; null for never.
+        /// When the token expires; null for never.
         pub token_expires_at: Option<DateTime<Utc>>,
     }
 }

@@ -23,7 +23,7 @@ pub const MAX_PRICE_USD: f64 = 1e6;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "PriceInput")]
 pub struct Price {
-    /// The model's name. A `*` at its beginning or end stands for anything. A date, `-latest`, `-preview` or a tag
+    /// The model's name. A `*` at its beginning or end matches anything. A date, `-latest`, `-preview` or a tag
     /// (`@…`, `:…`, `[…`) after the name in a log makes no other model.
     pub model: String,
     /// Other names of the model.
@@ -86,7 +86,7 @@ pub enum InvalidPrice {
     /// A negative, infinite or enormous price.
     #[error("a price of {0} is not a number of USD from 0 to 1,000,000")]
     Amount(String),
-    /// No name, one that is too long, or one that stands for everything.
+    /// No name, one that is too long, or one that matches everything.
     #[error(
         "the name of a model must be 1 to {MAX_PRICE_NAME_CHARS} characters, beside a `*` before or after it"
     )]
@@ -278,7 +278,7 @@ impl fmt::Display for Hours {
 body! {
     /// `GET /v1/prices`.
     pub struct Prices {
-        /// The prices that come with the server. Those of `overrides` stand before them.
+        /// The prices that come with the server. Those of `overrides` take precedence.
         pub prices: Vec<Price>,
         /// Prices of the org's own.
         pub overrides: Vec<Price>,

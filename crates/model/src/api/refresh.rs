@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 body! {
     /// How fresh the scores are: part of `GET /v1/refresh`.
     pub struct RefreshState {
-        /// When the scores were last refreshed: they hold every event committed before.
+        /// When the scores were last refreshed: they include every event committed before.
         pub as_of: Option<DateTime<Utc>>,
         /// When that refresh began.
         pub started_at: Option<DateTime<Utc>>,
@@ -16,7 +16,7 @@ body! {
         pub rows_changed: Option<i64>,
         /// Why the latest attempt failed, if it did.
         pub last_error: Option<String>,
-        /// True while events wait that the scores do not hold.
+        /// True while there are events that the scores do not include.
         pub pending: bool,
         /// The scores and the boards, one by one.
         #[serde(default)]
@@ -29,7 +29,7 @@ body! {
     pub struct ViewRefresh {
         /// `tool_scores`, or `board_scores` (leaderboards and dead weight).
         pub view: String,
-        /// When its last refresh began: it holds every event committed before.
+        /// When its last refresh began: it includes every event committed before.
         pub as_of: Option<DateTime<Utc>>,
         /// When that refresh ended.
         pub finished_at: Option<DateTime<Utc>>,
@@ -41,7 +41,7 @@ body! {
         pub age_ms: Option<i64>,
         /// Why the latest attempt failed, if it did.
         pub last_error: Option<String>,
-        /// True while events wait that the view does not hold.
+        /// True while there are events that the view does not include.
         pub pending: bool,
     }
 }

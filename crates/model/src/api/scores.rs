@@ -7,7 +7,7 @@ use super::{EventRow, Window};
 use crate::{Outcome, Reason};
 
 body! {
-    /// What the events of one subject (a tool, a member, a project) add up to. The columns of `tool_scores`.
+    /// The sums over the events of one subject (a tool, a member, a project). The columns of `tool_scores`.
     pub struct Tally {
         /// All events.
         pub events: i64,
@@ -65,7 +65,7 @@ body! {
 }
 
 body! {
-    /// How often a tool ended in some way.
+    /// How many calls ended with one outcome and reason.
     pub struct OutcomeCount {
         /// How.
         pub outcome: Outcome,
@@ -107,17 +107,17 @@ body! {
 body! {
     /// How long calls took, in ms, over the events that know it (`percentile_cont`); null when none does.
     pub struct Durations {
-        /// Half of the calls took no longer.
+        /// Median.
         pub p50: Option<f64>,
-        /// Nine in ten took no longer.
+        /// 90th percentile.
         pub p90: Option<f64>,
-        /// All but one in a hundred took no longer.
+        /// 99th percentile.
         pub p99: Option<f64>,
     }
 }
 
 body! {
-    /// What stands behind the score of a tool: its events of a window, taken apart.
+    /// The details of a score: the events of one tool in a window, by outcome, operation, member and so on.
     pub struct ToolDetail {
         /// Every outcome and reason, most frequent first.
         pub outcomes: Vec<OutcomeCount>,
@@ -137,7 +137,7 @@ body! {
 }
 
 body! {
-    /// `GET /v1/scores/{tool_id}`: the score over all events, and what stands behind it in a window.
+    /// `GET /v1/scores/{tool_id}`: the score over all events, and its details for a window.
     pub struct ScoreDetail {
         /// The score.
         #[serde(flatten)]
@@ -146,7 +146,7 @@ body! {
         pub as_of: Option<DateTime<Utc>>,
         /// The window of everything below.
         pub window: Window,
-        /// What stands behind the score in that window.
+        /// The details for that window.
         #[serde(flatten)]
         pub detail: ToolDetail,
         /// Recent events, newest first.

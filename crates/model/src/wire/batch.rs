@@ -1,6 +1,6 @@
 //! Finding the events in the body of `POST /v1/events`, without reading them.
 
-/// How the events stand in the body.
+/// How the body contains the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// `application/json`: `{"events":[…]}`, or the array alone.
@@ -13,16 +13,16 @@ pub enum Framing {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFraming {
     /// The JSON ends within something.
-    #[error("the body ends in the middle: it was cut off on the way")]
+    #[error("the body is incomplete: it was cut off in transit")]
     Truncated,
     /// The last line of NDJSON neither ends in a line break nor is JSON.
-    #[error("the last line has no line break and is not JSON: it was cut off on the way")]
+    #[error("the last line has no line break and is not JSON: it was cut off in transit")]
     TruncatedLine,
     /// Neither an array nor an object with `events`.
     #[error("the body is neither `{{\"events\":[…]}}` nor an array of events")]
     NoEvents,
-    /// Something stands after the end.
-    #[error("something stands after the end of the JSON")]
+    /// There is data after the end.
+    #[error("trailing data after the JSON value")]
     TrailingBytes,
     /// The brackets do not match, or a comma is missing.
     #[error("the JSON is malformed at byte {0}")]
@@ -146,8 +146,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The bytes up to the next of `ends` outside of strings and brackets, trimmed. Whether they are JSON is for
-    /// the reader of the value to say.
+    /// The bytes up to the next of `ends` outside of strings and brackets, trimmed. They may not be
+    /// JSON.
     fn value(&mut self, ends: &[u8]) -> Result<&'a [u8], InvalidFraming> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_body_is_no_body() {
+    fn an_incomplete_body_is_refused() {
         let whole = r#"{"events":[{"a":"b"},{"c":[1,2]}]}"#;
         for cut in 0..whole.len() {
             assert!(json(&whole[..cut]).is_err(), "{}", &whole[..cut]);

@@ -7,6 +7,7 @@ use store::refresh::View;
 use super::refresh;
 use crate::{
     auth::Caller,
+    deadline::Deadline,
     error::ApiError,
     extract::{Json, Query},
     state::App,
@@ -16,9 +17,10 @@ use crate::{
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
+    deadline: Deadline,
     Query(query): Query<DeadWeightQuery>,
 ) -> Result<Json<DeadWeight>, ApiError> {
-    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh).await?;
+    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh, &deadline).await?;
     let page = app.store.dead_weight(caller.org, &query).await?;
     Ok(Json(DeadWeight {
         dead_weight: page.rows,

@@ -46,7 +46,7 @@ pub(crate) async fn ingest(
         upload_id: Uuid::now_v7(),
         source: provenance.source,
         client: provenance.client,
-        // What the provider has signed stands above what the client says.
+        // What the CI provider signed takes precedence over what the client says.
         ci: caller.ci.or(provenance.ci),
         hash: receipt.batch.clone(),
         rejected: receipt.rejected,
@@ -54,7 +54,7 @@ pub(crate) async fn ingest(
     };
     let stored = app.committer.commit(caller.org, batch, now).await?;
     let counts = stored.counts;
-    tell(&stored, &at, &mut receipt);
+    add_notices(&stored, &at, &mut receipt);
     receipt.inserted = counts.inserted;
     receipt.upgraded = counts.upgraded;
     receipt.duplicate = counts.duplicate;
@@ -143,8 +143,8 @@ impl Provenance {
     }
 }
 
-/// Splits and checks a batch. The receipt knows what was rejected; the rest is to be stored, and comes with its
-/// places in the body.
+/// Splits and checks a batch. The receipt lists what was rejected; the rest is to be stored, and is returned with its
+/// positions in the body.
 fn check(
     bytes: &Bytes,
     framing: Framing,
@@ -179,14 +179,14 @@ fn check(
     Ok((receipt, events, at))
 }
 
-/// Tells in the receipt what the store has refused and left out. `at` is the place in the body of each event that was
-/// given to it.
-fn tell(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
+/// Adds to the receipt what the store rejected or left out. `at` is the position in the body of each event that the store
+/// received.
+fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
     let notice = |noted: &BatchNotice| {
         let (field, detail) = match noted.code {
             NoticeCode::DeletedByMember => (
                 "occurred_at",
-                "you have deleted your data of that time; `toolhub me accept-deleted` takes such events again",
+                "you deleted your data of that time; `toolhub me accept-deleted` accepts such events again",
             ),
             NoticeCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
             _ => (

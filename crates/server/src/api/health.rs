@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{error::ApiError, extract::Json, state::App};
 
-/// The process runs. Touches nothing, so that a slow database does not get it killed.
+/// The process runs. Does not use the database, so that a slow one does not get the process killed.
 pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }

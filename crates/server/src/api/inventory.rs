@@ -32,8 +32,8 @@ pub(crate) async fn put(
     Ok(Json(receipt))
 }
 
-/// The greatest number of tools, loaded or installed, in one request.
-const GREATEST_TOOLS: usize = 50_000;
+/// Tools, loaded or installed, in one request.
+const MAX_TOOLS: usize = 50_000;
 
 fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
     let tools = inventory
@@ -45,10 +45,10 @@ fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
             .machine
             .as_ref()
             .map_or(0, |machine| machine.tools.len());
-    if tools > GREATEST_TOOLS {
+    if tools > MAX_TOOLS {
         return Err(ApiError::TooLarge {
             what: "the inventory",
-            limit: GREATEST_TOOLS,
+            limit: MAX_TOOLS,
             unit: "tools",
         });
     }

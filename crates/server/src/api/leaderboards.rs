@@ -7,6 +7,7 @@ use store::refresh::View;
 use super::refresh;
 use crate::{
     auth::Caller,
+    deadline::Deadline,
     error::ApiError,
     extract::{Json, PathParam, Query},
     state::App,
@@ -16,13 +17,14 @@ use crate::{
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
+    deadline: Deadline,
     PathParam(board): PathParam,
     Query(query): Query<LeaderboardQuery>,
 ) -> Result<Json<Leaderboard>, ApiError> {
     let board: Board = board
         .parse()
         .map_err(|error| ApiError::NotFound(format!("no such board: {error}")))?;
-    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh).await?;
+    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh, &deadline).await?;
     let ranking = app.store.leaderboard(caller.org, board, &query).await?;
     Ok(Json(Leaderboard {
         leaderboard: ranking.page.rows,

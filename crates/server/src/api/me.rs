@@ -1,4 +1,4 @@
-//! `/v1/me`: who the token speaks for, what they have decided, and their data.
+//! `/v1/me`: the member of the token, their settings and their data.
 
 use axum::{body::Body, extract::State, http::header, response::Response};
 use futures_util::stream;
@@ -15,7 +15,7 @@ use crate::{
     state::App,
 };
 
-/// Who the token speaks for.
+/// The member of the token.
 pub(crate) async fn get(Caller(identity): Caller) -> Json<Me> {
     Json(Me {
         org: identity.org_slug,
@@ -28,7 +28,7 @@ pub(crate) async fn get(Caller(identity): Caller) -> Json<Me> {
     })
 }
 
-/// What the member has decided.
+/// The settings of the member.
 pub(crate) async fn settings(
     State(app): State<App>,
     Caller(caller): Caller,
@@ -46,7 +46,7 @@ pub(crate) async fn change(
     Ok(Json(app.store.my_change(&act, caller.member, &change).await?))
 }
 
-/// Everything that is kept about the member. An answer that was cut off does not end with `}`, and its connection
+/// Everything that is stored about the member. A response that was cut off does not end with `}`, and its connection
 /// breaks.
 pub(crate) async fn export(
     State(app): State<App>,
@@ -94,7 +94,7 @@ pub(crate) async fn erase(
     Ok(Json(delete(app, act, caller.handle).await?))
 }
 
-/// Deletes in a task of its own: a caller who does not wait for the end gets what they asked for all the same.
+/// Deletes in a task of its own: the deletion goes on when the caller disconnects.
 pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted, ApiError> {
     let deleting = tokio::spawn(async move {
         let deleted = app.store.member_erase(&act, &handle).await?;

@@ -69,7 +69,7 @@ pub(crate) async fn add(
             expires_at,
         };
         let issued = app.store.token_issue(&act, &handle, &token).await?;
-        Some(tokens::shown(&app, act.org, issued).await?)
+        Some(tokens::issued(&app, act.org, issued).await?)
     } else {
         None
     };
@@ -77,7 +77,7 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(AddedMember { member, invitation })))
 }
 
-/// Renames a member, gives them another role, deactivates or takes them back.
+/// Renames a member, changes the role, deactivates or reactivates.
 pub(crate) async fn change(
     State(app): State<App>,
     Acting(act): Acting,
@@ -87,14 +87,14 @@ pub(crate) async fn change(
     Ok(Json(app.store.member_change(&act, &handle, &change).await?))
 }
 
-/// Deletes what a member has uploaded, for one who cannot do it any more.
+/// Deletes what a member has uploaded.
 pub(crate) async fn erase(
     State(app): State<App>,
     Acting(act): Acting,
     PathParam(handle): PathParam,
     Query(query): Query<EraseQuery>,
 ) -> Result<Json<Deleted>, ApiError> {
-    // First whether there is one: of another org's members nothing is told.
+    // Checked first: the answer must not depend on members of other orgs.
     app.store.member_find(act.org, &handle).await?;
     check_confirmed(&query, &handle)?;
     Ok(Json(delete(app, act, handle).await?))

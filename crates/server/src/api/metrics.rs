@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::state::App;
 
-/// The recorder of this process: installed once, whoever asks first.
+/// The recorder of this process: installed at the first call.
 pub(crate) fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
@@ -22,7 +22,7 @@ pub(crate) fn recorder() -> &'static PrometheusHandle {
             .expect("there are buckets")
             .build_recorder();
         let handle = recorder.handle();
-        // Another recorder of the same process wins; ours then shows nothing, and harms nothing.
+        // Fails when the process has another recorder already; this one then stays empty.
         let _ = metrics::set_global_recorder(recorder);
         handle
     })

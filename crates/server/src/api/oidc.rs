@@ -8,10 +8,11 @@ use crate::{
     address::ClientAddress,
     error::ApiError,
     extract::{Input, Json},
+    oidc::VerifyError,
     state::App,
 };
 
-/// Checks the identity, then exchanges it.
+/// Verifies the identity token, then exchanges it.
 pub(crate) async fn exchange(
     State(app): State<App>,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
@@ -19,9 +20,9 @@ pub(crate) async fn exchange(
 ) -> Result<Json<IssuedToken>, ApiError> {
     let now = app.now();
     let run = match app.verifier.verify(request.token.reveal(), now).await {
-        Err(refused @ ApiError::Identity(_)) => {
+        Err(VerifyError::Invalid(why)) => {
             app.rates.charge_refused(address);
-            return Err(refused);
+            return Err(VerifyError::Invalid(why).into());
         }
         other => other?,
     };
@@ -33,5 +34,5 @@ pub(crate) async fn exchange(
         token: exchanged.token,
         token_id: exchanged.token_id,
     };
-    Ok(Json(tokens::shown(&app, exchanged.org, issued).await?))
+    Ok(Json(tokens::issued(&app, exchanged.org, issued).await?))
 }

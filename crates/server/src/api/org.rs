@@ -1,4 +1,4 @@
-//! `/v1/org`: what the org has decided.
+//! `/v1/org`: the settings of the org.
 
 use axum::extract::State;
 use model::administration::{OrgChange, OrgSettings};

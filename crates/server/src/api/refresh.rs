@@ -1,4 +1,4 @@
-//! `GET /v1/refresh`: how fresh the scores are, and waiting until they are.
+//! `GET /v1/refresh`: how fresh the scores are, and waiting until they are fresh.
 
 use std::time::Duration;
 
@@ -9,52 +9,76 @@ use model::{
     api::{RefreshState, ViewRefresh, query::RefreshQuery},
 };
 use store::refresh::{Freshness, View};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
     auth::Caller,
+    deadline::Deadline,
     error::ApiError,
     extract::{Json, Query},
     state::App,
 };
 
-/// How long one request may wait.
-const GREATEST_WAIT: Duration = Duration::from_secs(25);
+/// How long one request may wait, whatever it asks for.
+const MAX_WAIT: Duration = Duration::from_secs(25);
 
-/// How long a read waits by itself for a refresh that is due, where the last one was cheap.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a read waits by default for a refresh that is due, where the last one was cheap.
+const DEFAULT_WAIT: Duration = Duration::from_secs(3);
 
-/// What cheap means, in ms. Where refreshing costs more, a read answers at once from what there is.
-const CHEAP_MS: i64 = 500;
+/// A refresh that took longer than this, in ms, is expensive: a read does not wait for the next one by default.
+const MAX_CHEAP_MS: i64 = 500;
 
-/// The refresh state, at once or as soon as the scores hold everything committed before the request.
+/// How often a waiting request asks the database: another process may be the one that refreshes.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long to wait for a refresh.
+#[derive(Clone, Copy)]
+struct Wait {
+    limit: Duration,
+    /// Do not wait where refreshing is expensive.
+    only_if_cheap: bool,
+}
+
+/// The refresh state, at once or as soon as the scores include everything committed before the request.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
+    deadline: Deadline,
     Query(query): Query<RefreshQuery>,
 ) -> Result<Json<RefreshState>, ApiError> {
-    let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(GREATEST_WAIT);
-    let state = wait_until_fresh(&app, caller.org, View::Scores, wait, false).await?;
-    // Whoever waited for the scores looks at a board next.
-    wait_until_fresh(&app, caller.org, View::Boards, wait.min(PATIENCE), true).await?;
+    let wait = Wait {
+        limit: Duration::from_secs(query.wait.unwrap_or(0)).min(MAX_WAIT),
+        only_if_cheap: false,
+    };
+    let state = wait_until_fresh(&app, caller.org, View::Scores, wait, &deadline).await?;
+    // A client that waited for the scores reads a board next.
+    let wait = Wait {
+        limit: wait.limit.min(DEFAULT_WAIT),
+        only_if_cheap: true,
+    };
+    wait_until_fresh(&app, caller.org, View::Boards, wait, &deadline).await?;
     Ok(Json(state))
 }
 
-/// When a view was last refreshed, after waiting until it holds everything that was committed before the request: with
-/// `fresh=true` as long as a request may, with `fresh=false` not at all, and otherwise for a moment where refreshing is
-/// cheap. The answer's `as_of` tells whether that was long enough.
+/// When a view was last refreshed, after waiting until it includes everything that was committed before the request:
+/// with `fresh=true` as long as a request may, with `fresh=false` not at all, and otherwise for a moment where
+/// refreshing is cheap. `as_of` in the answer shows whether that was long enough.
 pub(super) async fn as_of(
     app: &App,
     org: OrgId,
     view: View,
     fresh: Option<bool>,
+    deadline: &Deadline,
 ) -> Result<Option<DateTime<Utc>>, ApiError> {
-    let (patience, only_if_cheap) = match fresh {
-        Some(true) => (GREATEST_WAIT, false),
-        Some(false) => (Duration::ZERO, false),
-        None => (PATIENCE, true),
+    let wait = Wait {
+        limit: match fresh {
+            Some(true) => MAX_WAIT,
+            Some(false) => Duration::ZERO,
+            None => DEFAULT_WAIT,
+        },
+        only_if_cheap: fresh.is_none(),
     };
-    let state = wait_until_fresh(app, org, view, patience, only_if_cheap).await?;
+    let state = wait_until_fresh(app, org, view, wait, deadline).await?;
     Ok(view_of(&state, view).and_then(|one| one.as_of))
 }
 
@@ -62,32 +86,33 @@ fn view_of(state: &RefreshState, view: View) -> Option<&ViewRefresh> {
     state.views.iter().find(|one| one.view == view.as_str())
 }
 
+/// Waits until the view includes everything that was committed before the request, within the limit. The time that it
+/// waits does not count against the deadline of the request. A server that is shutting down does not wait.
 async fn wait_until_fresh(
     app: &App,
     org: OrgId,
     view: View,
-    wait: Duration,
-    only_if_cheap: bool,
+    wait: Wait,
+    deadline: &Deadline,
 ) -> Result<RefreshState, ApiError> {
-    let deadline = Instant::now() + wait;
-    let mut asked_at = None;
+    let end = Instant::now() + wait.limit;
+    let mut requested_at = None;
     loop {
         let refreshed = app.scores_fresh.notified();
         let Freshness { at, mut state } = app.store.freshness(org).await?;
-        let asked_at = *asked_at.get_or_insert(at);
+        let requested_at = *requested_at.get_or_insert(at);
         for one in &mut state.views {
-            // For the caller, what came after the question does not count as pending.
-            one.pending = one.pending && one.as_of.is_none_or(|as_of| as_of < asked_at);
+            // For the caller, what came after the request does not count as pending.
+            one.pending = one.pending && one.as_of.is_none_or(|as_of| as_of < requested_at);
         }
         let pending = |view| view_of(&state, view).is_some_and(|one| one.pending);
-        let (waiting, scores_wait) = (pending(view), pending(View::Scores));
-        let dear = view_of(&state, view).is_some_and(|one| one.duration_ms > Some(CHEAP_MS));
-        state.pending = scores_wait;
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !waiting || left.is_zero() || (only_if_cheap && dear) {
+        let (waiting, scores_pending) = (pending(view), pending(View::Scores));
+        let expensive = view_of(&state, view).is_some_and(|one| one.duration_ms > Some(MAX_CHEAP_MS));
+        state.pending = scores_pending;
+        let left = end.saturating_duration_since(Instant::now());
+        if !waiting || left.is_zero() || (wait.only_if_cheap && expensive) || app.is_draining() {
             return Ok(state);
         }
-        // Another process may be the one that refreshes: look again at least this often.
-        let _ = timeout(left.min(Duration::from_millis(250)), refreshed).await;
+        deadline.wait_for(refreshed, left.min(POLL_INTERVAL)).await;
     }
 }

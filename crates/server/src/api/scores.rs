@@ -10,6 +10,7 @@ use store::refresh::View;
 use super::refresh;
 use crate::{
     auth::Caller,
+    deadline::Deadline,
     error::ApiError,
     extract::{Json, PathParam, Query},
     state::App,
@@ -19,9 +20,10 @@ use crate::{
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
+    deadline: Deadline,
     Query(query): Query<ScoresQuery>,
 ) -> Result<Json<Scores>, ApiError> {
-    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
+    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh, &deadline).await?;
     let page = app.store.score_list(caller.org, &query).await?;
     Ok(Json(Scores {
         scores: page.rows,
@@ -30,15 +32,16 @@ pub(crate) async fn list(
     }))
 }
 
-/// The score of one tool, and what stands behind it in a window.
+/// The score of one tool, and its details for a window.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
+    deadline: Deadline,
     PathParam(tool_id): PathParam,
     Query(query): Query<ScoreQuery>,
 ) -> Result<Json<ScoreDetail>, ApiError> {
     let window = query.window.unwrap_or_default();
-    refresh::as_of(&app, caller.org, View::Scores, query.fresh).await?;
+    refresh::as_of(&app, caller.org, View::Scores, query.fresh, &deadline).await?;
     let tool = app
         .store
         .tool_snapshot(caller.org, &tool_id, &query)

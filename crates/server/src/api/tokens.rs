@@ -1,10 +1,12 @@
-//! `/v1/tokens`. Everybody manages their own tokens; who administers, those of others as well.
+//! `/v1/tokens`. Members manage their own tokens; admins also those of others.
 
 use axum::{extract::State, http::StatusCode};
 use chrono::TimeDelta;
 use model::{
     OrgId,
-    administration::{IssuedToken, OVERLAP_HOURS, RotateRequest, TOKEN_DAYS, TokenRequest, Tokens},
+    administration::{
+        DEFAULT_OVERLAP_HOURS, DEFAULT_TOKEN_DAYS, IssuedToken, RotateRequest, TokenRequest, Tokens,
+    },
     api::query::{ListQuery, TokensQuery},
     team::{Role, Scope},
 };
@@ -30,7 +32,7 @@ pub(crate) async fn list(
     let all = query.all.unwrap_or(false) && query.member.is_none();
     let member = query.member.as_ref().unwrap_or(&caller.handle);
     if all || *member != caller.handle {
-        administers(&caller)?;
+        require_admin(&caller)?;
     }
     if *member != caller.handle {
         // An empty list would look like a member without a token.
@@ -51,8 +53,8 @@ pub(crate) async fn list(
     }))
 }
 
-/// Greatest life of a token that ends, in days.
-const GREATEST_DAYS: u32 = 3_650;
+/// Longest life of a token that ends, in days.
+const MAX_DAYS: u32 = 3_650;
 
 /// Makes a token.
 pub(crate) async fn create(
@@ -63,24 +65,24 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<IssuedToken>), ApiError> {
     let name = request
         .name
-        .ok_or_else(|| ApiError::BadRequest("`name` is missing: what people call the token".into()))?;
-    let days = request.expires_in_days.unwrap_or(TOKEN_DAYS);
-    if days > GREATEST_DAYS {
+        .ok_or_else(|| ApiError::BadRequest("`name` is missing".into()))?;
+    let days = request.expires_in_days.unwrap_or(DEFAULT_TOKEN_DAYS);
+    if days > MAX_DAYS {
         return Err(ApiError::BadRequest(format!(
-            "`expires_in_days` is 1 to {GREATEST_DAYS}, or 0 for never"
+            "`expires_in_days` is 1 to {MAX_DAYS}, or 0 for never"
         )));
     }
-    // A token without end, or one that outlives the usual, is for those who look after the org.
-    if days == 0 || days > TOKEN_DAYS {
-        administers(&caller)?;
+    // A token that never ends, or lives longer than by default, needs an admin.
+    if days == 0 || days > DEFAULT_TOKEN_DAYS {
+        require_admin(&caller)?;
     }
     let handle = request.member.unwrap_or_else(|| caller.handle.clone());
     let scopes = match request.scopes {
         Some(scopes) => scopes,
-        None if handle == caller.handle => usual(&caller.scopes),
+        None if handle == caller.handle => default_scopes(&caller.scopes),
         None => {
             let member = app.store.member_get(act.org, &handle, act.now).await?;
-            usual(member.role.scopes())
+            default_scopes(member.role.scopes())
         }
     };
     let expires_at = (days > 0).then(|| act.now + TimeDelta::days(i64::from(days)));
@@ -89,12 +91,12 @@ pub(crate) async fn create(
         scopes: &scopes,
         expires_at,
     };
-    let issued = app.store.token_issue(&act, &handle, &new).await?;
-    Ok((StatusCode::CREATED, Json(shown(&app, act.org, issued).await?)))
+    let token = app.store.token_issue(&act, &handle, &new).await?;
+    Ok((StatusCode::CREATED, Json(issued(&app, act.org, token).await?)))
 }
 
-/// Upload and read, as far as they are allowed.
-fn usual(allowed: &[Scope]) -> Vec<Scope> {
+/// Upload and read, where they are allowed.
+fn default_scopes(allowed: &[Scope]) -> Vec<Scope> {
     allowed
         .iter()
         .copied()
@@ -102,36 +104,36 @@ fn usual(allowed: &[Scope]) -> Vec<Scope> {
         .collect()
 }
 
-/// Makes a fresh token in place of another.
+/// Replaces a token by a new one.
 pub(crate) async fn rotate(
     State(app): State<App>,
     Acting(act): Acting,
     PathParam(token_id): PathParam,
     Input(request): Input<RotateRequest>,
 ) -> Result<(StatusCode, Json<IssuedToken>), ApiError> {
-    exchange(&app, &act, id(&token_id)?, &request).await
+    replace(&app, &act, parse_id(&token_id)?, &request).await
 }
 
-/// Makes a fresh token in place of the one of the request.
+/// Replaces the token of the request by a new one.
 pub(crate) async fn rotate_current(
     State(app): State<App>,
     Caller(caller): Caller,
     Acting(act): Acting,
     Input(request): Input<RotateRequest>,
 ) -> Result<(StatusCode, Json<IssuedToken>), ApiError> {
-    exchange(&app, &act, caller.token_id, &request).await
+    replace(&app, &act, caller.token_id, &request).await
 }
 
-async fn exchange(
+async fn replace(
     app: &App,
     act: &Act,
     token_id: Uuid,
     request: &RotateRequest,
 ) -> Result<(StatusCode, Json<IssuedToken>), ApiError> {
-    let overlap = TimeDelta::hours(i64::from(request.overlap_hours.unwrap_or(OVERLAP_HOURS)));
+    let overlap = TimeDelta::hours(i64::from(request.overlap_hours.unwrap_or(DEFAULT_OVERLAP_HOURS)));
     let name = request.name.as_deref();
-    let issued = app.store.token_rotate(act, token_id, overlap, name).await?;
-    Ok((StatusCode::CREATED, Json(shown(app, act.org, issued).await?)))
+    let token = app.store.token_rotate(act, token_id, overlap, name).await?;
+    Ok((StatusCode::CREATED, Json(issued(app, act.org, token).await?)))
 }
 
 /// Ends a token.
@@ -140,7 +142,7 @@ pub(crate) async fn revoke(
     Acting(act): Acting,
     PathParam(token_id): PathParam,
 ) -> Result<StatusCode, ApiError> {
-    app.store.token_revoke(&act, id(&token_id)?).await?;
+    app.store.token_revoke(&act, parse_id(&token_id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,8 +156,8 @@ pub(crate) async fn revoke_current(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A token that was made, with what is known about it.
-pub(super) async fn shown(app: &App, org: OrgId, issued: Issued) -> Result<IssuedToken, ApiError> {
+/// A new token, with its description.
+pub(super) async fn issued(app: &App, org: OrgId, issued: Issued) -> Result<IssuedToken, ApiError> {
     let filter = TokenFilter {
         token_id: Some(issued.token_id),
         ..TokenFilter::default()
@@ -172,7 +174,7 @@ pub(super) async fn shown(app: &App, org: OrgId, issued: Issued) -> Result<Issue
     })
 }
 
-fn administers(caller: &Identity) -> Result<(), ApiError> {
+fn require_admin(caller: &Identity) -> Result<(), ApiError> {
     if !caller.scopes.contains(&Scope::Admin) {
         return Err(ApiError::MissingScope {
             needed: Scope::Admin,
@@ -188,8 +190,8 @@ fn administers(caller: &Identity) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An id that is none is the same as one that is unknown.
-fn id(text: &str) -> Result<Uuid, ApiError> {
+/// A malformed id is answered like an unknown one.
+fn parse_id(text: &str) -> Result<Uuid, ApiError> {
     text.parse()
         .map_err(|_| ApiError::NotFound("no such token".into()))
 }

@@ -26,7 +26,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// Trusts CI.
+/// Adds a trusted publisher.
 pub(crate) async fn add(
     State(app): State<App>,
     Acting(act): Acting,
@@ -40,7 +40,7 @@ pub(crate) async fn add(
         .ok_or_else(|| {
             let known: Vec<&str> = issuers.iter().map(|issuer| issuer.url.as_str()).collect();
             ApiError::BadRequest(format!(
-                "the server knows no such issuer of that provider; it knows {}. The operator adds others with \
+                "unknown issuer of that provider; known are {}. The operator adds others with \
                  --oidc-issuer",
                 known.join(", ")
             ))
@@ -49,7 +49,7 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(publisher)))
 }
 
-/// Ends the trust, and the tokens that came of it.
+/// Removes a trusted publisher, and the tokens that it exchanged.
 pub(crate) async fn remove(
     State(app): State<App>,
     Acting(act): Acting,

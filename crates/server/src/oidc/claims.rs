@@ -35,8 +35,7 @@ struct Gitlab {
     job_id: Option<String>,
 }
 
-/// Events for which GitHub runs a workflow with the rights of the repository, although somebody else decided when and
-/// on what (<https://docs.github.com/en/actions/reference/security/secure-use>).
+/// Events for which GitHub runs a workflow with the rights of the repository on input from outside it (<https://docs.github.com/en/actions/reference/security/secure-use>).
 const REFUSED_EVENTS: [&str; 2] = ["pull_request_target", "workflow_run"];
 
 pub(super) fn read(

@@ -1,8 +1,8 @@
-//! The keys of an issuer: found by discovery, kept, and asked for again when a token names one that is not known.
+//! The keys of an issuer: found by discovery, cached, and fetched again when a token names an unknown one.
 //!
-//! Never more often than once in [`Config::oidc_key_pause`](crate::Config::oidc_key_pause), whatever tokens name, and
-//! one request at a time. A key that the issuer has withdrawn is believed for an hour at most, and for a day when the
-//! issuer cannot be reached.
+//! They are fetched at most once per [`Config::oidc_key_pause`](crate::config::Config::oidc_key_pause), whatever tokens
+//! name, and by one request at a time. A key that the issuer has withdrawn is accepted for an hour at most, and for a day
+//! while the issuer cannot be reached.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -11,17 +11,16 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::InvalidIdentity;
-use crate::error::ApiError;
+use super::{InvalidIdentity, VerifyError};
 
-/// How long the issuer may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
-/// Greatest answer that is read, in bytes. GitHub's set of keys has about 8,000.
-const ANSWER_BYTES: usize = 256 * 1024;
-/// How long keys are believed without asking again.
-const FRESH: Duration = Duration::from_secs(3_600);
-/// How long keys are believed while the issuer does not answer.
-const STALE: Duration = Duration::from_secs(24 * 3_600);
+/// Timeout of a request to the issuer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest response that is read, in bytes. GitHub's set of keys has about 8,000.
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+/// How long cached keys are used before they are fetched again.
+const MAX_AGE: Duration = Duration::from_secs(3_600);
+/// How long cached keys are used while the issuer does not answer.
+const MAX_STALE_AGE: Duration = Duration::from_secs(24 * 3_600);
 
 /// A public key.
 pub(super) struct Key {
@@ -45,16 +44,16 @@ impl Key {
 pub(super) struct Keys {
     issuer: String,
     pause: Duration,
-    kept: Mutex<Kept>,
+    cache: Mutex<Cache>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Cache {
     keys: HashMap<String, Arc<Key>>,
     /// When they were fetched.
     fetched: Option<Instant>,
-    /// When they were last asked for.
-    asked: Option<Instant>,
+    /// When fetching them was last tried.
+    tried: Option<Instant>,
 }
 
 #[derive(Deserialize)]
@@ -84,25 +83,25 @@ impl Keys {
         Keys {
             issuer: issuer.to_owned(),
             pause,
-            kept: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
     /// The key of this id.
-    pub(super) async fn find(&self, kid: &str) -> Result<Arc<Key>, ApiError> {
-        let mut kept = self.kept.lock().await;
+    pub(super) async fn find(&self, kid: &str) -> Result<Arc<Key>, VerifyError> {
+        let mut cache = self.cache.lock().await;
         let age = |since: Option<Instant>| since.map(|since| since.elapsed());
-        let fresh = age(kept.fetched).is_some_and(|age| age < FRESH);
-        if fresh && let Some(key) = kept.keys.get(kid) {
+        let fresh = age(cache.fetched).is_some_and(|age| age < MAX_AGE);
+        if fresh && let Some(key) = cache.keys.get(kid) {
             return Ok(key.clone());
         }
         let mut failure = None;
-        if age(kept.asked).is_none_or(|age| age >= self.pause) {
-            kept.asked = Some(Instant::now());
+        if age(cache.tried).is_none_or(|age| age >= self.pause) {
+            cache.tried = Some(Instant::now());
             match self.fetch().await {
                 Ok(keys) => {
-                    kept.keys = keys;
-                    kept.fetched = Some(Instant::now());
+                    cache.keys = keys;
+                    cache.fetched = Some(Instant::now());
                 }
                 Err(error) => {
                     tracing::warn!(issuer = self.issuer, error, "cannot fetch the keys of an issuer");
@@ -110,13 +109,13 @@ impl Keys {
                 }
             }
         }
-        let believed = age(kept.fetched).is_some_and(|age| age < STALE);
-        match kept.keys.get(kid).filter(|_| believed) {
+        let is_usable = age(cache.fetched).is_some_and(|age| age < MAX_STALE_AGE);
+        match cache.keys.get(kid).filter(|_| is_usable) {
             Some(key) => Ok(key.clone()),
-            None if believed && failure.is_none() => Err(InvalidIdentity::UnknownKey.into()),
-            None => Err(ApiError::IssuerUnavailable {
+            None if is_usable && failure.is_none() => Err(InvalidIdentity::UnknownKey.into()),
+            None => Err(VerifyError::IssuerUnavailable {
                 retry_after: u32::try_from(self.pause.as_secs()).unwrap_or(60).max(1),
-                cause: failure.unwrap_or_else(|| "its keys were asked for a moment ago".to_owned()),
+                cause: failure.unwrap_or_else(|| "its keys were fetched a moment ago".to_owned()),
             }),
         }
     }
@@ -126,13 +125,16 @@ impl Keys {
         let issuer = self.issuer.trim_end_matches('/');
         let discovery: Discovery = get(&http, &format!("{issuer}/.well-known/openid-configuration")).await?;
         if discovery.issuer != self.issuer {
-            return Err(format!("the issuer calls itself {}", discovery.issuer));
+            return Err(format!(
+                "the discovery document names the issuer {}",
+                discovery.issuer
+            ));
         }
-        // An issuer on this machine may speak plainly; any other may not, wherever its document points.
+        // Plain HTTP is accepted only for keys of an issuer that is itself configured with plain HTTP, which means loopback.
         let plain = issuer.starts_with("http://") && discovery.jwks_uri.starts_with(&format!("{issuer}/"));
         if !discovery.jwks_uri.starts_with("https://") && !plain {
             return Err(format!(
-                "the keys are at {}, which is not encrypted",
+                "the keys are at {}, which is not https",
                 discovery.jwks_uri
             ));
         }
@@ -141,7 +143,7 @@ impl Keys {
     }
 }
 
-/// A key that signs with RS256; others are for somebody else.
+/// A key that signs with RS256; others are left out.
 fn usable(key: Jwk) -> Option<(String, Arc<Key>)> {
     let signs = key.usage.as_deref().is_none_or(|usage| usage == "sig")
         && key.alg.as_deref().is_none_or(|alg| alg == "RS256");
@@ -160,11 +162,11 @@ fn usable(key: Jwk) -> Option<(String, Arc<Key>)> {
 
 /// Made when it is needed: a server that exchanges nothing needs no certificates.
 fn client() -> Result<reqwest::Client, String> {
-    // Whoever comes second finds the same provider installed.
+    // An error means that the same provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("toolhub/", env!("CARGO_PKG_VERSION")))
-        .timeout(ANSWER)
+        .timeout(REQUEST_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| error.to_string())
@@ -179,8 +181,8 @@ async fn get<T: serde::de::DeserializeOwned>(http: &reqwest::Client, url: &str) 
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES {
-            return Err(format!("{url} answers more than {ANSWER_BYTES} bytes"));
+        if body.len() > MAX_RESPONSE_BYTES {
+            return Err(format!("{url} answers more than {MAX_RESPONSE_BYTES} bytes"));
         }
     }
     serde_json::from_slice(&body).map_err(|error| format!("{url}: {error}"))

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 use model::{
     MemberId, OrgId,
-    administration::GREATEST_OVERLAP_HOURS,
+    administration::MAX_OVERLAP_HOURS,
     api::CiContext,
     limits,
     team::{Role, Scope},
@@ -130,9 +130,9 @@ impl Store {
         overlap: TimeDelta,
         name: Option<&str>,
     ) -> Result<Issued, StoreError> {
-        if overlap < TimeDelta::zero() || overlap > TimeDelta::hours(i64::from(GREATEST_OVERLAP_HOURS)) {
+        if overlap < TimeDelta::zero() || overlap > TimeDelta::hours(i64::from(MAX_OVERLAP_HOURS)) {
             return Err(StoreError::Invalid(format!(
-                "`overlap_hours` is 0 to {GREATEST_OVERLAP_HOURS}"
+                "`overlap_hours` is 0 to {MAX_OVERLAP_HOURS}"
             )));
         }
         let mut client = self.client().await?;

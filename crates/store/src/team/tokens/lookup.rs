@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 use model::{
     MemberId,
-    administration::{INVITATION, TOKEN_DAYS},
+    administration::{DEFAULT_TOKEN_DAYS, INVITATION},
     team::{Role, Scope},
 };
 use uuid::Uuid;
@@ -28,7 +28,7 @@ impl Found {
     /// How long a token in its place lives: as long as it, and what an invitation is exchanged for as long as any.
     pub(super) fn life(&self, end: DateTime<Utc>) -> TimeDelta {
         if self.name == INVITATION {
-            TimeDelta::days(i64::from(TOKEN_DAYS))
+            TimeDelta::days(i64::from(DEFAULT_TOKEN_DAYS))
         } else {
             end - self.created_at
         }
