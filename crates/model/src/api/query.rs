@@ -187,6 +187,12 @@ list_queries! {
 }
 
 queries! {
+    /// `GET /v1/prices`.
+    pub struct PricesQuery {
+        /// False leaves out the models without a price.
+        pub unpriced: bool,
+    }
+
     /// `GET /v1/refresh`.
     pub struct RefreshQuery {
         /// Seconds to wait until the scores hold every event that was committed before the request.

@@ -6,10 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::{
-    api::{OrgPrices, Prices, PricesChange, UnpricedModel},
+    api::{OrgPrices, Prices, PricesChange, UnpricedModel, query::PricesQuery},
     team::Scope,
 };
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -22,23 +21,11 @@ use crate::{
 /// Most models without a price that are listed.
 const MAX_UNPRICED: usize = 100;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Parameters {
-    /// Whether to list models without a price.
-    #[serde(default = "yes")]
-    unpriced: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
 /// The price table. Uploaders ask for it before they read logs; `If-None-Match` makes that cheap.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
-    Query(parameters): Query<Parameters>,
+    Query(query): Query<PricesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let may_read = caller.scopes.contains(&Scope::Read);
@@ -53,7 +40,7 @@ pub(crate) async fn get(
         changed_at,
     } = app.store.prices(caller.org).await?;
     let builtin = sources::Prices::builtin();
-    let unpriced = if parameters.unpriced && may_read {
+    let unpriced = if query.unpriced.unwrap_or(true) && may_read {
         let priced = builtin.with(overrides.clone());
         let mut models = app.store.uncosted_models(caller.org).await?;
         models.retain(|model| !priced.knows(model));
@@ -88,10 +75,7 @@ fn answer(
     let internal = |cause: String| ApiError::Internal { cause };
     let body = serde_json::to_vec(&body).map_err(|error| internal(error.to_string()))?;
     // Of the bytes, so that it is the same from every server and changes with every answer that differs.
-    let tag: String = Sha256::digest(&body)[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let tag = model::text::hex(&Sha256::digest(&body)[..16]);
     let tag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| internal(error.to_string()))?;
     let mut response = if is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
