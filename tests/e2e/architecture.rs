@@ -302,27 +302,15 @@ fn modules(package: &str) -> Modules {
     modules
 }
 
-/// Circles that are still to be removed: the package and the modules of the circle.
-const CIRCLES_LEFT: &[(&str, &[&str])] = &[];
-
 #[test]
 fn the_modules_of_a_crate_do_not_use_each_other_in_a_circle() {
-    let is_left = |package: &str, circle: &circles::Circle| {
-        CIRCLES_LEFT.iter().any(|(name, modules)| {
-            *name == package
-                && circle
-                    .modules
-                    .iter()
-                    .all(|module| modules.contains(&module.as_str()))
-        })
-    };
     let mut found = Vec::new();
     for package in rules::CRATES
         .iter()
         .filter(|package| package.name != "toolhub-e2e")
     {
         let circles = modules(package.name).circles();
-        for circle in circles.iter().filter(|circle| !is_left(package.name, circle)) {
+        for circle in &circles {
             let modules: Vec<&str> = circle.modules.iter().map(String::as_str).collect();
             found.push(format!("{}: {}", package.name, modules.join(", ")));
             found.extend(circle.uses.iter().map(|why| format!("    {why}")));

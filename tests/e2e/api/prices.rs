@@ -25,7 +25,7 @@ async fn put(caller: &Caller, overrides: &[Value]) -> Answer {
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
-    answer.headers[name].to_str().unwrap()
+    answer.headers[name].to_str().expect("the answer is JSON")
 }
 
 #[tokio::test]

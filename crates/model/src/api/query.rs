@@ -72,8 +72,10 @@ macro_rules! list_queries {
                     self.cursor.as_deref()
                 }
 
-                fn with_page(self, limit: Option<u32>, cursor: Option<String>) -> $name {
-                    $name { limit, cursor, ..self }
+                fn with_page(mut self, limit: Option<u32>, cursor: Option<String>) -> $name {
+                    self.limit = limit;
+                    self.cursor = cursor;
+                    self
                 }
             }
         )*
@@ -225,15 +227,15 @@ fn read_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, 
 }
 
 /// Reads a number and checks its bounds.
-fn within<'de, N, D>(deserializer: D, least: N, most: N) -> Result<Option<N>, D::Error>
+fn within<'de, N, D>(deserializer: D, min: N, max: N) -> Result<Option<N>, D::Error>
 where
-    N: Deserialize<'de> + PartialOrd + std::fmt::Display,
+    N: Copy + Deserialize<'de> + PartialOrd + std::fmt::Display,
     D: Deserializer<'de>,
 {
     let number = Option::<N>::deserialize(deserializer)?;
     match number {
-        Some(number) if number < least || number > most => Err(D::Error::custom(format!(
-            "a number from {least} to {most} is expected"
+        Some(number) if number < min || number > max => Err(D::Error::custom(format!(
+            "a number from {min} to {max} is expected"
         ))),
         number => Ok(number),
     }

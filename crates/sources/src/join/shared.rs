@@ -95,10 +95,12 @@ impl Pool {
         let loads = self.loads.iter().map(|load| load.context.cwd);
         let folders: HashSet<Option<Sym>, foldhash::fast::RandomState> =
             calls.iter().map(|call| call.context.cwd).chain(loads).collect();
-        // Asks about each of them, because the caller learns from it which folders there are.
-        folders
-            .into_iter()
-            .fold(true, |all, cwd| projects.is_shared(cwd, &mut self.strings) && all)
+        // Asks about every folder, not only up to the first excluded one: the caller learns from it which there are.
+        let mut all = true;
+        for cwd in folders {
+            all &= projects.is_shared(cwd, &mut self.strings);
+        }
+        all
     }
 
     /// Whether any project of a session is shared, for each session with a working directory.
