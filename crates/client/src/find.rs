@@ -127,7 +127,7 @@ impl Search<'_> {
             for looked in looked_for(&place) {
                 self.found.looked.push(Looked {
                     path: looked,
-                    variable: Some(place.variable),
+                    variable: Some(place.variable).filter(|variable| !variable.is_empty()),
                 });
             }
             if let Some(database) = place.database {
@@ -336,6 +336,8 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
         Some("jsonl") => match agent {
             Some(Agent::OpenCode) => false,
             Some(Agent::GeminiCli) => within("chats"),
+            // Beside it lies what the model is told, which repeats it without times.
+            Some(Agent::KimiCli) => path.file_name().is_some_and(|name| name == "wire.jsonl"),
             _ => true,
         },
         Some("json") => match agent {

@@ -26,7 +26,7 @@ pub(crate) struct Place {
     pub(crate) own: PathBuf,
     /// The folders of logs within it.
     pub(crate) logs: &'static [&'static str],
-    /// The variable that moves it.
+    /// The variable that moves it; empty where none does.
     pub(crate) variable: &'static str,
     /// A database that a variable names by itself.
     pub(crate) database: Option<PathBuf>,
@@ -38,7 +38,7 @@ struct Layout {
     /// Below the home.
     own: &'static str,
     logs: &'static [&'static str],
-    /// The variable that moves it.
+    /// The variable that moves it; empty where none does.
     variable: &'static str,
 }
 
@@ -62,10 +62,12 @@ const COPILOT: &[&str] = &["session-state"];
 const OPENCODE: &[&str] = &["storage", "project"];
 const GEMINI: &[&str] = &["tmp"];
 const QWEN: &[&str] = &["projects", "tmp"];
-const PI: &[&str] = &["sessions"];
+/// Agents whose logs are all below one folder of sessions.
+const SESSIONS: &[&str] = &["sessions"];
+const KIMI: &[&str] = &["sessions", "imported_sessions"];
 
 /// The folders below a home, whatever system it is from.
-const LAYOUTS: [Layout; 11] = [
+const LAYOUTS: [Layout; 13] = [
     layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::Codex, ".codex", CODEX, "CODEX_HOME"),
@@ -96,7 +98,9 @@ const LAYOUTS: [Layout; 11] = [
     ),
     layout(Agent::GeminiCli, ".gemini", GEMINI, "GEMINI_CLI_HOME"),
     layout(Agent::QwenCode, ".qwen", QWEN, "QWEN_HOME"),
-    layout(Agent::Pi, ".pi/agent", PI, "PI_CODING_AGENT_DIR"),
+    layout(Agent::Pi, ".pi/agent", SESSIONS, "PI_CODING_AGENT_DIR"),
+    layout(Agent::KimiCli, ".kimi", KIMI, "KIMI_SHARE_DIR"),
+    layout(Agent::Droid, ".factory", SESSIONS, ""),
 ];
 
 impl Os {
@@ -211,6 +215,8 @@ impl Look<'_> {
             Agent::GeminiCli => named("GEMINI_CLI_HOME", ".gemini"),
             Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
             Agent::Pi => named("PI_CODING_AGENT_DIR", ""),
+            Agent::KimiCli => named("KIMI_SHARE_DIR", ""),
+            Agent::Droid => None,
         }
     }
 
@@ -323,6 +329,8 @@ mod tests {
                 (Agent::GeminiCli, &[".gemini"]),
                 (Agent::QwenCode, &[".qwen"]),
                 (Agent::Pi, &[".pi/agent"]),
+                (Agent::KimiCli, &[".kimi"]),
+                (Agent::Droid, &[".factory"]),
             ] {
                 assert_eq!(logs(os, home, &[], agent), expected(below), "{os:?} {agent}");
             }
@@ -348,6 +356,7 @@ mod tests {
             ("QWEN_HOME", "/m", Agent::QwenCode, &["/m"]),
             ("QWEN_RUNTIME_DIR", "/m", Agent::QwenCode, &["/m"]),
             ("PI_CODING_AGENT_DIR", "/m", Agent::Pi, &["/m"]),
+            ("KIMI_SHARE_DIR", "/m", Agent::KimiCli, &["/m"]),
             ("CODEX_HOME", "relative", Agent::Codex, &["/h/.codex"]),
         ] {
             assert_eq!(

@@ -19,16 +19,22 @@ pub enum Agent {
     QwenCode,
     /// pi.
     Pi,
+    /// Moonshot's Kimi CLI.
+    KimiCli,
+    /// Factory's Droid.
+    Droid,
 }
 
 /// A word that names no agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code, pi")]
+#[error(
+    "an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code, pi, kimi-cli, factory-droid"
+)]
 pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 7] = [
+    pub const ALL: [Agent; 9] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
@@ -36,6 +42,8 @@ impl Agent {
         Agent::GeminiCli,
         Agent::QwenCode,
         Agent::Pi,
+        Agent::KimiCli,
+        Agent::Droid,
     ];
 
     /// The name in events and on the command line.
@@ -48,6 +56,8 @@ impl Agent {
             Agent::GeminiCli => "gemini-cli",
             Agent::QwenCode => "qwen-code",
             Agent::Pi => "pi",
+            Agent::KimiCli => "kimi-cli",
+            Agent::Droid => "factory-droid",
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Bytes of one file in, facts out: splitting lines, recognising the format, and what to do with what is not JSON.
 
 use crate::{
-    Agent, Options, claude, codex, copilot,
+    Agent, Options, claude, codex, copilot, droid,
     facts::FileFacts,
     gemini,
     json::{Index, Malformed},
-    opencode, pi,
+    kimi, opencode, pi,
     problem::ProblemCode,
     qwen, shape,
     strings::Sym,
@@ -47,6 +47,8 @@ enum Format {
     Gemini(Box<gemini::Reader>),
     Qwen(qwen::Reader),
     Pi(pi::Reader),
+    Kimi(Box<kimi::Reader>),
+    Droid(droid::Reader),
     /// The file is one JSON value over many lines.
     Document,
 }
@@ -125,8 +127,10 @@ impl LogReader {
             }
         }
         self.facts.line = 0;
-        if let Format::Claude(reader) = &mut self.format {
-            reader.finish(&mut self.facts);
+        match &mut self.format {
+            Format::Claude(reader) => reader.finish(&mut self.facts),
+            Format::Kimi(reader) => reader.finish(&mut self.facts),
+            _ => {}
         }
         if self.facts.agent.is_none() && self.facts.lines > 0 && !self.no_transcript {
             let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));
@@ -258,6 +262,12 @@ impl LogReader {
                 }
                 Agent::QwenCode => self.format = Format::Qwen(qwen::Reader::new(&self.options)),
                 Agent::Pi => self.format = Format::Pi(pi::Reader::new(&self.options)),
+                Agent::KimiCli => {
+                    let path = self.facts.file.clone();
+                    let reader = kimi::Reader::new(&self.options, &path, &mut self.facts);
+                    self.format = Format::Kimi(Box::new(reader));
+                }
+                Agent::Droid => self.format = Format::Droid(droid::Reader::new(&self.options)),
             }
         }
         match &mut self.format {
@@ -267,6 +277,8 @@ impl LogReader {
             Format::Gemini(reader) => reader.record(cursor, &mut self.facts),
             Format::Qwen(reader) => reader.line(cursor, &mut self.facts),
             Format::Pi(reader) => reader.line(cursor, &mut self.facts),
+            Format::Kimi(reader) => reader.line(cursor, &mut self.facts),
+            Format::Droid(reader) => reader.line(cursor, &mut self.facts),
             Format::Unknown | Format::Document => Ok(()),
         }
     }

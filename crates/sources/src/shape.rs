@@ -42,6 +42,8 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
         (keys.is_gemini(kind), Agent::GeminiCli),
         (keys.is_codex(kind), Agent::Codex),
         (keys.is_pi(kind), Agent::Pi),
+        (keys.is_kimi(kind), Agent::KimiCli),
+        (keys.is_droid(kind), Agent::Droid),
         (
             keys.data && (keys.parent_id || kind.contains(&b'.')),
             Agent::CopilotCli,
@@ -127,6 +129,10 @@ struct Keys<'a> {
     message_timestamp: bool,
     /// What entries of pi have beside their `parentId`.
     pi: bool,
+    /// `message` holds a `payload`.
+    message_payload: bool,
+    protocol_version: bool,
+    title: bool,
 }
 
 impl<'a> Keys<'a> {
@@ -148,6 +154,7 @@ impl<'a> Keys<'a> {
                         b"content" => self.message_content = true,
                         b"role" => self.role = true,
                         b"timestamp" => self.message_timestamp = true,
+                        b"payload" => self.message_payload = true,
                         _ => {}
                     }
                     cursor.skip()
@@ -171,6 +178,8 @@ impl<'a> Keys<'a> {
             b"items" => self.items = true,
             b"$set" | b"$rewindTo" => self.change = true,
             b"cwd" => self.cwd = true,
+            b"protocol_version" => self.protocol_version = true,
+            b"title" => self.title = true,
             b"customType" | b"thinkingLevel" | b"modelId" => self.pi = true,
             b"toolCallResult" | b"systemPayload" | b"usageMetadata" => self.qwen = true,
             _ => {}
@@ -215,6 +224,18 @@ impl<'a> Keys<'a> {
             _ => false,
         };
         is_entry && !is_foreign
+    }
+
+    /// The header, or a message in its envelope.
+    fn is_kimi(&self, kind: &[u8]) -> bool {
+        self.protocol_version && kind == b"metadata"
+            || self.timestamp && self.message_payload && kind.is_empty()
+    }
+
+    /// Only the header, which every log begins with: the messages look like those of programs that nobody knows.
+    fn is_droid(&self, kind: &[u8]) -> bool {
+        let is_foreign = self.session || self.message || self.payload || self.data;
+        kind == b"session_start" && self.id.is_some() && self.title && self.cwd && !is_foreign
     }
 
     fn is_qwen(&self, kind: &[u8]) -> bool {
@@ -318,6 +339,25 @@ mod tests {
                 r#"{"type":"message","id":"p","timestamp":"t","message":{"role":"user"}}"#,
                 None,
             ),
+            (
+                r#"{"type":"metadata","protocol_version":"1.9"}"#,
+                Some(Agent::KimiCli),
+            ),
+            (
+                r#"{"timestamp":1.5,"message":{"type":"TurnEnd","payload":{}}}"#,
+                Some(Agent::KimiCli),
+            ),
+            (
+                r#"{"type":"session_start","id":"d","title":"t","cwd":"/w"}"#,
+                Some(Agent::Droid),
+            ),
+            (
+                r#"{"type":"message","id":"d","timestamp":"t","message":{"role":"user","content":[]}}"#,
+                None,
+            ),
+            (r#"{"type":"session_start","id":"d","cwd":"/w"}"#, None),
+            (r#"{"type":"metadata","id":"x"}"#, None),
+            (r#"{"role":"_checkpoint","id":0}"#, None),
             (r#"{"type":"journal","step":1}"#, None),
             (r#"{"type":"user","text":"hello"}"#, None),
             (r#"{"type":"session","id":"p","cwd":"/w"}"#, None),

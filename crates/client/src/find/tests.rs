@@ -261,3 +261,34 @@ fn rollouts_of_every_version_are_found_and_nothing_beside_them() {
         );
     }
 }
+
+#[test]
+fn logs_of_pi_kimi_and_droid_are_found_and_what_lies_beside_them_is_not() {
+    let home = tree(&[
+        ".pi/agent/sessions/--w-api--/2026-03-02T09-00-00-000Z_0198.jsonl",
+        ".pi/agent/auth.json",
+        ".kimi/sessions/0a1b/s-1/wire.jsonl",
+        ".kimi/sessions/0a1b/s-1/context.jsonl",
+        ".kimi/sessions/0a1b/s-1/state.json",
+        ".kimi/sessions/0a1b/s-1/subagents/a1/wire.jsonl",
+        ".kimi/user-history/0a1b.jsonl",
+        ".factory/sessions/-w-api/5f0e.jsonl",
+        ".factory/sessions/-w-api/5f0e.settings.json",
+        ".factory/history.json",
+    ]);
+    let expected: Vec<(String, Option<Agent>)> = [
+        (".factory/sessions/-w-api/5f0e.jsonl", Agent::Droid),
+        (".kimi/sessions/0a1b/s-1/subagents/a1/wire.jsonl", Agent::KimiCli),
+        (".kimi/sessions/0a1b/s-1/wire.jsonl", Agent::KimiCli),
+        (
+            ".pi/agent/sessions/--w-api--/2026-03-02T09-00-00-000Z_0198.jsonl",
+            Agent::Pi,
+        ),
+    ]
+    .map(|(name, agent)| (name.to_owned(), Some(agent)))
+    .to_vec();
+    let own = Environment::new(home.path(), home.path(), []);
+    assert_eq!(names(&find(&[], &[], &own).unwrap(), home.path()), expected);
+    let named = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
+    assert_eq!(names(&named, home.path()), expected);
+}

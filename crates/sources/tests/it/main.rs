@@ -6,8 +6,10 @@ mod claude;
 mod codex;
 mod copilot;
 mod determinism;
+mod droid;
 mod gemini;
 mod hostile;
+mod kimi;
 mod opencode;
 mod pi;
 mod qwen;
@@ -20,7 +22,7 @@ use model::{Event, wire::EventV1};
 use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// The hand-written logs, one for each format and shape of record.
-pub(crate) const FIXTURES: [(&str, &str); 9] = [
+pub(crate) const FIXTURES: [(&str, &str); 11] = [
     (
         "claude/calls.jsonl",
         include_str!("../fixtures/claude/calls.jsonl"),
@@ -54,6 +56,11 @@ pub(crate) const FIXTURES: [(&str, &str); 9] = [
         include_str!("../fixtures/gemini/session.json"),
     ),
     ("pi/session.jsonl", include_str!("../fixtures/pi/session.jsonl")),
+    ("kimi/wire.jsonl", include_str!("../fixtures/kimi/wire.jsonl")),
+    (
+        "droid/session.jsonl",
+        include_str!("../fixtures/droid/session.jsonl"),
+    ),
 ];
 
 /// Reads one file, in chunks of `chunk` bytes.

@@ -64,6 +64,16 @@ fn pi_session() {
 }
 
 #[test]
+fn kimi_wire() {
+    insta::assert_snapshot!(shown("kimi/wire.jsonl", &Options::default()));
+}
+
+#[test]
+fn droid_session() {
+    insta::assert_snapshot!(shown("droid/session.jsonl", &Options::default()));
+}
+
+#[test]
 fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
     for (name, text) in FIXTURES {
         assert!(!shown(name, &Options::default()).contains("task_text"), "{name}");
@@ -77,7 +87,12 @@ fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
         match name {
             "claude/calls.jsonl" => assert_eq!(tasks, vec!["Fix the build, the key is [removed]"; 3]),
             "opencode/export.json" => assert_eq!(tasks, vec!["fix it, password=[removed]"; 4]),
-            "codex/rollout.jsonl" | "copilot/events.jsonl" | "gemini/session.json" | "pi/session.jsonl" => {
+            "codex/rollout.jsonl"
+            | "copilot/events.jsonl"
+            | "gemini/session.json"
+            | "pi/session.jsonl"
+            | "kimi/wire.jsonl"
+            | "droid/session.jsonl" => {
                 assert!(
                     !tasks.is_empty() && tasks.iter().all(|task| task == "fix it"),
                     "{name}: {tasks:?}"
