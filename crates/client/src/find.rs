@@ -124,6 +124,10 @@ impl Search<'_> {
             if !self.wants(place.agent) {
                 continue;
             }
+            // Most people have one of the many editors that an extension may run in.
+            if place.own.to_string_lossy().contains("globalStorage") && !place.own.is_dir() {
+                continue;
+            }
             for looked in looked_for(&place) {
                 self.found.looked.push(Looked {
                     path: looked,
@@ -334,7 +338,7 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
     let within = |name: &str| path.iter().any(|part| part == name);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => match agent {
-            Some(Agent::OpenCode) => false,
+            Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode) => false,
             Some(Agent::GeminiCli) => within("chats"),
             // Beside it lies what the model is told, which repeats it without times.
             Some(Agent::KimiCli) => path.file_name().is_some_and(|name| name == "wire.jsonl"),
@@ -344,6 +348,7 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
             Some(Agent::OpenCode) => stored::is_stored_record(path),
             Some(Agent::GeminiCli) => within("chats"),
             Some(Agent::Codex) => is_rollout(path),
+            Some(Agent::RooCode | Agent::KiloCode) => path.ends_with("api_conversation_history.json"),
             Some(_) => false,
             None => within("chats") || stored::is_stored_record(path),
         },

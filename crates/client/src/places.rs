@@ -103,6 +103,45 @@ const LAYOUTS: [Layout; 13] = [
     layout(Agent::Droid, ".factory", SESSIONS, ""),
 ];
 
+/// The folder of an extension in the storage of the editors that run it.
+macro_rules! editors {
+    ($agent:expr, $extension:literal, [$($storage:literal),+ $(,)?]) => {
+        [$(layout($agent, concat!($storage, "/globalStorage/", $extension), TASKS, "")),+]
+    };
+    ($agent:expr, $extension:literal) => {
+        editors!($agent, $extension, [
+            ".config/Code/User",
+            ".config/Code - Insiders/User",
+            ".config/VSCodium/User",
+            ".config/Cursor/User",
+            ".config/Windsurf/User",
+            ".vscode-server/data/User",
+            ".vscode-server-insiders/data/User",
+            ".cursor-server/data/User",
+            ".windsurf-server/data/User",
+            "Library/Application Support/Code/User",
+            "Library/Application Support/Code - Insiders/User",
+            "Library/Application Support/VSCodium/User",
+            "Library/Application Support/Cursor/User",
+            "Library/Application Support/Windsurf/User",
+            "AppData/Roaming/Code/User",
+            "AppData/Roaming/Code - Insiders/User",
+            "AppData/Roaming/VSCodium/User",
+            "AppData/Roaming/Cursor/User",
+            "AppData/Roaming/Windsurf/User",
+        ])
+    };
+}
+
+const TASKS: &[&str] = &["tasks"];
+const ROO: [Layout; 19] = editors!(Agent::RooCode, "rooveterinaryinc.roo-cline");
+const KILO: [Layout; 19] = editors!(Agent::KiloCode, "kilocode.kilo-code");
+
+fn layouts() -> impl Iterator<Item = &'static Layout> {
+    static ALL: [&[Layout]; 3] = [&LAYOUTS, &ROO, &KILO];
+    ALL.iter().copied().flatten()
+}
+
 impl Os {
     /// The system that this program was built for.
     pub(crate) const fn current() -> Os {
@@ -145,7 +184,7 @@ pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
     let look = Look { os, environment };
     let mut places = Vec::new();
     for agent in Agent::ALL {
-        let mut layouts = LAYOUTS.iter().filter(|layout| layout.agent == agent);
+        let mut layouts = layouts().filter(|layout| layout.agent == agent);
         match (look.moved(agent), environment.home()) {
             (Some((variable, folders)), _) => {
                 let layout = layouts.next();
@@ -173,9 +212,7 @@ pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
 
 /// The folders below a folder that is, or looks like, somebody's home: agent, folder, folders of logs.
 pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'static [&'static str])> {
-    LAYOUTS
-        .iter()
-        .map(|layout| (layout.agent, layout.own, layout.logs))
+    layouts().map(|layout| (layout.agent, layout.own, layout.logs))
 }
 
 fn place(layout: &Layout, own: PathBuf, variable: &'static str) -> Place {
@@ -216,7 +253,7 @@ impl Look<'_> {
             Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
             Agent::Pi => named("PI_CODING_AGENT_DIR", ""),
             Agent::KimiCli => named("KIMI_SHARE_DIR", ""),
-            Agent::Droid => None,
+            Agent::Droid | Agent::RooCode | Agent::KiloCode => None,
         }
     }
 
@@ -334,6 +371,57 @@ mod tests {
             ] {
                 assert_eq!(logs(os, home, &[], agent), expected(below), "{os:?} {agent}");
             }
+        }
+    }
+
+    #[test]
+    fn extensions_of_editors_have_their_places_on_every_system() {
+        for (os, home, place) in [
+            (
+                Os::Unix,
+                "/home/ann",
+                "/home/ann/.config/Code/User/globalStorage/kilocode.kilo-code",
+            ),
+            (
+                Os::Mac,
+                "/Users/ann",
+                "/Users/ann/Library/Application Support/Cursor/User/globalStorage/kilocode.kilo-code",
+            ),
+            (
+                Os::Windows,
+                r"C:\Users\ann",
+                "C:/Users/ann/AppData/Roaming/Code/User/globalStorage/kilocode.kilo-code",
+            ),
+            (
+                Os::Unix,
+                "/home/ann",
+                "/home/ann/.vscode-server/data/User/globalStorage/kilocode.kilo-code",
+            ),
+        ] {
+            for (agent, place) in [
+                (Agent::KiloCode, place.to_owned()),
+                (
+                    Agent::RooCode,
+                    place.replace("kilocode.kilo-code", "rooveterinaryinc.roo-cline"),
+                ),
+            ] {
+                let places = logs(os, home, &[], agent);
+                assert!(places.contains(&place), "{os:?} {agent}: {places:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_names_every_place_and_every_variable() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/agents.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        for layout in layouts() {
+            let named = match layout.own.split_once("/globalStorage/") {
+                Some((_, extension)) => format!("globalStorage/{extension}"),
+                None => layout.own.to_owned(),
+            };
+            assert!(document.contains(&named), "{named}");
+            assert!(document.contains(layout.variable), "{}", layout.variable);
         }
     }
 

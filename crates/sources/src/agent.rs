@@ -2,6 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+mod capabilities;
+
+pub use capabilities::{Capabilities, Told};
+
 /// An agent program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Agent {
@@ -23,6 +27,10 @@ pub enum Agent {
     KimiCli,
     /// Factory's Droid.
     Droid,
+    /// Roo Code.
+    RooCode,
+    /// Kilo Code.
+    KiloCode,
 }
 
 /// A word that names no agent.
@@ -34,7 +42,7 @@ pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 9] = [
+    pub const ALL: [Agent; 11] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
@@ -44,6 +52,8 @@ impl Agent {
         Agent::Pi,
         Agent::KimiCli,
         Agent::Droid,
+        Agent::RooCode,
+        Agent::KiloCode,
     ];
 
     /// The name in events and on the command line.
@@ -58,6 +68,8 @@ impl Agent {
             Agent::Pi => "pi",
             Agent::KimiCli => "kimi-cli",
             Agent::Droid => "factory-droid",
+            Agent::RooCode => "roo-code",
+            Agent::KiloCode => "kilo-code",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Agent, Options,
     call_ids::CallIds,
     facts::{Answer, Call, Context, FileFacts},
-    json::{Cursor, Malformed, Raw, Str},
+    json::{Cursor, Malformed, Str},
     problem::ProblemCode,
     redact,
     strings::Sym,
@@ -86,7 +86,7 @@ impl Reader {
                     let Some(id) = self.ids.of_call(block.id, &name, group, facts) else {
                         continue;
                     };
-                    let (tool, operation) = facts.tool(&tool(&name, block.input));
+                    let (tool, operation) = facts.tool(&tool(&name));
                     facts.calls.push(Call {
                         id,
                         at,
@@ -102,8 +102,7 @@ impl Reader {
                         model: None,
                         group: None,
                         task: self.task,
-                        waits_for_person: tool_name::waits_for_person(&name)
-                            || matches!(&*name, "AskUser" | "ExitSpecMode"),
+                        waits_for_person: tool_name::waits_for_person(&name) || name == "AskUser",
                         unreported: false,
                     });
                 }
@@ -142,7 +141,6 @@ struct Block<'a> {
     text: Option<Str<'a>>,
     id: Option<Str<'a>>,
     name: Option<Str<'a>>,
-    input: Option<Raw<'a>>,
     /// The id of the call that a result answers.
     answers: Option<Str<'a>>,
     is_error: Option<bool>,
@@ -195,7 +193,6 @@ impl<'a> Block<'a> {
             b"text" => self.text = cursor.string()?,
             b"id" => self.id = cursor.string()?,
             b"name" => self.name = cursor.string()?,
-            b"input" => self.input = Some(cursor.raw()?),
             b"tool_use_id" => self.answers = cursor.string()?,
             b"is_error" => self.is_error = cursor.boolean()?,
             b"content" => {
@@ -235,15 +232,11 @@ impl<'a> Block<'a> {
     }
 }
 
-fn tool(name: &str, input: Option<Raw<'_>>) -> ToolName {
-    let named = match name {
-        "Skill" => tool_name::field(input, b"skill").map(|skill| ToolName::skill(&skill)),
-        "Task" => tool_name::field(input, b"subagent_type").map(|kind| ToolName::agent(&kind)),
-        name => name
-            .split_once(SEPARATOR)
-            .filter(|(server, tool)| !server.is_empty() && !tool.is_empty())
-            .map(|(server, tool)| ToolName::mcp(server, Some(tool)))
-            .or_else(|| ToolName::mcp_prefixed(name)),
-    };
-    named.unwrap_or_else(|| ToolName::builtin(name))
+/// Which skill or subagent a call is of stands in its input, in a form that no public source names.
+fn tool(name: &str) -> ToolName {
+    name.split_once(SEPARATOR)
+        .filter(|(server, tool)| !server.is_empty() && !tool.is_empty())
+        .map(|(server, tool)| ToolName::mcp(server, Some(tool)))
+        .or_else(|| ToolName::mcp_prefixed(name))
+        .unwrap_or_else(|| ToolName::builtin(name))
 }

@@ -7,7 +7,7 @@
 //!
 //! Format: `src/kimi_cli/wire/{file,types}.py`, `src/kimi_cli/soul/{kimisoul,toolset,approval}.py`,
 //! `src/kimi_cli/subagents/runner.py` and `packages/kosong/src/kosong/tooling/error.py` of MoonshotAI/kimi-cli.
-//! Versions 0.60 to 1.49.
+//! Read at version 1.49.
 
 mod message;
 

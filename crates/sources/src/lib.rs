@@ -37,6 +37,7 @@ mod kimi;
 mod opencode;
 mod pi;
 mod qwen;
+mod roo;
 
 mod json;
 mod project;
@@ -52,7 +53,7 @@ mod prices;
 mod problem;
 mod totals;
 
-pub use agent::{Agent, UnknownAgent};
+pub use agent::{Agent, Capabilities, Told, UnknownAgent};
 pub use facts::{FileFacts, Options};
 pub use join::{Collected, Directories, join, join_shared};
 pub use opencode::DatabaseReader;

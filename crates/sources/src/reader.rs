@@ -7,7 +7,7 @@ use crate::{
     json::{Index, Malformed},
     kimi, opencode, pi,
     problem::ProblemCode,
-    qwen, shape,
+    qwen, roo, shape,
     strings::Sym,
 };
 
@@ -234,6 +234,11 @@ impl LogReader {
     /// Reads the one record of a line, blanks around it left out.
     fn record(&mut self, line: &[u8]) -> Result<(), Malformed> {
         let mut cursor = self.index.of(line);
+        if let Some(agent) = self.only.filter(|agent| roo::writes(*agent))
+            && line.starts_with(b"[")
+        {
+            return roo::document(cursor, agent, &self.options, &mut self.facts);
+        }
         if !line.starts_with(b"{") {
             cursor.skip()?;
             cursor.end()?;
@@ -268,6 +273,8 @@ impl LogReader {
                     self.format = Format::Kimi(Box::new(reader));
                 }
                 Agent::Droid => self.format = Format::Droid(droid::Reader::new(&self.options)),
+                // No record tells these; their files are documents.
+                Agent::RooCode | Agent::KiloCode => {}
             }
         }
         match &mut self.format {
@@ -288,6 +295,9 @@ impl LogReader {
         let document = trim(document, 0);
         let cursor = self.index.of(document);
         let read = shape::recognise(cursor).and_then(|agent| {
+            if let Some(agent) = self.only.filter(|agent| roo::writes(*agent)) {
+                return roo::document(cursor, agent, &self.options, &mut self.facts);
+            }
             let agent = agent.filter(|agent| self.only.is_none_or(|only| only == *agent));
             self.facts.agent = agent;
             match agent {

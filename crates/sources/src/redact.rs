@@ -102,6 +102,13 @@ pub(crate) fn prompt(text: Str<'_>) -> Option<String> {
     (!own).then(|| task_text(&head)).filter(|task| !task.is_empty())
 }
 
+/// What a person asked for, where the program's own words around it are gone.
+pub(crate) fn prompt_text(text: &str) -> Option<String> {
+    let head = text.char_indices().take_while(|(at, _)| *at < READ_BYTES).last();
+    let head = head.map_or("", |(at, last)| &text[..at + last.len_utf8()]);
+    Some(task_text(head)).filter(|task| !task.is_empty())
+}
+
 /// The beginning of a prompt in the form in which it may be sent: secrets removed, control characters replaced, at
 /// most [`TASK_CHARS`] characters.
 fn task_text(prompt: &str) -> String {

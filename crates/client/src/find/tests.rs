@@ -292,3 +292,36 @@ fn logs_of_pi_kimi_and_droid_are_found_and_what_lies_beside_them_is_not() {
     let named = find(&[home.path().to_owned()], &[], &Environment::default()).unwrap();
     assert_eq!(names(&named, home.path()), expected);
 }
+
+#[test]
+fn tasks_of_roo_and_kilo_are_found_in_the_editors_that_are_there() {
+    let roo = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/tasks/t-1";
+    let kilo = ".vscode-server/data/User/globalStorage/kilocode.kilo-code/tasks/t-2";
+    let files: Vec<String> = [roo, kilo]
+        .iter()
+        .flat_map(|task| {
+            [
+                "api_conversation_history.json",
+                "ui_messages.json",
+                "history_item.json",
+            ]
+            .map(|file| format!("{task}/{file}"))
+        })
+        .collect();
+    let home = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<(String, Option<Agent>)> = [(&files[0], Agent::RooCode), (&files[3], Agent::KiloCode)]
+        .map(|(name, agent)| (name.clone(), Some(agent)))
+        .to_vec();
+    let own = Environment::new(home.path(), home.path(), []);
+    let found = find(&[], &[], &own).unwrap();
+    assert_eq!(names(&found, home.path()), expected);
+    let editors = found
+        .looked
+        .iter()
+        .filter(|looked| looked.path.to_string_lossy().contains("globalStorage"));
+    assert_eq!(editors.count(), 2);
+    for named in ["", files[0].as_str()] {
+        let found = find(&[home.path().join(named)], &[], &Environment::default()).unwrap();
+        assert_eq!(found.files[0].agent, Some(Agent::RooCode), "{named}");
+    }
+}

@@ -90,26 +90,15 @@ fn an_error_is_what_the_program_calls_one_and_what_reads_like_a_refusal_is_count
 }
 
 #[test]
-fn names_of_servers_skills_and_subagents_are_told_and_none_is_made_up() {
+fn names_of_servers_are_told_and_none_is_made_up() {
     let collected = read(&[
         asks("a", 1, "toolu_01A", "linear___list_issues", "{}"),
-        asks("a", 1, "toolu_01B", "Skill", r#"{"skill":"pdf"}"#),
-        asks("a", 1, "toolu_01C", "Task", r#"{"subagent_type":"reviewer"}"#),
-        asks("a", 1, "toolu_01D", "Task", "{}"),
-        asks("a", 1, "toolu_01E", "___", "{}"),
+        asks("a", 1, "toolu_01B", "Task", "{}"),
+        asks("a", 1, "toolu_01C", "___", "{}"),
     ]);
     let mut tools: Vec<String> = collected.events().map(|event| event.tool.to_string()).collect();
     tools.sort();
-    assert_eq!(
-        tools,
-        [
-            "agent:reviewer",
-            "builtin:Task",
-            "builtin:___",
-            "mcp:linear",
-            "skill:pdf"
-        ]
-    );
+    assert_eq!(tools, ["builtin:Task", "builtin:___", "mcp:linear"]);
 }
 
 #[test]

@@ -5,11 +5,13 @@ use model::{NoticeCode, wire::read_event};
 use proptest::prelude::*;
 use sources::Options;
 
-/// Reads the bytes alone and beside the file that they were made from, and checks every event.
-fn survives(bytes: &[u8], original: &str) {
+/// Reads the bytes alone and beside the file that they were made from, and checks every event. `name` is that of the
+/// file: of some agents only the place tells whose a file is.
+fn survives(name: &str, bytes: &[u8], original: &str) {
+    let mutant = format!("{name}.mutant");
     for files in [
-        vec![("mutant", bytes)],
-        vec![("mutant", bytes), ("original", original.as_bytes())],
+        vec![(mutant.as_str(), bytes)],
+        vec![(mutant.as_str(), bytes), (name, original.as_bytes())],
     ] {
         let collected = collect(&files);
         let now = "2100-01-01T00:00:00Z".parse().unwrap();
@@ -82,8 +84,8 @@ proptest! {
         at in 0..FIXTURES.len(),
         changes in prop::collection::vec(change(), 1..6),
     ) {
-        let (_, text) = FIXTURES[at];
-        survives(&changed(text, &changes), text);
+        let (name, text) = FIXTURES[at];
+        survives(name, &changed(text, &changes), text);
     }
 
     #[test]
@@ -92,10 +94,10 @@ proptest! {
         changes in prop::collection::vec(change(), 1..6),
         chunk in 1_usize..2_000,
     ) {
-        let (_, text) = FIXTURES[at];
+        let (name, text) = FIXTURES[at];
         let bytes = changed(text, &changes);
         let read = |chunk| {
-            let read = joined(vec![facts("mutant", &bytes, chunk, &Options::default())]);
+            let read = joined(vec![facts(name, &bytes, chunk, &Options::default())]);
             let said = serde_json::to_string(&(&read.inventory, &read.problems, &read.totals)).unwrap();
             (lines(&read), said)
         };
@@ -104,7 +106,8 @@ proptest! {
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        survives(&bytes, "");
+        survives("any", &bytes, "");
+        survives("roo/any", &bytes, "");
     }
 
     #[test]
@@ -116,7 +119,7 @@ proptest! {
             "18446744073709551616", "\"REDACTED\"", "\"9999-12-31T23:59:59.999Z\"", "\"0000-01-01T00:00:00.000Z\"",
         ]),
     ) {
-        let (_, text) = FIXTURES[at];
+        let (name, text) = FIXTURES[at];
         let places: Vec<usize> = text.match_indices("\":").map(|(at, _)| at + 2).collect();
         let place = places[key.index(places.len())];
         let rest = &text[place..];
@@ -124,6 +127,6 @@ proptest! {
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
         prop_assume!(values.next().is_some_and(|value| value.is_ok()));
         let end = place + values.byte_offset();
-        survives(format!("{}{value}{}", &text[..place], &text[end..]).as_bytes(), text);
+        survives(name, format!("{}{value}{}", &text[..place], &text[end..]).as_bytes(), text);
     }
 }

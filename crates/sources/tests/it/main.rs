@@ -6,6 +6,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod determinism;
+mod docs;
 mod droid;
 mod gemini;
 mod hostile;
@@ -14,6 +15,7 @@ mod opencode;
 mod pi;
 mod qwen;
 mod records;
+mod roo;
 mod traps;
 
 use std::sync::LazyLock;
@@ -22,7 +24,7 @@ use model::{Event, wire::EventV1};
 use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// The hand-written logs, one for each format and shape of record.
-pub(crate) const FIXTURES: [(&str, &str); 11] = [
+pub(crate) const FIXTURES: [(&str, &str); 13] = [
     (
         "claude/calls.jsonl",
         include_str!("../fixtures/claude/calls.jsonl"),
@@ -56,6 +58,11 @@ pub(crate) const FIXTURES: [(&str, &str); 11] = [
         include_str!("../fixtures/gemini/session.json"),
     ),
     ("pi/session.jsonl", include_str!("../fixtures/pi/session.jsonl")),
+    ("qwen/chat.jsonl", include_str!("../fixtures/qwen/chat.jsonl")),
+    (
+        "roo/api_conversation_history.json",
+        include_str!("../fixtures/roo/api_conversation_history.json"),
+    ),
     ("kimi/wire.jsonl", include_str!("../fixtures/kimi/wire.jsonl")),
     (
         "droid/session.jsonl",
@@ -65,7 +72,9 @@ pub(crate) const FIXTURES: [(&str, &str); 11] = [
 
 /// Reads one file, in chunks of `chunk` bytes.
 pub(crate) fn facts(name: &str, text: &[u8], chunk: usize, options: &Options) -> FileFacts {
-    let mut reader = LogReader::new(name, None, options);
+    // Nothing in the files of Roo Code says whose they are: the client knows it by their place.
+    let agent = name.starts_with("roo/").then_some(sources::Agent::RooCode);
+    let mut reader = LogReader::new(name, agent, options);
     for bytes in text.chunks(chunk.max(1)) {
         reader.feed(bytes);
     }

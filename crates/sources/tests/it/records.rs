@@ -74,6 +74,16 @@ fn droid_session() {
 }
 
 #[test]
+fn qwen_chat() {
+    insta::assert_snapshot!(shown("qwen/chat.jsonl", &Options::default()));
+}
+
+#[test]
+fn roo_code_task() {
+    insta::assert_snapshot!(shown("roo/api_conversation_history.json", &Options::default()));
+}
+
+#[test]
 fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
     for (name, text) in FIXTURES {
         assert!(!shown(name, &Options::default()).contains("task_text"), "{name}");
@@ -92,7 +102,9 @@ fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
             | "gemini/session.json"
             | "pi/session.jsonl"
             | "kimi/wire.jsonl"
-            | "droid/session.jsonl" => {
+            | "droid/session.jsonl"
+            | "qwen/chat.jsonl"
+            | "roo/api_conversation_history.json" => {
                 assert!(
                     !tasks.is_empty() && tasks.iter().all(|task| task == "fix it"),
                     "{name}: {tasks:?}"

@@ -1,0 +1,338 @@
+//! Roo Code and Kilo Code, which began as a copy of it: `api_conversation_history.json`, an array of messages as
+//! Anthropic's API has them, with the time `ts` of each. Nothing in it says whose it is, so it is only read where its
+//! place does. The first versions wrote calls as markup in the text, without ids: those are counted, not read.
+//!
+//! The model and the directory stand in what the program tells the model with each prompt. Tokens and cost are in
+//! `ui_messages.json`, for requests that name no call. All results of a message are written at once, so only that of
+//! an only call has a time.
+//!
+//! Format: `src/core/task-persistence/apiMessages.ts`, `src/core/{task/Task,prompts/responses,
+//! assistant-message/presentAssistantMessage,environment/getEnvironmentDetails,tools/*}.ts` of RooCodeInc/Roo-Code;
+//! `src/core/prompts/responses.ts` of Kilo-Org/kilocode.
+
+mod outcome;
+
+use std::collections::HashMap;
+
+use self::outcome::{CalledAs, Ended};
+use crate::{
+    Agent, Options,
+    call_ids::CallIds,
+    facts::{Answer, Call, Context, FileFacts, Millis},
+    json::{Cursor, Malformed, Raw, Str},
+    problem::ProblemCode,
+    redact,
+    strings::Sym,
+    tool_name::{self, ToolName},
+};
+
+/// The file that holds a task.
+const FILE: &str = "api_conversation_history.json";
+
+/// How the program's own part of a prompt begins.
+const DETAILS: &str = "<environment_details>";
+
+/// How calls began in the first versions: the tools that nearly every task used.
+const MARKUP: [&[u8]; 4] = [
+    b"<read_file>",
+    b"<execute_command>",
+    b"<attempt_completion>",
+    b"<apply_diff>",
+];
+
+/// True for the agents whose files are read here.
+pub(crate) fn writes(agent: Agent) -> bool {
+    matches!(agent, Agent::RooCode | Agent::KiloCode)
+}
+
+/// Reads a task. Nothing is read, and no agent set, of an array that holds no message.
+pub(crate) fn document(
+    document: Cursor<'_>,
+    agent: Agent,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Result<(), Malformed> {
+    let mut messages = Vec::new();
+    let mut cursor = document;
+    cursor.array(|cursor| {
+        let mut message = Message::default();
+        cursor.object(|cursor, key| message.field(cursor, key))?;
+        messages.push(message);
+        Ok(())
+    })?;
+    cursor.end()?;
+    if !messages
+        .iter()
+        .any(|message| message.role.is_some() && message.has_content)
+    {
+        return Ok(());
+    }
+    facts.agent = Some(agent);
+    let path = facts.file.clone();
+    let session = session(&path).and_then(|session| facts.name(Some(Str(session.as_bytes()))));
+    let mut reader = Reader {
+        task_text: options.task_text,
+        context: Context {
+            session,
+            agent: Some(agent),
+            ..Context::default()
+        },
+        model: None,
+        task: None,
+        ids: CallIds::default(),
+        called_as: HashMap::new(),
+    };
+    for message in &messages {
+        match message.role.map_or(&b""[..], |role| role.0) {
+            b"assistant" => reader.response(message, facts),
+            b"user" => reader.prompt(message, facts),
+            _ => facts.ignore(message.role, None),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Reader {
+    task_text: bool,
+    context: Context,
+    model: Option<Sym>,
+    task: Option<Sym>,
+    ids: CallIds,
+    /// What kind of tool each call is of: the words of its result depend on it.
+    called_as: HashMap<Sym, CalledAs>,
+}
+
+impl Reader {
+    fn response(&mut self, message: &Message<'_>, facts: &mut FileFacts) {
+        let key = message.key(facts);
+        let mut has_calls = false;
+        for block in &message.blocks {
+            if block.kind != Some(Str(b"tool_use")) {
+                continue;
+            }
+            has_calls = true;
+            let name = block.name.map(Str::text).unwrap_or_default();
+            let Some(id) = self.ids.of_call(block.id, &name, key, facts) else {
+                continue;
+            };
+            self.called_as.insert(id, CalledAs::of(&name));
+            let (tool, operation) = facts.tool(&tool(&name, block.input));
+            facts.calls.push(Call {
+                id,
+                at: message.at,
+                tool,
+                operation,
+                context: self.context,
+                model: self.model,
+                group: None,
+                task: self.task,
+                waits_for_person: matches!(&*name, "ask_followup_question" | "attempt_completion"),
+                unreported: false,
+            });
+        }
+        let text = message.blocks.iter().filter_map(|block| block.text);
+        let has_markup = |text: Str<'_>| {
+            MARKUP
+                .iter()
+                .any(|tag| memchr::memmem::find(text.0, tag).is_some())
+        };
+        if !has_calls && text.into_iter().any(has_markup) {
+            facts.ignore(message.role, Some(Str(b"call_as_markup")));
+        }
+    }
+
+    fn prompt(&mut self, message: &Message<'_>, facts: &mut FileFacts) {
+        let results = message
+            .blocks
+            .iter()
+            .filter(|block| block.answers.is_some())
+            .count();
+        for block in &message.blocks {
+            match block.kind.map_or(&b""[..], |kind| kind.0) {
+                b"tool_result" => {
+                    let at = message.at.filter(|_| results == 1);
+                    self.result(block, at, facts);
+                }
+                b"text" => {
+                    let Some(text) = block.text else { continue };
+                    if text.head(DETAILS.len() + 8).trim_start().starts_with(DETAILS) {
+                        self.details(&text.text(), facts);
+                    } else if self.task_text {
+                        self.asked(text, facts);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What a person asked for stands between tags of the program.
+    fn asked(&mut self, text: Str<'_>, facts: &mut FileFacts) {
+        let text = text.text();
+        let inner = ["user_message", "task", "feedback"].iter().find_map(|tag| {
+            let rest = text.trim_start().strip_prefix(&format!("<{tag}>"))?;
+            Some(rest.split_once(&format!("</{tag}>"))?.0.trim().to_owned())
+        });
+        let prompt = inner.and_then(|inner| redact::prompt_text(&inner));
+        self.task = prompt.map(|prompt| facts.strings.intern(&prompt)).or(self.task);
+    }
+
+    fn details(&mut self, text: &str, facts: &mut FileFacts) {
+        let model = text.split_once("\n# Current Mode\n").and_then(|(_, mode)| {
+            let (_, rest) = mode.split_once("<model>")?;
+            Some(rest.split_once("</model>")?.0)
+        });
+        if let Some(model) = model {
+            self.model = facts.name(Some(Str(model.as_bytes()))).or(self.model);
+        }
+        let directory = text
+            .split_once("\n# Current Workspace Directory (")
+            .and_then(|(_, rest)| rest.split_once(") Files\n"));
+        if let Some((directory, _)) = directory {
+            self.context.cwd = facts.clean_name(directory).or(self.context.cwd);
+        }
+    }
+
+    fn result(&self, block: &Block<'_>, at: Option<Millis>, facts: &mut FileFacts) {
+        let Some(id) = self.ids.of_answer(block.answers, facts) else {
+            return;
+        };
+        let called_as = self.called_as.get(&id).copied().unwrap_or(CalledAs::Other);
+        let Ended {
+            verdict,
+            goes_on,
+            is_known,
+        } = outcome::of(block.output, block.is_error == Some(true), called_as);
+        if !is_known {
+            facts.problem(
+                ProblemCode::UnclassifiedError,
+                "a call ended in a way that is not known",
+            );
+        }
+        facts.answers.push(Answer {
+            id,
+            at,
+            verdict,
+            duration_ms: None,
+            goes_on,
+        });
+    }
+}
+
+#[derive(Default)]
+struct Message<'a> {
+    role: Option<Str<'a>>,
+    has_content: bool,
+    /// The id of the response, where the provider gave one.
+    id: Option<Str<'a>>,
+    at: Option<Millis>,
+    blocks: Vec<Block<'a>>,
+}
+
+#[derive(Default)]
+struct Block<'a> {
+    kind: Option<Str<'a>>,
+    text: Option<Str<'a>>,
+    id: Option<Str<'a>>,
+    name: Option<Str<'a>>,
+    input: Option<Raw<'a>>,
+    answers: Option<Str<'a>>,
+    is_error: Option<bool>,
+    /// The first text of a result.
+    output: Option<Str<'a>>,
+}
+
+impl<'a> Message<'a> {
+    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"role" => self.role = cursor.string()?,
+            b"id" => self.id = cursor.string()?,
+            b"ts" => self.at = cursor.count()?.and_then(|ts| Millis::try_from(ts).ok()),
+            b"content" => {
+                self.has_content = true;
+                if cursor.peek()? == b'"' {
+                    self.blocks.push(Block {
+                        kind: Some(Str(b"text")),
+                        text: cursor.string()?,
+                        ..Block::default()
+                    });
+                    return Ok(());
+                }
+                cursor.array(|cursor| {
+                    let mut block = Block::default();
+                    cursor.object(|cursor, key| block.field(cursor, key))?;
+                    self.blocks.push(block);
+                    Ok(())
+                })?;
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    fn key(&self, facts: &mut FileFacts) -> Option<Sym> {
+        let id = self.id.map(|id| id.head(60).into_owned()).unwrap_or_default();
+        match self.at {
+            Some(at) => facts.clean_name(&format!("roo:{at}:{id}")),
+            None => facts.name(self.id),
+        }
+    }
+}
+
+impl<'a> Block<'a> {
+    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"type" => self.kind = cursor.string()?,
+            b"text" => self.text = cursor.string()?,
+            b"id" => self.id = cursor.string()?,
+            b"name" => self.name = cursor.string()?,
+            b"input" => self.input = Some(cursor.raw()?),
+            b"tool_use_id" => self.answers = cursor.string()?,
+            b"is_error" => self.is_error = cursor.boolean()?,
+            b"content" => {
+                if cursor.peek()? == b'"' {
+                    self.output = cursor.string()?;
+                    return Ok(());
+                }
+                cursor.array(|cursor| {
+                    cursor.object(|cursor, key| {
+                        if key == b"text" {
+                            let text = cursor.string()?;
+                            self.output = self.output.or(text);
+                            return Ok(());
+                        }
+                        cursor.skip()
+                    })
+                })?;
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+}
+
+fn tool(name: &str, input: Option<Raw<'_>>) -> ToolName {
+    let field = |key: &[u8]| tool_name::field(input, key);
+    let named = match name {
+        "skill" => field(b"skill").map(|skill| ToolName::skill(&skill)),
+        "new_task" => field(b"mode").map(|mode| ToolName::agent(&mode)),
+        "use_mcp_tool" => {
+            field(b"server_name").map(|server| ToolName::mcp(&server, field(b"tool_name").as_deref()))
+        }
+        name => match name.strip_prefix("mcp--").and_then(|rest| rest.split_once("--")) {
+            Some((server, tool)) => Some(ToolName::mcp(server, Some(tool))),
+            None => ToolName::mcp_prefixed(name),
+        },
+    };
+    named.unwrap_or_else(|| ToolName::builtin(name))
+}
+
+/// The task of `tasks/<task>/api_conversation_history.json`. A file that lies anywhere else says none.
+fn session(path: &str) -> Option<&str> {
+    let parts: Vec<&str> = path.split(['/', '\\']).collect();
+    match parts.as_slice() {
+        [.., "tasks", task, file] if *file == FILE && !task.is_empty() => Some(*task),
+        _ => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! How a call ended, by the program's own words. A tool's output may stand at the same place, so only whole beginnings
+//! count that the program writes.
+
+use model::{Reason, Verdict};
+
+use crate::json::Str;
+
+/// Bytes at the beginning of a result within which the program's words stand.
+const HEAD: usize = 8_192;
+
+/// What a call is of, as far as the words of results depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CalledAs {
+    Command,
+    Mcp,
+    Other,
+}
+
+/// How a call ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) verdict: Verdict,
+    /// The work was not done then.
+    pub(super) goes_on: bool,
+    pub(super) is_known: bool,
+}
+
+impl CalledAs {
+    pub(super) fn of(name: &str) -> CalledAs {
+        match name {
+            "execute_command" => CalledAs::Command,
+            "use_mcp_tool" => CalledAs::Mcp,
+            name if name.starts_with("mcp--") || name.starts_with("mcp__") => CalledAs::Mcp,
+            _ => CalledAs::Other,
+        }
+    }
+}
+
+impl Ended {
+    fn known(verdict: Verdict) -> Ended {
+        Ended {
+            verdict,
+            goes_on: false,
+            is_known: true,
+        }
+    }
+
+    fn because(reason: Reason) -> Ended {
+        Ended::known(Verdict::because(reason))
+    }
+}
+
+/// How a call ended whose result is `output`.
+pub(super) fn of(output: Option<Str<'_>>, is_error: bool, called_as: CalledAs) -> Ended {
+    let head = output.map(|text| text.head(HEAD)).unwrap_or_default();
+    // What a person said when they approved stands before the result.
+    let text = if head.starts_with(r#"{"status":"approved","#) {
+        head.split_once("\n\n").map_or("", |(_, result)| result)
+    } else {
+        &head
+    };
+    if let Some(reason) = refusal(text).or_else(|| failure(text)) {
+        return Ended::because(reason);
+    }
+    if is_error {
+        let skipped =
+            text.starts_with("Skipping ") || text.contains(" was interrupted and not executed due to ");
+        let is_cancelled = skipped && text.ends_with(" due to user rejecting a previous tool.");
+        return Ended::because(if is_cancelled {
+            Reason::Cancelled
+        } else {
+            Reason::Error
+        });
+    }
+    match called_as {
+        CalledAs::Command => command(text),
+        CalledAs::Mcp if text.starts_with("Error:\n") => Ended::because(Reason::Error),
+        CalledAs::Other if text.starts_with(r#"{"status":"error","#) => Ended {
+            is_known: false,
+            ..Ended::because(Reason::Error)
+        },
+        CalledAs::Other if text.starts_with(r#"{"status":"#) => Ended {
+            is_known: false,
+            ..Ended::known(Verdict::UNKNOWN)
+        },
+        _ => Ended {
+            goes_on: text.starts_with("Delegated to child task "),
+            ..Ended::known(Verdict::SUCCESS)
+        },
+    }
+}
+
+/// A refusal. Kilo Code has a `message` where Roo Code has none.
+fn refusal(text: &str) -> Option<Reason> {
+    const REJECTED: [&str; 2] = [
+        r#"{"status":"denied","feedback":"#,
+        r#"{"status":"denied","message":"The user denied this operation"#,
+    ];
+    const IGNORED: [&str; 2] = [
+        r#"{"status":"error","type":"access_denied","message":"Access blocked by .rooignore""#,
+        r#"{"status":"error","type":"access_denied","message":"Access blocked by .kilocodeignore""#,
+    ];
+    let begins = |words: &[&str]| words.iter().any(|words| text.starts_with(words));
+    if begins(&REJECTED) || text == r#"{"status":"denied"}"# {
+        Some(Reason::Rejected)
+    } else if begins(&IGNORED) {
+        Some(Reason::Denied)
+    } else if text == "Task was interrupted before this tool call could be completed." {
+        Some(Reason::Interrupted)
+    } else {
+        None
+    }
+}
+
+fn failure(text: &str) -> Option<Reason> {
+    const FAILED: &str = r#"{"status":"error","message":"The tool execution failed""#;
+    const INVALID: [&str; 2] = [
+        r#"{"status":"error","type":"invalid_argument","message":"Invalid JSON argument""#,
+        "Missing value for required parameter '",
+    ];
+    const UNKNOWN: [&str; 2] = [
+        r#"{"status":"error","type":"unknown_tool","message":"Tool does not exist on server""#,
+        r#"{"status":"error","type":"unknown_server","message":"Server is not configured""#,
+    ];
+    let begins = |words: &[&str]| words.iter().any(|words| text.starts_with(words));
+    if begins(&INVALID) {
+        return Some(Reason::InvalidInput);
+    }
+    if begins(&UNKNOWN) {
+        return Some(Reason::UnknownTool);
+    }
+    let error = text.strip_prefix(FAILED)?.strip_prefix(r#","error":""#);
+    Some(match error {
+        Some(error) if error.starts_with(r#"Unknown tool \""#) => Reason::UnknownTool,
+        Some(error) if error.starts_with("Invalid tool call for '") => Reason::InvalidInput,
+        _ => Reason::Error,
+    })
+}
+
+/// The state of a command stands before its output.
+fn command(text: &str) -> Ended {
+    if text.starts_with("Command is still running in terminal") {
+        return Ended {
+            goes_on: true,
+            ..Ended::known(Verdict::SUCCESS)
+        };
+    }
+    let failed = [
+        "The command was terminated after exceeding ",
+        "Command failed to execute in terminal due to ",
+    ];
+    if failed.iter().any(|words| text.starts_with(words)) {
+        return Ended::because(Reason::Error);
+    }
+    let state = text
+        .strip_prefix("Command executed in terminal")
+        .map(|rest| rest.split_once("\nOutput:").map_or(rest, |(state, _)| state));
+    match state {
+        Some(state) if state.contains("Process terminated by signal ") => Ended::because(Reason::Error),
+        Some(state) => match state.rsplit_once("Exit code: ") {
+            Some((_, "0")) => Ended::known(Verdict::SUCCESS),
+            Some((_, code)) if code.parse::<i64>().is_ok() => Ended::because(Reason::Error),
+            // The editor does not know either.
+            _ => Ended::known(Verdict::UNKNOWN),
+        },
+        None => Ended::known(Verdict::SUCCESS),
+    }
+}
