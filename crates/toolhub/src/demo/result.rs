@@ -25,9 +25,9 @@ impl Run {
                 Call::Builtin("WebFetch") => "Request failed with status code 404".to_owned(),
                 Call::Builtin(_) => "<tool_use_error>File does not exist.</tool_use_error>".to_owned(),
                 Call::Mcp(..) => "MCP error -32603: the upstream service did not answer in time".to_owned(),
-                Call::Skill(_) => "the script of the skill ended with exit code 2".to_owned(),
+                Call::Skill(_) => "Failed to run the script of the skill: exit code 2".to_owned(),
                 Call::Agent(_) | Call::Command(_) => {
-                    "the subagent ended early: its context is full".to_owned()
+                    "API Error: the context of the subagent is full".to_owned()
                 }
             }),
             Ending::InvalidInput => failed(format!(
@@ -74,9 +74,9 @@ impl Run {
             ),
             Call::Mcp(..) => (text("3 entries"), text("3 entries")),
             Call::Agent(kind) => (
-                text("Nothing stands in the way of this change."),
+                text("No objections to this change."),
                 json!({"status": "completed", "agentType": kind, "totalTokens": self.log.random.around(30_000),
-                    "content": text("Nothing stands in the way of this change.")}),
+                    "content": text("No objections to this change.")}),
             ),
             Call::Command(_) => (json!(""), json!("")),
         };
