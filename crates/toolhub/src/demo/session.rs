@@ -321,7 +321,7 @@ impl Run {
         if done && !run.is_over() {
             let closing = run.log.message(500);
             run.log
-                .text(&closing, "Nothing stands in the way of this change.", "end_turn");
+                .text(&closing, "No objections to this change.", "end_turn");
         }
         self.subagents.push(File {
             path: format!("agent-{id}.jsonl"),
