@@ -91,7 +91,7 @@ impl Environment {
     }
 
     /// Where copies are that can be had again: `$XDG_CACHE_HOME/toolhub`, else `~/.cache/toolhub`.
-    pub fn cache_dir(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn cache_dir(&self) -> Result<PathBuf, Error> {
         self.base("XDG_CACHE_HOME", ".cache")
     }
 

@@ -77,7 +77,7 @@ pub async fn find(
 ///
 /// # Errors
 /// When it cannot be read, or is no price file.
-pub fn read_file(path: &Path) -> Result<Vec<Price>, Error> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<Price>, Error> {
     let text = fs::read_to_string(path).map_err(Error::file(path))?;
     sources::read_price_file(&text).map_err(|error| Error::BadFile {
         path: path.to_owned(),

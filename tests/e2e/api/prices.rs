@@ -25,7 +25,7 @@ async fn put(caller: &Caller, overrides: &[Value]) -> Answer {
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
-    answer.headers[name].to_str().expect("the answer is JSON")
+    answer.headers[name].to_str().expect("the header is text")
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn a_price_that_is_set_later_fills_in_what_had_no_cost() {
     let doctor = run(&["doctor"]).await;
     assert!(!doctor.contains("house-model-1"), "{doctor}");
 
-    // A dry run asks nobody: it has the prices of the program alone.
+    // A dry run contacts no server: it has only the built-in prices.
     let dry = json(run(&["upload", "--dry-run", "--json"]).await);
     assert_eq!(dry["unpriced"][0]["model"], "house-model-1", "{dry}");
     // A file still stands before the org's price.

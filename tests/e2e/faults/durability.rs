@@ -263,13 +263,13 @@ async fn a8_one_key_is_one_call_of_one_member_and_its_story_only_grows() {
     );
     let answered = with(event("call_2", "cli:make"), &json!({ "duration_ms": 7 }));
     ledger.sent([format!("{} call_2", ann.member.0)]);
-    let fates = async |event: &Value| {
+    let ingest = async |event: &Value| {
         let receipt = ann.upload(std::slice::from_ref(event)).await;
         [receipt.inserted, receipt.upgraded, receipt.duplicate]
     };
-    assert_eq!(fates(&pending).await, [1, 0, 0]);
-    assert_eq!(fates(&answered).await, [0, 1, 0]);
-    assert_eq!(fates(&pending).await, [0, 0, 1]);
+    assert_eq!(ingest(&pending).await, [1, 0, 0]);
+    assert_eq!(ingest(&answered).await, [0, 1, 0]);
+    assert_eq!(ingest(&pending).await, [0, 0, 1]);
     ledger.acked([format!("{} call_2", ann.member.0)]);
     let events: model::api::Events = ann.get("/v1/events?member=ann").await.ok();
     let of = |uuid: &str| {

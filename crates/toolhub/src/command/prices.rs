@@ -14,8 +14,8 @@ use crate::{args::formats, context::Context, talk};
 
 /// List the prices of models, from which costs are computed
 ///
-/// When you are signed in, lists the prices of the server with those of the org; else the built-in ones. The prices of the
-/// org and of a file take precedence.
+/// When logged in, lists the prices that the server uses; otherwise the built-in prices. Prices of the org and of a file
+/// override the built-in ones.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Prices {
@@ -31,12 +31,12 @@ pub(crate) struct Prices {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Set the org's own prices, in place of all that were set before: for admins
+    /// Replace the org's own prices with those of FILE (admins only)
     Set {
-        /// A TOML file of `[[price]]` tables
+        /// TOML file with `[[price]]` tables
         file: PathBuf,
     },
-    /// Take the org's own prices back: for admins
+    /// Remove the org's own prices, so that the built-in ones apply again (admins only)
     Unset,
 }
 
