@@ -139,11 +139,10 @@ fn logs(environment: &Environment) -> Check {
             }
             Check::ok("logs", found.join("; "))
         }
-        Err(error) => Check::warning(
-            "logs",
-            error.to_string(),
-            "use an agent first, or name the folder: `toolhub upload PATH`",
-        ),
+        Err(error) => Check {
+            health: Health::Warning,
+            ..from_error("logs", &error)
+        },
     }
 }
 

@@ -38,7 +38,7 @@ impl fmt::Display for Looked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())?;
         match self.variable {
-            Some(variable) => write!(f, " (moved by {variable})"),
+            Some(variable) => write!(f, " ({variable} changes it)"),
             None => Ok(()),
         }
     }
@@ -128,7 +128,10 @@ pub enum Error {
         last_error: Option<String>,
     },
     /// No logs in any of the folders.
-    #[error("no session logs found. Looked for {}", list(looked))]
+    #[error(
+        "no session logs found. Use an agent first, or name the folder that has them: `toolhub upload PATH`. Searched:{}",
+        list(looked)
+    )]
     NoLogs {
         /// The places.
         looked: Vec<Looked>,

@@ -1,13 +1,13 @@
-//! Opens OpenCode's database and hands its rows to `sources`.
+//! Reads the rows of OpenCode's SQLite database and passes them to `sources`.
 //!
-//! OpenCode may be running: SQLite's log of what is not yet in the database (`-wal`) belongs to what is read, and
-//! nothing may be written beside the database, not even the index of that log (`-shm`) that every ordinary reader
-//! makes. So a database without a log is read where it is, as a file that does not change, and is looked at
-//! again afterwards; one with a log is copied first, and the copy is read. Copies cost no room where the file system
-//! can share blocks.
+//! OpenCode may be running. Its latest changes are in SQLite's write-ahead log (`-wal`), which must be read too, and no
+//! file may be created next to the database, not even the shared-memory file (`-shm`) that an ordinary reader creates.
+//! A database without a write-ahead log is therefore opened in place as immutable, and its state is compared before and
+//! after reading. A database with one is copied, and the copy is read; file systems that can share blocks need no space
+//! for it.
 //!
-//! A copy is good when the log was not begun anew meanwhile: a page that changed in the database while it was copied
-//! is in the log, which is copied last.
+//! A copy is consistent if the write-ahead log was not restarted in the meantime: a page that changed in the database
+//! while it was copied is also in the log, which is copied last.
 
 use std::{
     fs, io,
@@ -25,14 +25,15 @@ use crate::{
     report::Problem,
 };
 
-/// How every SQLite database begins.
+/// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Copies that are made before we give up: each fails only when OpenCode begins its log anew meanwhile.
-const COPIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(100);
+/// Attempts to copy a database: one fails only if OpenCode restarts its log in the meantime.
+const MAX_COPIES: u32 = 5;
+/// Time between two attempts.
+const COPY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Bytes of the header of a log; it changes when the log is begun anew.
+/// Bytes of the header of a write-ahead log; it changes when the log is restarted.
 const WAL_HEADER: usize = 32;
 
 /// The tables that are read, with the columns that each must have.
@@ -47,17 +48,17 @@ pub(crate) fn is_database(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Reads a database. A problem beside the facts says what they lack.
+/// Reads a database. A problem in addition to the facts says what is missing from them.
 pub(crate) fn read(log: &LogFile, options: &Options) -> Result<(FileFacts, Option<Problem>), Problem> {
     let name = log.path.to_string_lossy();
     if let Some(result) = read_in_place(log, options, &name) {
         return result;
     }
     let unreadable = |error: io::Error| {
-        let detail = format!("no copy of it could be made: {error}");
+        let detail = format!("cannot copy the database: {error}");
         Problem::of_file(&log.path, "unreadable", &detail)
     };
-    for _ in 0..COPIES {
+    for _ in 0..MAX_COPIES {
         if let Some(copy) = copy(&log.path).map_err(unreadable)? {
             let opened = Connection::open_with_flags(
                 copy.path().join(COPY),
@@ -66,16 +67,16 @@ pub(crate) fn read(log: &LogFile, options: &Options) -> Result<(FileFacts, Optio
             return rows(opened, log, options, &name);
         }
         #[expect(clippy::disallowed_methods, reason = "logs are read on threads of their own")]
-        thread::sleep(PAUSE);
+        thread::sleep(COPY_INTERVAL);
     }
     Err(Problem::of_file(
         &log.path,
         "locked_database",
-        "OpenCode wrote to it all the time; run the upload again",
+        "OpenCode kept writing to the database; run the upload again",
     ))
 }
 
-/// Reads a database that has no log, where it is. `None` when it has one, or got one meanwhile.
+/// Reads a database without a write-ahead log in place. `None` if it has one, or changed in the meantime.
 fn read_in_place(
     log: &LogFile,
     options: &Options,
@@ -89,7 +90,7 @@ fn read_in_place(
     (State::of(&log.path)? == before).then_some(result)
 }
 
-/// What shows that somebody wrote to a database: sizes and times of the files that make it up.
+/// Sizes and times of a database's files, which change when it is written.
 #[derive(PartialEq, Eq)]
 struct State {
     database: (u64, Option<SystemTime>),
@@ -116,7 +117,7 @@ impl State {
     }
 }
 
-/// The URI by which SQLite opens a file without a lock and without files beside it.
+/// The URI with which SQLite opens a file without locking it and without creating other files.
 fn immutable(path: &Path) -> Option<String> {
     let mut uri = "file:".to_owned();
     let text = path.to_str()?;
@@ -139,8 +140,8 @@ fn immutable(path: &Path) -> Option<String> {
 /// The name of a copy in its folder.
 const COPY: &str = "copy.db";
 
-/// Copies a database with its log into a folder of its own, which only we may read. `None` when the log was begun
-/// anew meanwhile, or when a database without one changed.
+/// Copies a database with its log into a temporary folder that only this user can read. `None` if the log was restarted
+/// in the meantime, or if a database without one changed.
 fn copy(path: &Path) -> io::Result<Option<TempDir>> {
     let folder = tempfile::Builder::new().prefix("toolhub-").tempdir()?;
     let target = folder.path().join(COPY);
@@ -157,8 +158,8 @@ fn copy(path: &Path) -> io::Result<Option<TempDir>> {
     }
     let is_same_log = header == wal_header(path)?;
     let has_log = header.is_some();
-    let is_good = is_same_log && (has_log || State::of(path) == before);
-    Ok(is_good.then_some(folder))
+    let is_consistent = is_same_log && (has_log || State::of(path) == before);
+    Ok(is_consistent.then_some(folder))
 }
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
@@ -180,16 +181,16 @@ fn wal_header(database: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((header.len() == WAL_HEADER).then_some(header))
 }
 
-/// Hands all rows over.
+/// Passes all rows to the reader.
 fn rows(
     opened: rusqlite::Result<Connection>,
     log: &LogFile,
     options: &Options,
     name: &str,
 ) -> Result<(FileFacts, Option<Problem>), Problem> {
-    let problem = |error: &rusqlite::Error| trouble(&log.path, error);
+    let problem = |error: &rusqlite::Error| sqlite_problem(&log.path, error);
     let connection = opened.map_err(|error| problem(&error))?;
-    // A view or a trigger of somebody else's database must not be able to do anything.
+    // Views and triggers of a database that is not ours must not run functions with side effects.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
         .map_err(|error| problem(&error))?;
@@ -204,8 +205,9 @@ fn rows(
     let problem = match read {
         Ok(0) => None,
         Ok(messages) => {
-            let detail =
-                format!("{messages} messages are of a newer form, which is not known; they were not read");
+            let detail = format!(
+                "{messages} messages are in a newer format that this version does not know; they were skipped"
+            );
             Some(Problem::of_file(&log.path, "unknown_format", &detail))
         }
         Err(error) => Some(problem(&error)),
@@ -213,13 +215,13 @@ fn rows(
     Ok((reader.finish(), problem))
 }
 
-/// What a database lacks that OpenCode's has.
+/// The first table or column that is missing, as a message.
 fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
     for (table, columns) in TABLES {
         let known = columns_of(connection, table)?;
         if known.is_empty() {
             return Ok(Some(format!(
-                "it is no database of OpenCode that is known: it has no table {table}"
+                "not a known OpenCode database: it has no table {table}"
             )));
         }
         if let Some(column) = columns
@@ -227,7 +229,7 @@ fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
             .find(|column| !known.iter().any(|known| known == *column))
         {
             return Ok(Some(format!(
-                "it is no database of OpenCode that is known: its table {table} has no column {column}"
+                "not a known OpenCode database: its table {table} has no column {column}"
             )));
         }
     }
@@ -306,7 +308,7 @@ fn row_bytes() -> i64 {
     i64::try_from(LINE_BYTES).unwrap_or(i64::MAX)
 }
 
-/// Messages of the model that are only in the table that is to replace `message` and `part`.
+/// Counts messages of the model that are only in the table that replaces `message` and `part` in newer versions.
 fn newer(connection: &Connection) -> rusqlite::Result<i64> {
     let columns = columns_of(connection, "session_message")?;
     if !["session_id", "type"]
@@ -334,8 +336,8 @@ fn text(value: ValueRef<'_>) -> Option<std::borrow::Cow<'_, str>> {
     bytes(value).map(String::from_utf8_lossy)
 }
 
-/// What a database could not do, by a code that names it.
-fn trouble(path: &Path, error: &rusqlite::Error) -> Problem {
+/// An error of SQLite as a problem.
+fn sqlite_problem(path: &Path, error: &rusqlite::Error) -> Problem {
     let code = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "corrupt_database",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {

@@ -1,5 +1,5 @@
-//! The prices that costs are computed by: the server's table with the org's own, kept in the user's cache; else those
-//! of the program. A file of the user's own stands before all of them.
+//! The prices from which costs are computed: the server's table with the org's own prices, cached for the user; without
+//! it the built-in table. A price file of the user takes precedence over both.
 
 use std::{
     fs,
@@ -22,20 +22,20 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest table that is read from the cache.
 const MAX_CACHED_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Prices, and what was in the way of better ones.
+/// Prices, and why they are not the server's current ones, if they are not.
 #[derive(Debug)]
 pub struct Found {
     /// The prices.
     pub prices: Prices,
-    /// The org's own among them.
+    /// Those of the org and of the price file among them.
     pub overrides: Vec<Price>,
-    /// Models without a price, as the server knows them; `None` when it was not asked or does not tell.
+    /// Models without a price, according to the server; `None` when it was not asked or the token may not see them.
     pub unpriced: Option<Vec<UnpricedModel>>,
-    /// One sentence for each thing that was in the way.
+    /// One sentence per problem.
     pub notes: Vec<String>,
 }
 
-/// What is read of the server's answer. A price in a form that this program does not know is skipped, and counted.
+/// The server's answer, as far as it is read. A price in a format that this program does not know is skipped and counted.
 #[derive(Deserialize)]
 struct Table {
     prices: Vec<serde_json::Value>,
@@ -45,17 +45,17 @@ struct Table {
     unpriced: Option<Vec<UnpricedModel>>,
 }
 
-/// A table in the cache: the server's tag of it, and its bytes.
+/// A cached table: its `ETag` and its bytes.
 #[derive(Serialize, Deserialize)]
 struct Cached {
     tag: String,
     table: Box<serde_json::value::RawValue>,
 }
 
-/// The prices of a file, over those of a server where there is one, over those of the program.
+/// Loads the prices: a file takes precedence over the server, and the server over the built-in table.
 ///
 /// # Errors
-/// When the file cannot be read. A server that cannot be asked is a note.
+/// When the file cannot be read. A server that does not answer is only a note.
 pub async fn find(
     server: Option<&Server>,
     file: Option<&Path>,
@@ -76,7 +76,7 @@ pub async fn find(
 /// The prices of a file.
 ///
 /// # Errors
-/// When it cannot be read, or is no price file.
+/// When it cannot be read, or is not a price file.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<Price>, Error> {
     let text = fs::read_to_string(path).map_err(Error::file(path))?;
     sources::read_price_file(&text).map_err(|error| Error::BadFile {
@@ -85,10 +85,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<Price>, Error> {
     })
 }
 
-/// The prices of a file, as the org's own.
+/// A price file as the request that sets an org's own prices.
 ///
 /// # Errors
-/// When it cannot be read, is no price file, or holds what an org cannot set.
+/// When it cannot be read, is not a price file, or has a price that an org cannot set.
 pub fn change_of(path: &Path) -> Result<PricesChange, Error> {
     let change = PricesChange {
         overrides: read_file(path)?,
@@ -100,10 +100,10 @@ pub fn change_of(path: &Path) -> Result<PricesChange, Error> {
     Ok(change)
 }
 
-/// Models without a price, as the server lists them; `None` when it does not tell.
+/// Models without a price, as the server lists them; `None` when the token may not see them.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When the request fails.
 pub async fn unpriced(server: &Server) -> Result<Option<Vec<UnpricedModel>>, Error> {
     let table: Table = server.get_as("/v1/prices", &[]).await?;
     Ok(table.unpriced)
@@ -115,7 +115,7 @@ async fn of_server(server: &Server, environment: &Environment) -> Found {
     let tag = cached.as_ref().map(|cached| cached.tag.as_str());
     let query = [("unpriced", "false".to_owned())];
     let asked = tokio::time::timeout(TIMEOUT, server.get_if_changed("/v1/prices", &query, tag)).await;
-    let trouble = match asked {
+    let problem = match asked {
         Ok(Ok(Fresh::Same)) => None,
         Ok(Ok(Fresh::New { tag, body })) => match Found::read(&body) {
             Some(found) => {
@@ -124,22 +124,22 @@ async fn of_server(server: &Server, environment: &Environment) -> Found {
                 }
                 return found;
             }
-            None => Some("its answer cannot be read".to_owned()),
+            None => Some("its answer is not a price table".to_owned()),
         },
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some(format!("no answer within {} s", TIMEOUT.as_secs())),
     };
     let kept = cached.and_then(|cached| Found::read(cached.table.get().as_bytes()));
-    let Some(trouble) = trouble else {
-        // The server says that the table is still the one that was kept.
+    let Some(problem) = problem else {
+        // Not modified: the cached table is current.
         return kept.unwrap_or_else(Found::builtin);
     };
     let (mut found, which) = match kept {
-        Some(found) => (found, "those that it gave last"),
-        None => (Found::builtin(), "those of this program"),
+        Some(found) => (found, "the last ones that it sent"),
+        None => (Found::builtin(), "the built-in ones"),
     };
     found.notes.push(format!(
-        "the server's prices cannot be had ({trouble}); {which} are used"
+        "cannot get the server's prices: {problem}. Using {which}"
     ));
     found
 }
@@ -154,7 +154,7 @@ impl Found {
         }
     }
 
-    /// `None` when it is no table.
+    /// Parses the body of an answer; `None` when it is not a price table.
     fn read(body: &[u8]) -> Option<Found> {
         let table: Table = serde_json::from_slice(body).ok()?;
         let mut skipped = 0_usize;
@@ -169,7 +169,7 @@ impl Found {
         };
         let (prices, overrides) = (read(table.prices), read(table.overrides));
         let notes = (skipped > 0).then(|| {
-            format!("{skipped} of the server's prices are of a form that this program does not know")
+            format!("ignored {skipped} of the server's prices, whose format this version does not know. Update toolhub")
         });
         Some(Found {
             prices: Prices::of(prices).with(overrides.clone()),
@@ -180,7 +180,7 @@ impl Found {
     }
 }
 
-/// Where the table of a server and a token is kept: another token may be of another org.
+/// The cache file of a server and token: another token may belong to another org.
 fn place(server: &Server, environment: &Environment) -> Option<PathBuf> {
     let mut digest = Sha256::new();
     digest.update(server.url().as_bytes());
@@ -198,13 +198,13 @@ fn load(path: &Path) -> Option<Cached> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Keeps a table. One that cannot be kept is asked for again: no reason to fail.
+/// Caches a table. A failure is ignored: the next command requests the table again.
 fn keep(path: &Path, tag: String, body: &[u8]) {
     let write = || -> std::io::Result<()> {
         let table = serde_json::from_slice(body)?;
         let folder = path.parent().unwrap_or(path);
         fs::create_dir_all(folder)?;
-        // For the user alone: an org's prices are nobody else's business.
+        // `NamedTempFile` creates the file with mode 0600: an org's prices are confidential.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec(&Cached { tag, table })?)?;
         file.persist(path)?;

@@ -14,20 +14,20 @@ use crate::error::EmbeddedError;
 use crate::home::Home;
 
 /// How long the server may take to come up; recovery after a crash replays up to `max_wal_size` of log.
-const START: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a fast shutdown may take: it writes a checkpoint.
-const FAST_STOP: Duration = Duration::from_secs(30);
+const FAST_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an immediate shutdown may take: it writes nothing.
-const IMMEDIATE_STOP: Duration = Duration::from_secs(10);
+const IMMEDIATE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between checks of a state.
-const POLL: Duration = Duration::from_millis(20);
-/// The log is put aside at a start when it is larger than this many bytes.
-const LARGE_LOG: u64 = 8 << 20;
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// A log larger than this many bytes is rotated at a start.
+const MAX_LOG_BYTES: u64 = 8 << 20;
 
 /// Started by `sh` in PostgreSQL's directory: `$1` the log, the rest the server's command line.
 ///
-/// A watcher is left beside the server that waits on the standard input, a pipe whose other end we hold. When this process ends
-/// without a message, even by `kill -9`, it reads the end of the pipe and asks the server to stop. It has no parent
+/// The script leaves a watcher process next to the server. It reads the standard input, a pipe whose other end we hold. When
+/// this process ends without a message, even by `kill -9`, the watcher reads the end of the pipe and stops the server. It has no parent
 /// here, so that the server does not take it for one of its children; `$$` is the shell's process, which becomes the
 /// server's. A line on the pipe ends the watcher.
 const LAUNCH: &str = r#"
@@ -65,7 +65,7 @@ impl Postmaster {
         lifeline: &Lifeline,
         settings: &[(String, String)],
     ) -> Result<Self, EmbeddedError> {
-        put_large_log_aside(home);
+        rotate_large_log(home);
         let log_before = std::fs::metadata(home.log()).map_or(0, |log| log.len());
         let not_started = |reason: String| EmbeddedError::NotStarted {
             path: home.data_dir().to_owned(),
@@ -106,7 +106,7 @@ impl Postmaster {
             .ok_or_else(|| not_started("it ended at once".to_owned()))?;
 
         let started = Instant::now();
-        let mut next_word = Duration::from_secs(5);
+        let mut next_notice = Duration::from_secs(5);
         loop {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(not_started(end_of_log(home, log_before, status)));
@@ -114,22 +114,22 @@ impl Postmaster {
             if PidFile::read(&home.data()).is_some_and(|file| file.pid == pid && file.ready) {
                 return Ok(Self { pid, child, lifeline });
             }
-            if started.elapsed() > START {
+            if started.elapsed() > START_TIMEOUT {
                 let _ = kill_process(pid, Signal::QUIT);
-                let seconds = START.as_secs();
+                let seconds = START_TIMEOUT.as_secs();
                 return Err(not_started(format!(
                     "not ready after {seconds} s; see {}",
                     home.log().display()
                 )));
             }
-            if started.elapsed() > next_word {
+            if started.elapsed() > next_notice {
                 tracing::info!(
-                    seconds = next_word.as_secs(),
+                    seconds = next_notice.as_secs(),
                     "waiting for PostgreSQL, which recovers from a crash"
                 );
-                next_word *= 2;
+                next_notice *= 2;
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -139,7 +139,10 @@ impl Postmaster {
 
     /// Ends the server: open transactions are rolled back, everything committed is written out.
     pub(crate) async fn stop(mut self) -> Result<(), EmbeddedError> {
-        for (signal, limit) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+        for (signal, limit) in [
+            (Signal::INT, FAST_STOP_TIMEOUT),
+            (Signal::QUIT, IMMEDIATE_STOP_TIMEOUT),
+        ] {
             let _ = kill_process(self.pid, signal);
             if tokio::time::timeout(limit, self.child.wait()).await.is_ok() {
                 self.dismiss_watcher();
@@ -187,11 +190,14 @@ pub(crate) async fn stop_leftover(home: &Home) -> Result<(), EmbeddedError> {
         let pid = file.pid.as_raw_pid();
         tracing::warn!(pid, "stopping the PostgreSQL that an earlier toolhub left behind");
         let mut stopped = false;
-        for (signal, limit) in [(Signal::INT, FAST_STOP), (Signal::QUIT, IMMEDIATE_STOP)] {
+        for (signal, limit) in [
+            (Signal::INT, FAST_STOP_TIMEOUT),
+            (Signal::QUIT, IMMEDIATE_STOP_TIMEOUT),
+        ] {
             let _ = kill_process(file.pid, signal);
             let deadline = Instant::now() + limit;
             while is_postmaster_of(file.pid, &data) && Instant::now() < deadline {
-                tokio::time::sleep(POLL).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             stopped = !is_postmaster_of(file.pid, &data);
             if stopped {
@@ -282,9 +288,9 @@ pub(crate) fn is_postmaster_of(pid: Pid, data: &Path) -> bool {
     })
 }
 
-fn put_large_log_aside(home: &Home) {
+fn rotate_large_log(home: &Home) {
     let log = home.log();
-    if std::fs::metadata(&log).is_ok_and(|log| log.len() > LARGE_LOG) {
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() > MAX_LOG_BYTES) {
         // Failing to tidy up is no reason not to start.
         let _ = std::fs::rename(&log, home.root().join("postgres.log.old"));
     }

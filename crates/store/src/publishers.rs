@@ -102,7 +102,11 @@ impl Store {
                 &[&act.org.0, &publisher],
             )
             .await?
-            .ok_or_else(|| StoreError::NotFound("no such publisher".into()))?;
+            .ok_or_else(|| {
+                StoreError::NotFound(
+                    "no such publisher; `toolhub trusted-publishers list` shows their ids".into(),
+                )
+            })?;
         team::end_all(&transaction, act, team::Of::Publisher(publisher)).await?;
         let repository: &str = row.try_get("repository")?;
         let details = json!({ "publisher_id": publisher });

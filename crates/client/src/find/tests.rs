@@ -156,7 +156,7 @@ fn an_empty_folder_says_where_it_looked_and_a_missing_one_is_named() {
     let home = Environment::new(root.path(), root.path(), []);
     let error = find(&[], &[], &home).unwrap_err().to_string();
     assert!(
-        error.contains(".claude/projects (moved by CLAUDE_CONFIG_DIR)")
+        error.contains(".claude/projects (CLAUDE_CONFIG_DIR changes it)")
             && error.contains(".copilot/session-state"),
         "{error}"
     );

@@ -43,7 +43,7 @@ pub(super) const fn detail(key: &'static str) -> Column {
 fn notes(as_of: Option<DateTime<Utc>>, cursor: Option<&String>, now: DateTime<Utc>) -> Vec<String> {
     let mut notes = vec![match as_of {
         Some(as_of) => format!("scores as of {}", ago(as_of, now)),
-        None => "the scores have not been computed yet".to_owned(),
+        None => "no scores yet: they are computed shortly after the first upload".to_owned(),
     }];
     notes.extend(next_page(cursor));
     notes

@@ -47,7 +47,10 @@ pub(crate) async fn get(
         .tool_snapshot(caller.org, &tool_id, &query)
         .await?
         .ok_or_else(|| {
-            ApiError::NotFound(format!("no score of a tool `{}`", model::text::clean(&tool_id)))
+            ApiError::NotFound(format!(
+                "no events of a tool `{}`; `toolhub scores` lists the tools",
+                model::text::clean(&tool_id)
+            ))
         })?;
     Ok(Json(ScoreDetail {
         score: tool.score,

@@ -72,7 +72,7 @@ pub(crate) async fn create(
             "`expires_in_days` is 1 to {MAX_DAYS}, or 0 for never"
         )));
     }
-    // A token that never ends, or lives longer than by default, needs an admin.
+    // Only an admin may create a token that does not expire, or that is valid for longer than the default.
     if days == 0 || days > DEFAULT_TOKEN_DAYS {
         require_admin(&caller)?;
     }
@@ -193,5 +193,5 @@ fn require_admin(caller: &Identity) -> Result<(), ApiError> {
 /// A malformed id is answered like an unknown one.
 fn parse_id(text: &str) -> Result<Uuid, ApiError> {
     text.parse()
-        .map_err(|_| ApiError::NotFound("no such token".into()))
+        .map_err(|_| ApiError::NotFound("no such token; `toolhub tokens list` shows their ids".into()))
 }

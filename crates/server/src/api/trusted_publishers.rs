@@ -55,9 +55,9 @@ pub(crate) async fn remove(
     Acting(act): Acting,
     PathParam(publisher_id): PathParam,
 ) -> Result<StatusCode, ApiError> {
-    let publisher = publisher_id
-        .parse()
-        .map_err(|_| ApiError::NotFound("no such publisher".into()))?;
+    let publisher = publisher_id.parse().map_err(|_| {
+        ApiError::NotFound("no such publisher; `toolhub trusted-publishers list` shows their ids".into())
+    })?;
     app.store.publisher_remove(&act, publisher).await?;
     Ok(StatusCode::NO_CONTENT)
 }

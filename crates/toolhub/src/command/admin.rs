@@ -208,7 +208,7 @@ impl TokenCommand {
                 };
                 let token = store.token_create(org, member, &new, now).await?;
                 if let Some(end) = expires_at {
-                    talk::note(&format!("the token ends on {}", end.date_naive()));
+                    talk::note(&format!("the token expires on {}", end.date_naive()));
                 }
                 done(
                     token.reveal(),

@@ -206,7 +206,7 @@ const CI_RUN: &[(&str, &str)] = &[
 
 fn summary(logs: &MemberLogs, report: &Report) -> String {
     format!(
-        "  {:<12} {:>3} logs, {:>6} events: {:>6} new, {:>6} known, {} rejected",
+        "  {:<12} {:>3} logs, {:>6} events: {:>6} inserted, {:>6} duplicate, {} rejected",
         logs.member.handle, report.files, report.events, report.inserted, report.duplicate, report.rejected
     )
 }

@@ -13,7 +13,9 @@ use crate::{
 
 /// Rank tools, members or projects
 ///
-/// Tools rank by the lower bound of their success rate, members by the number of tools that they use. Built-in tools are
+/// Tools rank by `at least`, members by the number of tools that they use, projects by events. `works` is the share of
+/// successes among the decided calls (successes and failures), `at least` the lower bound of its 95 % Wilson interval, and
+/// `trend` the change of `works` since the previous window, in percentage points. Built-in tools are
 /// excluded unless --kind includes them.
 #[derive(Debug, Args)]
 pub(crate) struct Leaderboard {

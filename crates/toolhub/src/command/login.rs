@@ -52,8 +52,8 @@ impl Login {
         credentials.set(&url, &token, &me.org, &me.member)?;
         credentials.write()?;
         let end = match ends {
-            Some(end) => format!("ends on {}", end.date_naive()),
-            None => "never ends".to_owned(),
+            Some(end) => format!("expires on {}", end.date_naive()),
+            None => "does not expire".to_owned(),
         };
         talk::note(&format!(
             "Logged in to {url} as {} of {}; the token {end} and is in {}",

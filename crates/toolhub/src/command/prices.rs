@@ -21,7 +21,7 @@ use crate::{args::formats, context::Context, talk};
 pub(crate) struct Prices {
     #[command(subcommand)]
     command: Option<Command>,
-    /// TOML file with `[[price]]` tables that override the built-in prices
+    /// TOML file with `[[price]]` tables that take precedence over all other prices
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// Output format [default: table]
@@ -47,7 +47,7 @@ impl Prices {
             Some(Command::Unset) => PricesChange::default(),
             None => return self.list(context).await,
         };
-        managing::send(context, Method::PUT, "/v1/prices", &change, said).await
+        managing::send(context, Method::PUT, "/v1/prices", &change, describe).await
     }
 
     async fn list(self, context: &Context) -> Result<Exit, Error> {
@@ -70,7 +70,7 @@ impl Prices {
     }
 }
 
-fn said(answer: &Value) -> String {
+fn describe(answer: &Value) -> String {
     match answer["overrides"].as_array().map_or(0, Vec::len) {
         0 => "the org has no prices of its own".to_owned(),
         1 => "the org has 1 price of its own; the next upload uses it".to_owned(),

@@ -120,9 +120,9 @@ fn issued(answer: &Value) -> String {
         .next()
         .unwrap_or_default();
     let end = if end.is_empty() {
-        "it never ends".to_owned()
+        "it does not expire".to_owned()
     } else {
-        format!("it ends on {end}")
+        format!("it expires on {end}")
     };
     let note = format!(
         "token {} of {}: {end}",

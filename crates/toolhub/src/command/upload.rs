@@ -54,7 +54,7 @@ pub(crate) struct Upload {
     /// Also send the first 500 characters of each prompt, without secrets. The org must allow it
     #[arg(long)]
     task_text: bool,
-    /// TOML file with `[[price]]` tables that override the built-in prices
+    /// TOML file with `[[price]]` tables that take precedence over all other prices
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// Do not send the inventory of loaded and installed tools
@@ -200,7 +200,7 @@ fn summary(report: &Report) -> Vec<String> {
         text.push("dry run: nothing was sent".to_owned());
     } else {
         text.push(format!(
-            "sent {}: {} new, {} upgraded, {} known, {} conflicting, {} rejected",
+            "sent {}: {} inserted, {} upgraded, {} duplicate, {} conflict, {} rejected",
             report.received,
             report.inserted,
             report.upgraded,

@@ -89,7 +89,7 @@ async fn upload_once(request: &Request, context: &Context, server: &Server) -> R
     }
     if report.inserted + report.upgraded + report.rejected > 0 {
         talk::note(&format!(
-            "{} new, {} upgraded, {} rejected",
+            "{} inserted, {} upgraded, {} rejected",
             report.inserted, report.upgraded, report.rejected
         ));
     }

@@ -41,7 +41,7 @@ fn servers_stand_side_by_side_and_the_last_login_is_the_default() {
             &server.url,
             "bob",
             "home",
-            "the token ends on",
+            "the token expires on",
             "credentials.toml",
         ],
     );

@@ -201,7 +201,7 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
         .collect();
     assert_eq!(of_ada.len(), 2, "{}", demo.stderr);
     assert!(
-        !of_ada[0].contains(" 0 new") && of_ada[1].contains(" 0 new"),
+        !of_ada[0].contains(" 0 inserted") && of_ada[1].contains(" 0 inserted"),
         "{of_ada:?}"
     );
     assert!(demo.stderr.contains("http://127.0.0.1:"), "{}", demo.stderr);

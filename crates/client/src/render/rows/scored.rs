@@ -101,6 +101,10 @@ pub(crate) fn score(response: &ScoreDetail, now: DateTime<Utc>) -> Listing {
         0,
         format!("window {} (UTC days); `ever` is the score", response.window),
     );
+    if detail.outcomes.is_empty() {
+        notes.push("no events in this window: try `--window all`".to_owned());
+        return Listing { columns, rows, notes };
+    }
     notes.push(format!(
         "durations: median {}, 90th percentile {}, 99th percentile {}",
         took(durations.p50),

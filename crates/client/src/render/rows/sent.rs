@@ -35,8 +35,18 @@ pub(crate) fn events(response: &Events, now: DateTime<Utc>) -> Listing {
     Listing {
         columns,
         rows,
-        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
+        notes: notes(
+            response.events.is_empty(),
+            "no events match",
+            response.next_cursor.as_ref(),
+        ),
     }
+}
+
+/// A note about an empty listing, or how to get the next page.
+fn notes(is_empty: bool, empty: &str, cursor: Option<&String>) -> Vec<String> {
+    let hint = is_empty.then(|| format!("{empty}. `toolhub upload` sends the calls in your session logs"));
+    hint.into_iter().chain(next_page(cursor)).collect()
 }
 
 fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
@@ -89,7 +99,11 @@ pub(crate) fn uploads(response: &Uploads, now: DateTime<Utc>) -> Listing {
     Listing {
         columns,
         rows,
-        notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
+        notes: notes(
+            response.uploads.is_empty(),
+            "no uploads yet",
+            response.next_cursor.as_ref(),
+        ),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ending tokens.
+//! Revoking tokens.
 
 use deadpool_postgres::Transaction;
 use model::MemberId;
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Store {
-    /// Ends a token, from the next request on and in every process. Ending one that has ended changes nothing.
+    /// Revokes a token, effective from the next request in every process. Revoking it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such token, or another member has it and the actor does not
@@ -41,16 +41,16 @@ impl Store {
     }
 }
 
-/// Whose tokens end together.
+/// Which tokens are revoked together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Of {
-    /// All of a member.
+    /// All tokens of a member.
     Member(MemberId),
-    /// Those that CI got by a trust.
+    /// Those that were issued through a trusted publisher.
     Publisher(Uuid),
 }
 
-/// Ends the tokens that still work, within the transaction of an act, and writes each of them down.
+/// Revokes the tokens that are still valid, in the transaction of an action, and records each in the audit log.
 pub(crate) async fn end_all(transaction: &Transaction<'_>, act: &Act, of: Of) -> Result<(), StoreError> {
     let (member, publisher) = match of {
         Of::Member(MemberId(member)) => (Some(member), None),

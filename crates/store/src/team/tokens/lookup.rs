@@ -76,5 +76,5 @@ pub(super) async fn find_any(
 }
 
 fn unknown() -> StoreError {
-    StoreError::NotFound("no such token".into())
+    StoreError::NotFound("no such token; `toolhub tokens list` shows their ids".into())
 }
