@@ -195,7 +195,12 @@ fn summary(report: &Report) -> Vec<String> {
     let Report {
         files, lines, events, ..
     } = report;
-    let mut text = vec![format!("read {files} logs, {lines} lines: {events} events")];
+    let mut text = vec![format!(
+        "read {}, {}: {}",
+        counted(*files, "log"),
+        counted(*lines, "line"),
+        counted(*events, "event")
+    )];
     if report.dry_run {
         text.push("dry run: nothing was sent".to_owned());
     } else {
@@ -255,8 +260,11 @@ fn unpriced(models: &[UnpricedModel]) -> String {
         .iter()
         .take(SHOWN)
         .map(|model| {
-            let calls = if model.calls == 1 { "call" } else { "calls" };
-            format!("{} ({} {calls})", model::text::clean(&model.model), model.calls)
+            format!(
+                "{} ({})",
+                model::text::clean(&model.model),
+                counted(model.calls, "call")
+            )
         })
         .collect();
     if let Some(more) = models.len().checked_sub(SHOWN).filter(|more| *more > 0) {
