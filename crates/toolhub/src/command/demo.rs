@@ -100,17 +100,24 @@ async fn run_demo(
         "\nTook {:.1} s from the logs to the boards.",
         started.elapsed().as_secs_f64()
     ));
-    talk::note(&format!(
-        "The server is at {url}. To query it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} toolhub scores --kind mcp\n",
-        member.handle,
-        token.reveal()
-    ));
     if !once {
+        talk::note(&format!(
+            "The server is at {url}. To query it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} {} scores --kind mcp\n",
+            member.handle,
+            token.reveal(),
+            program()
+        ));
         talk::note("Press Ctrl-C to stop it and delete its data.");
         std::future::pending::<()>().await;
     }
     let _ = stop.send(());
     Ok(server.await??)
+}
+
+/// How this program was called: `cargo run` does not put it into `PATH`.
+fn program() -> String {
+    let program = std::env::args().next();
+    program.unwrap_or_else(|| "toolhub".to_owned())
 }
 
 /// Writes the logs of the sample team and uploads them as each member, those of the first member twice. Returns the first
