@@ -132,7 +132,10 @@ fn logs(environment: &Environment) -> Check {
             }
             let mut found: Vec<String> = by_agent
                 .iter()
-                .map(|(agent, (files, bytes))| format!("{agent}: {files} logs, {} kB", bytes / 1_000))
+                .map(|(agent, (files, bytes))| {
+                    let logs = if *files == 1 { "log" } else { "logs" };
+                    format!("{agent}: {files} {logs}, {} kB", bytes / 1_000)
+                })
                 .collect();
             if !problems.is_empty() {
                 found.push(format!("{} skipped", problems.len()));

@@ -73,16 +73,16 @@ impl Me {
             },
         };
         managing::send(context, Method::PATCH, "/v1/me/settings", &change, |answer| {
-            let board = if answer["board_opt_out"] == true {
-                "leave you out"
+            let shown = if answer["board_opt_out"] == true {
+                "hidden"
             } else {
-                "show you"
+                "shown"
             };
             let events = match answer["events_before"].as_str() {
                 Some(cut) => format!("events before {cut} are refused"),
-                None => "events of any time are taken".to_owned(),
+                None => "events from any time are accepted".to_owned(),
             };
-            format!("boards {board}; {events}")
+            format!("you are {shown} on the leaderboard of members; {events}")
         })
         .await
     }

@@ -48,7 +48,7 @@ fn a_member_exports_and_deletes_and_the_same_logs_stay_away_until_they_say_so() 
     assert_eq!(bob.json(&["events"])["events"], json!([]));
     assert_eq!(
         bob.said(&["me", "accept-deleted"]),
-        "boards show you; events of any time are taken"
+        "you are shown on the leaderboard of members; events from any time are accepted"
     );
     assert_eq!(bob.json(&["upload"])["inserted"], 3);
     assert_eq!(server.stop(), Some(0));
@@ -73,7 +73,7 @@ fn a_member_who_opts_out_is_not_on_the_board_and_an_org_can_hide_all_names() {
     });
     assert_eq!(
         bob.said(&["me", "opt-out"]),
-        "boards leave you out; events of any time are taken"
+        "you are hidden on the leaderboard of members; events from any time are accepted"
     );
     let shown = board();
     assert!(shown.contains("ann") && !shown.contains("bob"), "{shown}");

@@ -58,7 +58,12 @@ fn serve_upload_and_leaderboard_need_no_set_up() {
         (Some("get_issue"), Some(750))
     );
     assert_eq!(event["project"], "api");
-    assert_eq!(machine.json(&["uploads"])["uploads"].as_array().unwrap().len(), 2);
+    let uploads = machine.json(&["uploads"])["uploads"].clone();
+    assert_eq!(uploads.as_array().unwrap().len(), 2);
+    assert_eq!(
+        uploads[0]["client"],
+        concat!("toolhub/", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(
         machine.json(&["dead-weight"])["dead_weight"],
         Value::Array(Vec::new())
