@@ -72,6 +72,7 @@ fn status(hooks: &hooks::Hooks, json: bool) -> Result<Exit, Error> {
         talk::answer_json(&serde_json::json!({ "settings": place, "hooks": commands }).to_string())?;
     } else if installed.is_empty() {
         talk::answer_line(&format!("not installed in {place}"))?;
+        talk::note("Run `toolhub hooks install` to upload sessions as they end");
     } else {
         for (event, command) in &installed {
             talk::answer_line(&format!("{event}: {command}"))?;

@@ -35,6 +35,10 @@ impl Watch {
             inventory: settings.inventory.unwrap_or(true),
             ..Request::default()
         };
+        talk::note(&format!(
+            "Uploading changed logs to {}; press Ctrl-C to stop",
+            server.url()
+        ));
         let mut known = HashMap::new();
         let mut first = true;
         loop {
