@@ -153,7 +153,7 @@ fn a_file_that_others_can_read_is_refused_and_a_token_that_cannot_be_revoked_is_
     ann.run(&["logout"]).assert_said(
         1,
         &[
-            "not revoked, so it is not forgotten",
+            "the token was not revoked and is still stored",
             "--keep-token",
             "cannot reach",
         ],

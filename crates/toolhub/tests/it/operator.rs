@@ -26,7 +26,7 @@ fn the_operator_does_to_a_team_what_its_admins_do_also_while_no_server_runs() {
     let made = ann.run(&[
         "admin", "token", "create", "--org", "home", "--member", "bobby", "--name", "laptop",
     ]);
-    made.assert_said(0, &["the token ends on "]);
+    made.assert_said(0, &["the token expires on "]);
     let token = made.stdout.trim_end();
     assert!(Token::parse(token).is_ok(), "{made:?}");
     bob.login(&server.url, token).assert_said(0, &["bobby"]);

@@ -36,7 +36,7 @@ fn a_token_is_shown_once_and_says_when_it_ends() {
     let ann = machine.person("home");
 
     let made = ann.run(&["tokens", "create", "laptop"]);
-    made.assert_said(0, &["token ", " of ann: it ends on "]);
+    made.assert_said(0, &["token ", " of ann: it expires on "]);
     let plain = made.stdout.trim_end();
     assert!(Token::parse(plain).is_ok(), "alone on stdout: {made:?}");
     assert!(!made.stderr.contains(PREFIX), "{}", made.stderr);
@@ -63,7 +63,7 @@ fn a_token_is_shown_once_and_says_when_it_ends() {
     assert_eq!((days(&short), &short["scopes"]), (7, &json!(["upload"])));
     assert!(Token::parse(short["token"].as_str().unwrap()).is_ok());
     let never = ann.run(&["tokens", "create", "robot", "--expires-in", "0"]);
-    never.assert_said(0, &["it never ends"]);
+    never.assert_said(0, &["it does not expire"]);
     assert_eq!(server.stop(), Some(0));
 }
 
@@ -77,7 +77,7 @@ fn rotation_overlaps_and_revocation_works_on_the_next_request() {
     let old = ann.said(&["tokens", "create", "ci"]);
     let first = id(&ann, "ci");
     let rotated = ann.run(&["tokens", "rotate", &first, "--overlap", "1"]);
-    rotated.assert_said(0, &["of ann: it ends on "]);
+    rotated.assert_said(0, &["of ann: it expires on "]);
     let new = rotated.stdout.trim_end().to_owned();
     assert_eq!(
         (works(&old), works(&new)),
@@ -113,7 +113,7 @@ fn rotation_overlaps_and_revocation_works_on_the_next_request() {
     let before = std::fs::read_to_string(bob.credentials()).unwrap();
     let fresh = bob.said(&["tokens", "rotate", &id(&ann, "kept")]);
     bob.login(&server.url, &fresh)
-        .assert_said(0, &["the token ends on"]);
+        .assert_said(0, &["the token expires on"]);
     assert_ne!(std::fs::read_to_string(bob.credentials()).unwrap(), before);
     assert_eq!(bob.json(&["whoami"])["token_name"], "kept");
     assert_eq!(server.stop(), Some(0));
