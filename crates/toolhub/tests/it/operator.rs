@@ -32,7 +32,7 @@ fn the_operator_does_to_a_team_what_its_admins_do_also_while_no_server_runs() {
     bob.login(&server.url, token).assert_said(0, &["bobby"]);
 
     let listed = admin(&["token", "list", "--member", "bobby"]);
-    for shown in ["laptop", "bobby", "upload,read", "ends"] {
+    for shown in ["laptop", "bobby", "upload,read", "expires"] {
         assert!(listed.contains(shown), "{shown}: {listed}");
     }
     assert!(!listed.contains(PREFIX));
