@@ -134,28 +134,12 @@ fn files(extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Folders whose names are still to be changed.
-const NAMES_LEFT: &[&str] = &[
-    "crates/client/src/",
-    "crates/model/src/",
-    "crates/server/src/",
-    "crates/sources/",
-    "crates/store/src/",
-    "crates/toolhub/src/",
-];
-
 #[test]
 fn names_in_code_are_standard_terms() {
     let files = files("rs");
     assert!(files.len() > 100, "{files:?}");
     let mut found = Vec::new();
     for path in files {
-        if NAMES_LEFT
-            .iter()
-            .any(|folder| path.starts_with(root().join(folder)))
-        {
-            continue;
-        }
         let text = fs::read_to_string(&path).unwrap();
         let source = Source::whole(&path.display().to_string(), &text);
         for wrong in wrong_names(source.code()) {

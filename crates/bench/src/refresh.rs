@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use futures_util::TryStreamExt;
-use model::{Event, ToolId, Verdict, event::Source};
+use model::{CallResult, Event, ToolId, event::Source};
 use store::{
     Store,
     ingest::Batch,
@@ -117,7 +117,7 @@ fn batch(data: &Data, events: usize) -> Batch {
         duration_ms: i64::try_from(n % 700).ok(),
         session: Some("bench".to_owned()),
         project: Some("project-1".to_owned()),
-        ..Event::new(tools[n % tools.len()].clone(), Verdict::SUCCESS, now())
+        ..Event::new(tools[n % tools.len()].clone(), CallResult::SUCCESS, now())
     });
     Batch {
         member: data.member,

@@ -169,7 +169,10 @@ impl Scan {
             .unwrap_or_default();
         for (id, installs) in plugins {
             let plugin = id.split('@').next().unwrap_or_default();
-            let install = installs.get(0).unwrap_or(&installs);
+            let install = installs
+                .as_array()
+                .and_then(|all| all.first())
+                .unwrap_or(&installs);
             let Some(folder) = install
                 .get("installPath")
                 .and_then(Value::as_str)

@@ -238,9 +238,9 @@ fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
 
 fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
-        "SELECT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name = ?1",
+        "SELECT c.name AS name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name = ?1",
     )?;
-    let names = statement.query_map([table], |row| row.get(0))?;
+    let names = statement.query_map([table], |row| row.get("name"))?;
     names.collect()
 }
 
@@ -248,15 +248,15 @@ fn sessions(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::R
     let has_version = columns_of(connection, "session")?
         .iter()
         .any(|column| column == "version");
-    let version = if has_version { "version" } else { "NULL" };
+    let version = if has_version { "version" } else { "NULL AS version" };
     let mut statement = connection.prepare(&format!("SELECT id, directory, {version} FROM session"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        if let Some(id) = text(row.get_ref(0)?) {
+        if let Some(id) = text(row.get_ref("id")?) {
             reader.session(
                 &id,
-                text(row.get_ref(1)?).as_deref(),
-                text(row.get_ref(2)?).as_deref(),
+                text(row.get_ref("directory")?).as_deref(),
+                text(row.get_ref("version")?).as_deref(),
             );
         }
     }
@@ -265,16 +265,17 @@ fn sessions(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::R
 
 fn messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END, data IS NULL FROM message",
+        "SELECT id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END AS data, data IS NULL AS is_null \
+         FROM message",
     )?;
     let mut rows = statement.query([row_bytes()])?;
     while let Some(row) = rows.next()? {
-        let (Some(id), Some(session)) = (text(row.get_ref(0)?), text(row.get_ref(1)?)) else {
+        let (Some(id), Some(session)) = (text(row.get_ref("id")?), text(row.get_ref("session_id")?)) else {
             continue;
         };
-        match bytes(row.get_ref(2)?) {
+        match bytes(row.get_ref("data")?) {
             Some(data) => reader.message(&id, &session, data),
-            None if row.get(3)? => {}
+            None if row.get("is_null")? => {}
             None => reader.too_large("message", &id),
         }
     }
@@ -283,20 +284,21 @@ fn messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::R
 
 fn parts(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT id, message_id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END, data IS NULL FROM part",
+        "SELECT id, message_id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END AS data, \
+         data IS NULL AS is_null FROM part",
     )?;
     let mut rows = statement.query([row_bytes()])?;
     while let Some(row) = rows.next()? {
         let (Some(id), Some(message), Some(session)) = (
-            text(row.get_ref(0)?),
-            text(row.get_ref(1)?),
-            text(row.get_ref(2)?),
+            text(row.get_ref("id")?),
+            text(row.get_ref("message_id")?),
+            text(row.get_ref("session_id")?),
         ) else {
             continue;
         };
-        match bytes(row.get_ref(3)?) {
+        match bytes(row.get_ref("data")?) {
             Some(data) => reader.part(&id, &message, &session, data),
-            None if row.get(4)? => {}
+            None if row.get("is_null")? => {}
             None => reader.too_large("part", &id),
         }
     }
@@ -318,10 +320,10 @@ fn newer(connection: &Connection) -> rusqlite::Result<i64> {
         return Ok(0);
     }
     connection.query_row(
-        "SELECT count(*) FROM session_message AS n WHERE n.type = 'assistant' \
+        "SELECT count(*) AS messages FROM session_message AS n WHERE n.type = 'assistant' \
          AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.session_id = n.session_id)",
         [],
-        |row| row.get(0),
+        |row| row.get("messages"),
     )
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
     places
 }
 
-/// The folders below a folder that is, or looks like, somebody's home: agent, folder, folders of logs.
+/// The folders below a folder that is, or looks like, a home folder: agent, folder, folders of logs.
 pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'static [&'static str])> {
     layouts().map(|layout| (layout.agent, layout.own, layout.logs))
 }

@@ -118,8 +118,8 @@ impl Report {
     /// Counts an event of the logs.
     pub(crate) fn count(&mut self, event: &Event) {
         self.events += 1;
-        *self.outcomes.entry(event.verdict.outcome().as_str()).or_default() += 1;
-        if let Some(reason) = event.verdict.reason() {
+        *self.outcomes.entry(event.result.outcome().as_str()).or_default() += 1;
+        if let Some(reason) = event.result.reason() {
             *self.reasons.entry(reason.as_str()).or_default() += 1;
         }
         *self.kinds.entry(event.tool.kind().as_str()).or_default() += 1;

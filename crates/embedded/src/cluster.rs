@@ -53,7 +53,7 @@ pub(crate) async fn create(home: &Home, binaries: &Binaries, account: &Account) 
         .args(["--username", ROLE, "--encoding", "UTF8"])
         // Byte order: the same on every machine, and indexes do not break when the C library is upgraded.
         .arg("--locale=C")
-        // The socket's directory is closed to everybody else; loopback is not.
+        // The socket's directory is closed to other accounts; loopback is not.
         .args(["--auth-local=trust", "--auth-host=scram-sha-256"])
         .args(["--data-checksums", "--no-instructions"])
         .output()

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::{
-    MicroUsd, ToolId, Verdict,
+    CallResult, MicroUsd, ToolId,
     receipt::IngestResult,
     words::{UnknownWord, words},
 };
@@ -27,7 +27,7 @@ pub struct Event {
     /// The text of the person's request. Off by default, at the client and at the server.
     pub task_text: Option<String>,
     /// How the call ended.
-    pub verdict: Verdict,
+    pub result: CallResult,
     /// How long the call took, in ms.
     pub duration_ms: Option<i64>,
     /// What the call cost.
@@ -46,7 +46,7 @@ pub struct Event {
 
 impl Event {
     /// An event that knows only what was called, when, and how it ended.
-    pub fn new(tool: ToolId, verdict: Verdict, occurred_at: DateTime<Utc>) -> Event {
+    pub fn new(tool: ToolId, result: CallResult, occurred_at: DateTime<Utc>) -> Event {
         Event {
             uuid: None,
             tool,
@@ -54,7 +54,7 @@ impl Event {
             session: None,
             project: None,
             task_text: None,
-            verdict,
+            result,
             duration_ms: None,
             cost: None,
             model: None,
@@ -65,7 +65,7 @@ impl Event {
         }
     }
 
-    /// Folds a later report of the same call into this one. Monotonic: the verdict only rises, what is null is
+    /// Folds a later report of the same call into this one. Monotonic: the result only rises, what is null is
     /// filled, cost takes the greater; everything else stays. The SQL function
     /// `merge_event` is the same rule for a stored event. The result is `Upgraded`, `Duplicate`, or, where the later report names another tool,
     /// `Conflict`.
@@ -82,8 +82,8 @@ impl Event {
             return IngestResult::Conflict;
         }
         let mut upgraded = false;
-        if later.verdict.rank() > self.verdict.rank() {
-            self.verdict = later.verdict;
+        if later.result.rank() > self.result.rank() {
+            self.result = later.result;
             upgraded = true;
         }
         if later.cost > self.cost {
@@ -137,26 +137,25 @@ mod tests {
     use super::*;
     use crate::Reason;
 
-    fn event(verdict: Verdict) -> Event {
-        Event::new(
-            ToolId::parse("mcp:linear").unwrap(),
-            verdict,
-            DateTime::UNIX_EPOCH,
-        )
+    fn event(result: CallResult) -> Event {
+        Event::new(ToolId::parse("mcp:linear").unwrap(), result, DateTime::UNIX_EPOCH)
     }
 
     #[test]
     fn a_late_answer_upgrades_and_nothing_takes_it_back() {
-        let mut stored = event(Verdict::UNANSWERED);
+        let mut stored = event(CallResult::UNANSWERED);
         let answered = Event {
             duration_ms: Some(5),
-            ..event(Verdict::SUCCESS)
+            ..event(CallResult::SUCCESS)
         };
         assert_eq!(stored.merge(&answered), IngestResult::Upgraded);
         assert_eq!(stored, answered);
-        assert_eq!(stored.merge(&event(Verdict::UNANSWERED)), IngestResult::Duplicate);
         assert_eq!(
-            stored.merge(&event(Verdict::because(Reason::Error))),
+            stored.merge(&event(CallResult::UNANSWERED)),
+            IngestResult::Duplicate
+        );
+        assert_eq!(
+            stored.merge(&event(CallResult::because(Reason::Error))),
             IngestResult::Duplicate
         );
         assert_eq!(stored, answered);
@@ -166,12 +165,12 @@ mod tests {
     fn nulls_are_filled_and_cost_takes_the_greater() {
         let mut stored = Event {
             cost: Some(MicroUsd(5)),
-            ..event(Verdict::SUCCESS)
+            ..event(CallResult::SUCCESS)
         };
         let later = Event {
             cost: Some(MicroUsd(3)),
             project: Some("api".into()),
-            ..event(Verdict::SUCCESS)
+            ..event(CallResult::SUCCESS)
         };
         assert_eq!(stored.merge(&later), IngestResult::Upgraded);
         assert_eq!(
@@ -190,12 +189,12 @@ mod tests {
 
     #[test]
     fn another_tool_under_the_same_id_is_a_conflict_and_the_first_stands() {
-        let mut stored = event(Verdict::UNANSWERED);
+        let mut stored = event(CallResult::UNANSWERED);
         let other = Event {
             tool: ToolId::parse("mcp:other").unwrap(),
-            ..event(Verdict::SUCCESS)
+            ..event(CallResult::SUCCESS)
         };
         assert_eq!(stored.merge(&other), IngestResult::Conflict);
-        assert_eq!(stored, event(Verdict::UNANSWERED));
+        assert_eq!(stored, event(CallResult::UNANSWERED));
     }
 }

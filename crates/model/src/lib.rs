@@ -27,6 +27,6 @@ pub use event::Event;
 pub use ids::{MemberId, OrgId};
 pub use money::MicroUsd;
 pub use notice::{EventNotice, NoticeCode};
-pub use outcome::{Outcome, Reason, Verdict};
+pub use outcome::{CallResult, Outcome, Reason};
 pub use receipt::{IngestResult, Receipt};
 pub use tool::{Kind, ToolId};

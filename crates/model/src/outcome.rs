@@ -90,44 +90,44 @@ impl Reason {
     }
 }
 
-/// An outcome with its reason; only pairs that make sense exist.
+/// How a call ended: an outcome with its reason. Only pairs that make sense exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Verdict {
+pub struct CallResult {
     outcome: Outcome,
     reason: Option<Reason>,
 }
 
-impl Verdict {
+impl CallResult {
     /// A success.
-    pub const SUCCESS: Verdict = Verdict {
+    pub const SUCCESS: CallResult = CallResult {
         outcome: Outcome::Success,
         reason: None,
     };
     /// Nothing is known.
-    pub const UNKNOWN: Verdict = Verdict {
+    pub const UNKNOWN: CallResult = CallResult {
         outcome: Outcome::Unknown,
         reason: None,
     };
     /// No answer yet.
-    pub const UNANSWERED: Verdict = Verdict::because(Reason::Unanswered);
+    pub const UNANSWERED: CallResult = CallResult::because(Reason::Unanswered);
 
-    /// The verdict that a reason implies.
-    pub const fn because(reason: Reason) -> Verdict {
+    /// The result that a reason implies.
+    pub const fn because(reason: Reason) -> CallResult {
         let outcome = match reason {
             Reason::Error | Reason::InvalidInput | Reason::UnknownTool => Outcome::Failure,
             _ => Outcome::Abandoned,
         };
-        Verdict {
+        CallResult {
             outcome,
             reason: Some(reason),
         }
     }
 
     /// Pairs an outcome with a reason. `None` when the reason explains another outcome (`success` with `error`).
-    pub fn new(outcome: Outcome, reason: Option<Reason>) -> Option<Verdict> {
+    pub fn new(outcome: Outcome, reason: Option<Reason>) -> Option<CallResult> {
         match reason {
             Some(reason) if reason.outcome() != outcome => None,
-            reason => Some(Verdict { outcome, reason }),
+            reason => Some(CallResult { outcome, reason }),
         }
     }
 
@@ -161,24 +161,30 @@ mod tests {
         for &reason in Reason::ALL {
             for &outcome in Outcome::ALL {
                 assert_eq!(
-                    Verdict::new(outcome, Some(reason)).is_some(),
+                    CallResult::new(outcome, Some(reason)).is_some(),
                     reason.outcome() == outcome
                 );
             }
-            assert_eq!(Verdict::because(reason).outcome(), reason.outcome());
+            assert_eq!(CallResult::because(reason).outcome(), reason.outcome());
         }
     }
 
     #[test]
     fn a_refusal_is_not_a_failure_of_the_tool() {
-        assert_eq!(Verdict::because(Reason::Rejected).outcome(), Outcome::Abandoned);
-        assert_eq!(Verdict::because(Reason::Denied).outcome(), Outcome::Abandoned);
+        assert_eq!(
+            CallResult::because(Reason::Rejected).outcome(),
+            Outcome::Abandoned
+        );
+        assert_eq!(CallResult::because(Reason::Denied).outcome(), Outcome::Abandoned);
     }
 
     #[test]
     fn the_lattice_rises_from_unknown_over_unanswered_to_decided() {
-        assert!(Verdict::UNKNOWN.rank() < Verdict::UNANSWERED.rank());
-        assert!(Verdict::UNANSWERED.rank() < Verdict::because(Reason::Rejected).rank());
-        assert_eq!(Verdict::SUCCESS.rank(), Verdict::because(Reason::Error).rank());
+        assert!(CallResult::UNKNOWN.rank() < CallResult::UNANSWERED.rank());
+        assert!(CallResult::UNANSWERED.rank() < CallResult::because(Reason::Rejected).rank());
+        assert_eq!(
+            CallResult::SUCCESS.rank(),
+            CallResult::because(Reason::Error).rank()
+        );
     }
 }

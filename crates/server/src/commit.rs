@@ -244,12 +244,12 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Event, MemberId, ToolId, Verdict, event::Source};
+    use model::{CallResult, Event, MemberId, ToolId, event::Source};
 
     fn waiting(events: usize) -> Waiting {
         let event = Event::new(
             ToolId::parse("skill:x").unwrap(),
-            Verdict::SUCCESS,
+            CallResult::SUCCESS,
             DateTime::UNIX_EPOCH,
         );
         let batch = Batch {

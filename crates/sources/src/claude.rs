@@ -14,7 +14,7 @@ mod verdict;
 
 use std::collections::HashMap;
 
-use model::{Verdict, limits};
+use model::{CallResult, limits};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -278,7 +278,7 @@ impl Reader {
                 at: envelope.at,
                 // A launch says nothing about how the work ends.
                 verdict: if launched && !result.is_error {
-                    Verdict::UNKNOWN
+                    CallResult::UNKNOWN
                 } else {
                     verdict
                 },

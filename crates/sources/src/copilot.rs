@@ -8,7 +8,7 @@ mod verdict;
 
 use std::collections::HashMap;
 
-use model::{MicroUsd, Reason, Verdict};
+use model::{CallResult, MicroUsd, Reason};
 
 use crate::{
     Agent, Options, call_id,
@@ -115,8 +115,8 @@ impl Reader {
                 }
             }
             b"permission.completed" => self.decided(&record, at, facts),
-            b"subagent.completed" => self.subagent(&record, Verdict::SUCCESS, facts),
-            b"subagent.failed" => self.subagent(&record, Verdict::because(Reason::Error), facts),
+            b"subagent.completed" => self.subagent(&record, CallResult::SUCCESS, facts),
+            b"subagent.failed" => self.subagent(&record, CallResult::because(Reason::Error), facts),
             b"system.notification" if record.shell.is_some() => {
                 let failed = record.exit_code.map(|code| code != 0.0);
                 let shell = record.shell.map(Str::text).unwrap_or_default();
@@ -284,8 +284,8 @@ impl Reader {
         };
         let began = self.calls.get(&id).and_then(|asked| asked.began);
         let verdict = failed.map(|failed| match failed {
-            true => Verdict::because(Reason::Error),
-            false => Verdict::SUCCESS,
+            true => CallResult::because(Reason::Error),
+            false => CallResult::SUCCESS,
         });
         facts.notes.push(Note {
             id,
@@ -296,7 +296,7 @@ impl Reader {
     }
 
     /// A subagent has ended. That of a call that waited for it is told by the call's own end.
-    fn subagent(&mut self, record: &Record<'_>, verdict: Verdict, facts: &mut FileFacts) {
+    fn subagent(&mut self, record: &Record<'_>, verdict: CallResult, facts: &mut FileFacts) {
         let Some(id) = self.known(record.call.id, facts) else {
             return;
         };
@@ -324,7 +324,7 @@ impl Reader {
             self.calls.entry(id).or_default().refused = true;
             facts.notes.push(Note {
                 id,
-                verdict: Some(Verdict::because(reason)),
+                verdict: Some(CallResult::because(reason)),
                 duration_ms: None,
                 tool: None,
             });

@@ -6,7 +6,7 @@
 //! `rust/crates/ccusage/src/adapter/droid/parser.rs` of ryoppippi/ccusage (the settings file), and `DROID_TOOLS_FIX.md`
 //! of korallis/Droidz (names of tools). Its words for refusals are in none of them.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::{
     Agent, Options,
@@ -217,9 +217,9 @@ impl<'a> Block<'a> {
     }
 
     /// An error is one that the program calls so. One that reads like a refusal is counted, so that somebody looks.
-    fn verdict(&self, facts: &mut FileFacts) -> Verdict {
+    fn verdict(&self, facts: &mut FileFacts) -> CallResult {
         if self.is_error != Some(true) {
-            return Verdict::SUCCESS;
+            return CallResult::SUCCESS;
         }
         let head = self.output.map(|text| text.head(120).to_ascii_lowercase());
         if head.is_some_and(|head| REFUSALS.iter().any(|word| head.contains(word))) {
@@ -228,7 +228,7 @@ impl<'a> Block<'a> {
                 "an error that may be a person's or a rule's refusal",
             );
         }
-        Verdict::because(Reason::Error)
+        CallResult::because(Reason::Error)
     }
 }
 

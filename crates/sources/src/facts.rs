@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{MicroUsd, Verdict, limits, text, wire::event::check_uuid};
+use model::{CallResult, MicroUsd, limits, text, wire::event::check_uuid};
 
 use crate::{
     Agent,
@@ -69,7 +69,7 @@ pub(crate) struct Context {
 pub(crate) struct Answer {
     pub(crate) id: Sym,
     pub(crate) at: Option<Millis>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CallResult,
     /// The log's own figure.
     pub(crate) duration_ms: Option<i64>,
     /// The call was answered before its work was done, so the time until the answer says nothing.
@@ -81,7 +81,7 @@ pub(crate) struct Answer {
 pub(crate) struct Note {
     pub(crate) id: Sym,
     /// Overrules the result's verdict.
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) verdict: Option<CallResult>,
     pub(crate) duration_ms: Option<i64>,
     /// The better name of the tool, with the operation.
     pub(crate) tool: Option<(Sym, Option<Sym>)>,
@@ -160,7 +160,7 @@ pub(crate) struct Ending {
     pub(crate) at: Option<Millis>,
     /// The time is that of the end, not of a later look at it.
     pub(crate) exact: bool,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CallResult,
     pub(crate) duration_ms: Option<i64>,
 }
 

@@ -23,7 +23,7 @@ use crate::{
     strings::Sym,
     time,
 };
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 /// Reads the records of one chat, in order.
 #[derive(Debug, Default)]
@@ -178,7 +178,8 @@ impl Reader {
             (Some(verdict), Some(at)) => {
                 // Long results are masked later, and the exit code that stood in them goes with them.
                 let kept = &mut facts.answers[at].verdict;
-                let was_exit_code = *kept == Verdict::because(Reason::Error) && verdict == Verdict::SUCCESS;
+                let was_exit_code =
+                    *kept == CallResult::because(Reason::Error) && verdict == CallResult::SUCCESS;
                 if !was_exit_code {
                     *kept = verdict;
                 }

@@ -16,7 +16,7 @@ mod shared;
 use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Utc};
-use model::{Event, MicroUsd, ToolId, Verdict, inventory::SessionInventory};
+use model::{CallResult, Event, MicroUsd, ToolId, inventory::SessionInventory};
 
 use self::servers::ServerNames;
 use crate::{
@@ -50,7 +50,7 @@ pub struct Collected {
 struct Joined {
     call: Call,
     at: Millis,
-    verdict: Verdict,
+    verdict: CallResult,
     duration_ms: Option<i64>,
     cost: Option<MicroUsd>,
 }
@@ -350,8 +350,8 @@ impl Pool {
             let answer = answers.next_if(|answer| answer.id == call.id);
             let mut verdict = match answer {
                 Some(answer) => answer.verdict,
-                None if call.unreported => Verdict::UNKNOWN,
-                None => Verdict::UNANSWERED,
+                None if call.unreported => CallResult::UNKNOWN,
+                None => CallResult::UNANSWERED,
             };
             let mut stated = answer.and_then(|answer| answer.duration_ms);
             if answer.is_none_or(|answer| answer.goes_on)

@@ -13,7 +13,7 @@ mod message;
 
 use std::collections::HashMap;
 
-use model::Verdict;
+use model::CallResult;
 
 use self::message::{Message, ToolResult};
 use crate::{
@@ -193,7 +193,7 @@ impl Reader {
         let verdict = result.verdict().unwrap_or_else(|| {
             let detail = "a result does not say whether it is an error";
             facts.problem(ProblemCode::UnclassifiedError, detail);
-            Verdict::UNKNOWN
+            CallResult::UNKNOWN
         });
         let mut answer = Answer {
             id,

@@ -4,7 +4,7 @@
 //! Format: `packages/coding-agent/docs/session.md`, `packages/coding-agent/src/core/{session-manager,agent-session}.ts`
 //! and `packages/agent/src/agent-loop.ts` (what a failed call says) of badlogic/pi-mono. Sessions of versions 1 to 3.
 
-use model::{MicroUsd, Reason, Verdict};
+use model::{CallResult, MicroUsd, Reason};
 
 use crate::{
     Agent, Options,
@@ -140,14 +140,14 @@ impl Reader {
             return;
         };
         let verdict = match entry.message.is_error {
-            Some(false) => Verdict::SUCCESS,
-            Some(true) => Verdict::because(entry.message.reason()),
+            Some(false) => CallResult::SUCCESS,
+            Some(true) => CallResult::because(entry.message.reason()),
             None => {
                 facts.problem(
                     ProblemCode::UnclassifiedError,
                     "a result does not say whether it is an error",
                 );
-                Verdict::UNKNOWN
+                CallResult::UNKNOWN
             }
         };
         facts.answers.push(Answer {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::{
     Agent, Options, call_id,
@@ -260,7 +260,7 @@ impl<'a> Record<'a> {
             is_shell: named.name == Some(Str(b"run_shell_command")),
         };
         let (verdict, is_known) = match self.result.error_type.and_then(reason) {
-            Some(reason) if told.status != Some(Str(b"success")) => (Some(Verdict::because(reason)), true),
+            Some(reason) if told.status != Some(Str(b"success")) => (Some(CallResult::because(reason)), true),
             _ => told.verdict(),
         };
         if !is_known {

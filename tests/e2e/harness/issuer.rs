@@ -138,7 +138,7 @@ impl CiIssuer {
         self.lock().down = down;
     }
 
-    /// Gives whoever asks as a CI run does, with the bearer `run`, an identity with these claims, for the audience asked
+    /// Gives a caller that asks as a CI run does, with the bearer `run`, an identity with these claims, for the audience asked
     /// for. Answers where to ask.
     pub(crate) fn give(&self, claims: Value) -> String {
         self.lock().claims = claims;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use model::{Event, MicroUsd, ToolId, Verdict, event::Source, wire::EventV1};
+use model::{CallResult, Event, MicroUsd, ToolId, event::Source, wire::EventV1};
 use uuid::Uuid;
 
 use super::server::Person;
@@ -138,8 +138,8 @@ impl Rows {
                     person.member,
                     number(event.duration_ms),
                     number(event.cost.map(|MicroUsd(micros)| micros)),
-                    event.verdict.outcome(),
-                    quoted(event.verdict.reason().map(model::Reason::as_str)),
+                    event.result.outcome(),
+                    quoted(event.result.reason().map(model::Reason::as_str)),
                     Source::Jsonl.as_str(),
                     Uuid::nil(),
                     at = event.occurred_at.to_rfc3339(),
@@ -183,8 +183,8 @@ fn copy_row(out: &mut Vec<u8>, person: &Person, event: &Event) {
             .as_ref()
             .map(<[u8; 8]>::as_slice),
     );
-    field(Some(event.verdict.outcome().as_str().as_bytes()));
-    field(event.verdict.reason().map(|reason| reason.as_str().as_bytes()));
+    field(Some(event.result.outcome().as_str().as_bytes()));
+    field(event.result.reason().map(|reason| reason.as_str().as_bytes()));
     field(Some(Source::Jsonl.as_str().as_bytes()));
     field(Some(Uuid::nil().as_bytes()));
     for text in texts(event) {
@@ -214,13 +214,14 @@ fn event(n: usize, at: DateTime<Utc>, place: usize, random: &mut Random) -> Even
         .min(random.below(TOOLS.len() as u64));
     let tool = TOOLS[usize::try_from(few).unwrap_or_default()];
     let tool = ToolId::parse(tool).expect("a tool of the list");
-    let verdict = match random.below(20) {
-        0 => Verdict::new(model::Outcome::Failure, Some(model::Reason::Error)).unwrap_or(Verdict::SUCCESS),
-        1 => Verdict::UNANSWERED,
-        _ => Verdict::SUCCESS,
+    let result = match random.below(20) {
+        0 => CallResult::new(model::Outcome::Failure, Some(model::Reason::Error))
+            .unwrap_or(CallResult::SUCCESS),
+        1 => CallResult::UNANSWERED,
+        _ => CallResult::SUCCESS,
     };
     let session = place / 200;
-    let mut event = Event::new(tool, verdict, at);
+    let mut event = Event::new(tool, result, at);
     event.uuid = Some(format!("toolu_01{:016x}{:06x}", random.next(), n & 0xFF_FFFF));
     event.session =
         Some(Uuid::from_u128(0x5e55_0000_0000_4000_8000_0000_0000_0000 + session as u128).to_string());

@@ -227,9 +227,10 @@ impl Stat {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name is in parentheses and may contain anything.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        let field = |at: usize| fields.get(at).copied();
+        let ticks = |at: usize| field(at)?.parse::<u64>().ok();
         Some(Stat {
-            parent: fields.get(1)?.parse().ok()?,
+            parent: field(1)?.parse().ok()?,
             own: ticks(11)? + ticks(12)?,
             ended_children: ticks(13)? + ticks(14)?,
         })

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::json::{Cursor, Malformed, Raw, Str};
 
@@ -22,7 +22,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) task: Option<Cow<'a, str>>,
     /// The call that launched it.
     pub(crate) call: Option<Cow<'a, str>>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CallResult,
     pub(crate) duration_ms: Option<f64>,
     /// It is reported when it happens, not when somebody asks.
     pub(crate) exact: bool,
@@ -150,7 +150,7 @@ impl<'a> Asked<'a> {
             task: Some(self.task?.text()),
             call: None,
             verdict: if self.stopped {
-                Verdict::UNKNOWN
+                CallResult::UNKNOWN
             } else {
                 verdict(&status, exit_code)?
             },
@@ -161,15 +161,15 @@ impl<'a> Asked<'a> {
 }
 
 /// How a task with this status ended; `None` while it goes on.
-fn verdict(status: &str, exit_code: Option<i64>) -> Option<Verdict> {
+fn verdict(status: &str, exit_code: Option<i64>) -> Option<CallResult> {
     Some(match status.trim() {
         "completed" | "success" | "succeeded" | "done" => match exit_code {
-            Some(code) if code != 0 => Verdict::because(Reason::Error),
-            _ => Verdict::SUCCESS,
+            Some(code) if code != 0 => CallResult::because(Reason::Error),
+            _ => CallResult::SUCCESS,
         },
-        "failed" | "error" | "errored" | "timeout" | "timed_out" => Verdict::because(Reason::Error),
+        "failed" | "error" | "errored" | "timeout" | "timed_out" => CallResult::because(Reason::Error),
         "killed" | "stopped" | "aborted" | "cancelled" | "canceled" | "interrupted" => {
-            Verdict::because(Reason::Interrupted)
+            CallResult::because(Reason::Interrupted)
         }
         _ => return None,
     })
@@ -188,7 +188,7 @@ mod tests {
     use crate::json::Index;
 
     /// Task, call, verdict and duration.
-    type Parts = (Option<String>, Option<String>, Verdict, Option<f64>);
+    type Parts = (Option<String>, Option<String>, CallResult, Option<f64>);
 
     fn of(text: &str) -> Option<Parts> {
         let ended = notified(Str(text.as_bytes()))?;
@@ -209,24 +209,24 @@ mod tests {
             )
         };
         let expected = |verdict| Some((Some("b1".into()), Some("toolu_1".into()), verdict, None));
-        let error = Verdict::because(Reason::Error);
+        let error = CallResult::because(Reason::Error);
         for (status, summary, verdict) in [
             (
                 "completed",
                 "Background command \\\"make\\\" completed (exit code 0)",
-                Verdict::SUCCESS,
+                CallResult::SUCCESS,
             ),
             (
                 "completed",
                 "Agent \\\"exit code 7\\\" finished",
-                Verdict::SUCCESS,
+                CallResult::SUCCESS,
             ),
             ("completed", "Command completed (exit code 3)", error),
             ("failed", "Command failed with exit code 1", error),
             (
                 "killed",
                 "Command was stopped",
-                Verdict::because(Reason::Interrupted),
+                CallResult::because(Reason::Interrupted),
             ),
         ] {
             assert_eq!(
@@ -244,7 +244,7 @@ mod tests {
         let text = r"<task-notification>\n<task-id>a1</task-id>\n<status>completed</status>\n<summary>Agent done</summary>\n<result><status>failed</status> <duration_ms>9</duration_ms></result>\n<usage><total_tokens>3</total_tokens><duration_ms>42000</duration_ms></usage>\n</task-notification>";
         assert_eq!(
             of(text),
-            Some((Some("a1".into()), None, Verdict::SUCCESS, Some(42_000.0)))
+            Some((Some("a1".into()), None, CallResult::SUCCESS, Some(42_000.0)))
         );
     }
 

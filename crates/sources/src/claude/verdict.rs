@@ -2,7 +2,7 @@
 //! sibling and a failed command all carry `is_error`. Newer versions say in fields of the record who decided; in
 //! older ones only the beginning of the text tells, where Claude Code puts its own words.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 /// What the record says beside the text of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,7 +52,7 @@ pub(crate) enum Denial {
 /// How a call ended, and whether the words that say so are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classified {
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CallResult,
     pub(crate) known: bool,
 }
 
@@ -61,18 +61,18 @@ pub(crate) fn classify(flags: ResultFlags, text: &str) -> Classified {
     let text = text.trim_start();
     let known = |verdict| Classified { verdict, known: true };
     match flags.decision {
-        Decision::Denied => return known(Verdict::because(Reason::Denied)),
-        Decision::Rejected => return known(Verdict::because(Reason::Rejected)),
+        Decision::Denied => return known(CallResult::because(Reason::Denied)),
+        Decision::Rejected => return known(CallResult::because(Reason::Rejected)),
         Decision::Accepted | Decision::Unknown => {}
     }
     if !flags.is_error {
         return match () {
-            () if flags.interrupted => known(Verdict::because(Reason::Interrupted)),
+            () if flags.interrupted => known(CallResult::because(Reason::Interrupted)),
             // MCP servers that report an error as an ordinary text begin it with this heading.
             () if flags.unsuccessful || text.starts_with("### Error") => {
-                known(Verdict::because(Reason::Error))
+                known(CallResult::because(Reason::Error))
             }
-            () => known(Verdict::SUCCESS),
+            () => known(CallResult::SUCCESS),
         };
     }
     let bare = bare(text);
@@ -84,18 +84,18 @@ pub(crate) fn classify(flags: ResultFlags, text: &str) -> Classified {
         words => words,
     };
     match (flags.denial, words) {
-        (_, Some(reason @ (Reason::Interrupted | Reason::Denied))) => known(Verdict::because(reason)),
-        (Denial::Rule, _) => known(Verdict::because(Reason::Denied)),
-        (Denial::User, _) if flags.before_run => known(Verdict::because(Reason::Rejected)),
+        (_, Some(reason @ (Reason::Interrupted | Reason::Denied))) => known(CallResult::because(reason)),
+        (Denial::Rule, _) => known(CallResult::because(Reason::Denied)),
+        (Denial::User, _) if flags.before_run => known(CallResult::because(Reason::Rejected)),
         (Denial::User, Some(Reason::Error)) if text.starts_with("Exit code ") => {
-            known(Verdict::because(Reason::Interrupted))
+            known(CallResult::because(Reason::Interrupted))
         }
-        (Denial::User, Some(Reason::Error)) => known(Verdict::because(Reason::Rejected)),
-        (_, Some(reason)) => known(Verdict::because(reason)),
-        (Denial::User, None) => known(Verdict::because(Reason::Rejected)),
-        (Denial::Unknown, None) if flags.refused => known(Verdict::because(Reason::Rejected)),
+        (Denial::User, Some(Reason::Error)) => known(CallResult::because(Reason::Rejected)),
+        (_, Some(reason)) => known(CallResult::because(reason)),
+        (Denial::User, None) => known(CallResult::because(Reason::Rejected)),
+        (Denial::Unknown, None) if flags.refused => known(CallResult::because(Reason::Rejected)),
         (Denial::Unknown, None) => Classified {
-            verdict: Verdict::because(Reason::Error),
+            verdict: CallResult::because(Reason::Error),
             known: false,
         },
     }
@@ -274,7 +274,7 @@ mod tests {
         before_run: false,
     };
 
-    fn verdict(flags: ResultFlags, text: &str) -> Verdict {
+    fn verdict(flags: ResultFlags, text: &str) -> CallResult {
         classify(flags, text).verdict
     }
 
@@ -362,7 +362,7 @@ mod tests {
             ("", Reason::Error),
         ] {
             let classified = classify(ERROR, text);
-            assert_eq!(classified.verdict, Verdict::because(reason), "{text}");
+            assert_eq!(classified.verdict, CallResult::because(reason), "{text}");
             assert!(classified.known, "{text}");
         }
     }
@@ -378,7 +378,7 @@ mod tests {
             "Exit code 1\n<tool_use_error>Sibling tool call errored</tool_use_error>",
             "Exit code 1\nError: No such tool available: x",
         ] {
-            assert_eq!(verdict(ERROR, text), Verdict::because(Reason::Error), "{text}");
+            assert_eq!(verdict(ERROR, text), CallResult::because(Reason::Error), "{text}");
         }
     }
 
@@ -428,14 +428,18 @@ mod tests {
                 Reason::Rejected,
             ),
         ] {
-            assert_eq!(verdict(flags, text), Verdict::because(reason), "{flags:?} {text}");
+            assert_eq!(
+                verdict(flags, text),
+                CallResult::because(reason),
+                "{flags:?} {text}"
+            );
         }
     }
 
     #[test]
-    fn words_that_nobody_knows_are_a_failure_and_said_to_be_unknown() {
+    fn unknown_words_are_a_failure_and_reported_as_unknown() {
         let classified = classify(ERROR, "The safety board has vetoed this call");
-        assert_eq!(classified.verdict, Verdict::because(Reason::Error));
+        assert_eq!(classified.verdict, CallResult::because(Reason::Error));
         assert!(!classified.known);
     }
 
@@ -444,21 +448,24 @@ mod tests {
         let flags = ResultFlags::default();
         assert_eq!(
             verdict(flags, "The user doesn't want to proceed with this tool use"),
-            Verdict::SUCCESS
+            CallResult::SUCCESS
         );
         assert_eq!(
             verdict(flags, "### Error\nno page"),
-            Verdict::because(Reason::Error)
+            CallResult::because(Reason::Error)
         );
         let unsuccessful = ResultFlags {
             unsuccessful: true,
             ..flags
         };
-        assert_eq!(verdict(unsuccessful, "x"), Verdict::because(Reason::Error));
+        assert_eq!(verdict(unsuccessful, "x"), CallResult::because(Reason::Error));
         let interrupted = ResultFlags {
             interrupted: true,
             ..flags
         };
-        assert_eq!(verdict(interrupted, "x"), Verdict::because(Reason::Interrupted));
+        assert_eq!(
+            verdict(interrupted, "x"),
+            CallResult::because(Reason::Interrupted)
+        );
     }
 }

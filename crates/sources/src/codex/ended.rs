@@ -2,7 +2,7 @@
 //! say more than the result: the server's own name, whether it answered with an error, the duration. Where no
 //! record states the call itself (a script of code mode made it), they are the call.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use super::{Reader, Speaker, record::Payload, verdict};
 use crate::{
@@ -160,14 +160,14 @@ impl Reader {
         facts.answers.push(Answer {
             id,
             at,
-            verdict: verdict.unwrap_or(Verdict::SUCCESS),
+            verdict: verdict.unwrap_or(CallResult::SUCCESS),
             duration_ms,
             goes_on: duration_ms.is_none(),
         });
     }
 
     /// What the end says by itself; `None` where only the words of the result do.
-    fn end_verdict(&self, kind: Kind, ended: &Payload<'_>, answered: bool) -> Option<Verdict> {
+    fn end_verdict(&self, kind: Kind, ended: &Payload<'_>, answered: bool) -> Option<CallResult> {
         let words = || ended.error.map(Str::text).unwrap_or_default();
         match ended.status.map(|status| status.0) {
             Some(b"declined") => {
@@ -177,7 +177,7 @@ impl Reader {
                 };
                 let said = verdict::refusal(words().trim_start(), self.attended());
                 let reason = said.or_else(|| (!answered).then(by_whom));
-                return reason.map(Verdict::because);
+                return reason.map(CallResult::because);
             }
             Some(b"in_progress" | b"inProgress") => return None,
             _ => {}
@@ -186,10 +186,10 @@ impl Reader {
             || ended.status.is_some_and(|status| status.0 == b"failed")
             || ended.exit_code.is_some_and(|code| code != 0);
         Some(match (failed, kind) {
-            (true, Kind::Mcp) => Verdict::because(verdict::server_error(&words(), self.attended())),
-            (true, _) => Verdict::because(Reason::Error),
-            (false, Kind::Mcp | Kind::Dynamic) => Verdict::SUCCESS,
-            (false, _) if ended.exit_code == Some(0) || ended.status.is_some() => Verdict::SUCCESS,
+            (true, Kind::Mcp) => CallResult::because(verdict::server_error(&words(), self.attended())),
+            (true, _) => CallResult::because(Reason::Error),
+            (false, Kind::Mcp | Kind::Dynamic) => CallResult::SUCCESS,
+            (false, _) if ended.exit_code == Some(0) || ended.status.is_some() => CallResult::SUCCESS,
             (false, _) => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! Tools that OpenAI runs itself: the log has the call and that it is done, in one record or in two.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 use sha2::{Digest, Sha256};
 
 use super::{Reader, Speaker, record::Payload};
@@ -123,9 +123,9 @@ impl Reader {
         facts: &mut FileFacts,
     ) {
         let verdict = match item.status.map(|status| status.0) {
-            None | Some(b"completed") => Verdict::SUCCESS,
-            Some(b"failed") => Verdict::because(Reason::Error),
-            Some(b"incomplete") => Verdict::because(Reason::Interrupted),
+            None | Some(b"completed") => CallResult::SUCCESS,
+            Some(b"failed") => CallResult::because(Reason::Error),
+            Some(b"incomplete") => CallResult::because(Reason::Interrupted),
             Some(_) => return,
         };
         let Some(id) = self.known(id, facts) else { return };

@@ -3,7 +3,7 @@
 //!
 //! The sentences are those of `codex-rs/core/src/tools`, of several versions.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::codex::output::Output;
 
@@ -22,7 +22,7 @@ pub(crate) enum Speaker {
 /// A verdict, and whether its words are known. Unknown ones that look like an error are worth a look.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CallResult,
     pub(crate) known: bool,
 }
 
@@ -78,15 +78,15 @@ impl Speaker {
 pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Judged {
     let known = |verdict| Judged { verdict, known: true };
     if output.body == "aborted" {
-        return known(Verdict::because(Reason::Interrupted));
+        return known(CallResult::because(Reason::Interrupted));
     }
     let inner = output.inner_exit_code.filter(|_| speaker == Speaker::Codex);
     let exit_code = output.exit_code.or(inner);
     if output.script_failed || exit_code.is_some_and(|code| code != 0) {
-        return known(Verdict::because(Reason::Error));
+        return known(CallResult::because(Reason::Error));
     }
     if exit_code.is_some() || output.runs_on {
-        return known(Verdict::SUCCESS);
+        return known(CallResult::SUCCESS);
     }
     let text = output.body.trim_start();
     if output.reported {
@@ -94,7 +94,7 @@ pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Jud
         let reason = (speaker == Speaker::Server)
             .then(|| refusal(text, attended).or_else(|| of_server(text)))
             .flatten();
-        return known(reason.map_or(Verdict::SUCCESS, Verdict::because));
+        return known(reason.map_or(CallResult::SUCCESS, CallResult::because));
     }
     let reason = refusal(text, attended).or_else(|| failure(text));
     let reason = match speaker {
@@ -103,12 +103,12 @@ pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Jud
         Speaker::Other => reason,
     };
     match reason {
-        Some(reason) => known(Verdict::because(reason)),
+        Some(reason) => known(CallResult::because(reason)),
         None if speaker == Speaker::Codex && looks_like_an_error(text) => Judged {
-            verdict: Verdict::because(Reason::Error),
+            verdict: CallResult::because(Reason::Error),
             known: false,
         },
-        None => known(Verdict::SUCCESS),
+        None => known(CallResult::SUCCESS),
     }
 }
 

@@ -1,20 +1,20 @@
 //! How a call of Copilot CLI ended. A flag says whether it did, a code who refused, and the message the rest.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use super::record::Record;
 
 /// A verdict, and whether the words behind it are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Judged {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CallResult,
     pub(super) known: bool,
 }
 
 /// Classifies the end of a call. `runs_commands`: it is one of the tools that start a command.
 pub(super) fn classify(record: &Record<'_>, runs_commands: bool) -> Judged {
     let known = |verdict| Judged { verdict, known: true };
-    let because = |reason| known(Verdict::because(reason));
+    let because = |reason| known(CallResult::because(reason));
     if record.success == Some(true) {
         let by_text = || exit_code_below(&record.answer?.text());
         let older = || record.measured_exit_code.map(|code| code != 0.0).or_else(by_text);
@@ -22,7 +22,7 @@ pub(super) fn classify(record: &Record<'_>, runs_commands: bool) -> Judged {
         let failed = failed.or_else(|| runs_commands.then(older).flatten());
         return match failed {
             Some(true) => because(Reason::Error),
-            _ => known(Verdict::SUCCESS),
+            _ => known(CallResult::SUCCESS),
         };
     }
     let message = record.error_message.or(record.answer);
@@ -38,7 +38,7 @@ pub(super) fn classify(record: &Record<'_>, runs_commands: bool) -> Judged {
         b"aborted" | b"interrupted" => because(Reason::Interrupted),
         b"failure" | b"error" | b"timeout" => because(Reason::Error),
         _ => Judged {
-            verdict: Verdict::because(Reason::Error),
+            verdict: CallResult::because(Reason::Error),
             known: false,
         },
     }

@@ -1,7 +1,7 @@
 //! How a call of Gemini CLI, or of Qwen Code, which grew out of it, ended: a status, and texts where the status does
 //! not tell.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::json::Str;
 
@@ -20,7 +20,7 @@ pub(crate) struct Told<'a> {
 }
 
 /// A verdict, and whether the words it rests on are known.
-pub(crate) type Known = (Option<Verdict>, bool);
+pub(crate) type Known = (Option<CallResult>, bool);
 
 impl Told<'_> {
     pub(crate) fn verdict(&self) -> Known {
@@ -29,18 +29,18 @@ impl Told<'_> {
         };
         match status {
             b"success" if self.is_shell => (Some(self.command()), true),
-            b"success" => (Some(Verdict::SUCCESS), true),
+            b"success" => (Some(CallResult::SUCCESS), true),
             b"error" => {
                 let error = self.error.or(self.output).or(self.display);
                 let error = error.map(|error| error.head(LOOKED_AT)).unwrap_or_default();
                 let (reason, is_known) = failed(&error);
-                (Some(Verdict::because(reason)), is_known)
+                (Some(CallResult::because(reason)), is_known)
             }
             b"cancelled" | b"canceled" => {
                 let error = self.error.or(self.output);
                 let error = error.map(|error| error.head(LOOKED_AT)).unwrap_or_default();
                 let (reason, is_known) = cancelled(&error);
-                (Some(Verdict::because(reason)), is_known)
+                (Some(CallResult::because(reason)), is_known)
             }
             b"validating" | b"scheduled" | b"executing" | b"awaiting_approval" => (None, true),
             _ => (None, false),
@@ -48,7 +48,7 @@ impl Told<'_> {
     }
 
     /// The end of a command that was run: its status is `success` whatever its exit code.
-    fn command(&self) -> Verdict {
+    fn command(&self) -> CallResult {
         let display = self
             .display
             .map(|display| display.head(LOOKED_AT))
@@ -56,20 +56,20 @@ impl Told<'_> {
         if display.starts_with("Command exited with code: ")
             || display.starts_with("Command terminated by signal: ")
         {
-            return Verdict::because(Reason::Error);
+            return CallResult::because(Reason::Error);
         }
         let Some(output) = self.output else {
-            return Verdict::SUCCESS;
+            return CallResult::SUCCESS;
         };
         let begins = output.head(LOOKED_AT);
         let begins = begins.trim_start_matches("<untrusted_context>").trim_start();
         if begins.starts_with("Command was automatically cancelled because it exceeded the timeout")
             || begins.starts_with("Command timed out after")
         {
-            return Verdict::because(Reason::Error);
+            return CallResult::because(Reason::Error);
         }
         if begins.starts_with("Command was cancelled by user") {
-            return Verdict::because(Reason::Interrupted);
+            return CallResult::because(Reason::Interrupted);
         }
         let Str(raw) = output;
         let end = Str(&raw[raw.len().saturating_sub(LOOKED_AT)..]).text();
@@ -77,9 +77,9 @@ impl Told<'_> {
             .display
             .map(|Str(raw)| Str(&raw[raw.len().saturating_sub(LOOKED_AT)..]).text());
         if ended_badly(&end, shown.as_deref().unwrap_or_default()) {
-            Verdict::because(Reason::Error)
+            CallResult::because(Reason::Error)
         } else {
-            Verdict::SUCCESS
+            CallResult::SUCCESS
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use model::{Verdict, limits};
+use model::{CallResult, limits};
 
 use super::{Pool, by_time};
 use crate::{
@@ -47,7 +47,7 @@ impl Pool {
             };
             let first = found.entry(call).or_insert(ending);
             first.duration_ms = first.duration_ms.or(ending.duration_ms);
-            if first.verdict == Verdict::UNKNOWN {
+            if first.verdict == CallResult::UNKNOWN {
                 first.verdict = ending.verdict;
             }
             if ending.exact && !first.exact {

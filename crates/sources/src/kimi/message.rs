@@ -1,6 +1,6 @@
 //! One record of the wire and what it carries.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use super::At;
 use crate::{
@@ -222,11 +222,11 @@ impl<'a> ToolResult<'a> {
     }
 
     /// `None` where the result does not say.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
+    pub(super) fn verdict(&self) -> Option<CallResult> {
         Some(if self.is_error? {
-            Verdict::because(self.reason())
+            CallResult::because(self.reason())
         } else {
-            Verdict::SUCCESS
+            CallResult::SUCCESS
         })
     }
 

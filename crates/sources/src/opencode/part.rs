@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use super::record::millis;
 use crate::{
@@ -202,8 +202,8 @@ impl<'a> Part<'a> {
     }
 
     /// How the call ended, and whether what says so is known.
-    fn verdict(&self) -> (Option<Verdict>, bool) {
-        let because = |reason| (Some(Verdict::because(reason)), true);
+    fn verdict(&self) -> (Option<CallResult>, bool) {
+        let because = |reason| (Some(CallResult::because(reason)), true);
         let Some(Str(status)) = self.status else {
             return (None, true);
         };
@@ -213,16 +213,16 @@ impl<'a> Part<'a> {
                 match own_words(&error) {
                     Some(reason) => because(reason),
                     None => (
-                        Some(Verdict::because(Reason::InvalidInput)),
+                        Some(CallResult::because(Reason::InvalidInput)),
                         error.starts_with("Invalid"),
                     ),
                 }
             }
             b"completed" => match self.exit_code {
                 Some(code) if code != 0.0 => because(Reason::Error),
-                Some(_) => (Some(Verdict::SUCCESS), true),
+                Some(_) => (Some(CallResult::SUCCESS), true),
                 None => (
-                    Some(self.stopped().map_or(Verdict::SUCCESS, Verdict::because)),
+                    Some(self.stopped().map_or(CallResult::SUCCESS, CallResult::because)),
                     true,
                 ),
             },
@@ -232,7 +232,7 @@ impl<'a> Part<'a> {
                     Some(reason) => because(reason),
                     None if self.interrupted => because(Reason::Interrupted),
                     None => (
-                        Some(Verdict::because(Reason::Error)),
+                        Some(CallResult::because(Reason::Error)),
                         !error.starts_with("The user "),
                     ),
                 }

@@ -1,7 +1,7 @@
 //! How a call ended, by the program's own words. A tool's output may stand at the same place, so only whole beginnings
 //! count that the program writes.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 
 use crate::json::Str;
 
@@ -19,7 +19,7 @@ pub(super) enum CalledAs {
 /// How a call ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CallResult,
     /// The work was not done then.
     pub(super) goes_on: bool,
     pub(super) is_known: bool,
@@ -37,7 +37,7 @@ impl CalledAs {
 }
 
 impl Ended {
-    fn known(verdict: Verdict) -> Ended {
+    fn known(verdict: CallResult) -> Ended {
         Ended {
             verdict,
             goes_on: false,
@@ -46,7 +46,7 @@ impl Ended {
     }
 
     fn because(reason: Reason) -> Ended {
-        Ended::known(Verdict::because(reason))
+        Ended::known(CallResult::because(reason))
     }
 }
 
@@ -81,11 +81,11 @@ pub(super) fn of(output: Option<Str<'_>>, is_error: bool, called_as: CalledAs) -
         },
         CalledAs::Other if text.starts_with(r#"{"status":"#) => Ended {
             is_known: false,
-            ..Ended::known(Verdict::UNKNOWN)
+            ..Ended::known(CallResult::UNKNOWN)
         },
         _ => Ended {
             goes_on: text.starts_with("Delegated to child task "),
-            ..Ended::known(Verdict::SUCCESS)
+            ..Ended::known(CallResult::SUCCESS)
         },
     }
 }
@@ -142,7 +142,7 @@ fn command(text: &str) -> Ended {
     if text.starts_with("Command is still running in terminal") {
         return Ended {
             goes_on: true,
-            ..Ended::known(Verdict::SUCCESS)
+            ..Ended::known(CallResult::SUCCESS)
         };
     }
     let failed = [
@@ -158,11 +158,11 @@ fn command(text: &str) -> Ended {
     match state {
         Some(state) if state.contains("Process terminated by signal ") => Ended::because(Reason::Error),
         Some(state) => match state.rsplit_once("Exit code: ") {
-            Some((_, "0")) => Ended::known(Verdict::SUCCESS),
+            Some((_, "0")) => Ended::known(CallResult::SUCCESS),
             Some((_, code)) if code.parse::<i64>().is_ok() => Ended::because(Reason::Error),
             // The editor does not know either.
-            _ => Ended::known(Verdict::UNKNOWN),
+            _ => Ended::known(CallResult::UNKNOWN),
         },
-        None => Ended::known(Verdict::SUCCESS),
+        None => Ended::known(CallResult::SUCCESS),
     }
 }

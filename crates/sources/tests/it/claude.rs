@@ -94,8 +94,8 @@ pub(crate) fn outcomes(records: &[Value]) -> Vec<String> {
 }
 
 pub(crate) fn outcome(event: &Event) -> String {
-    let reason = event.verdict.reason().map_or("", |reason| reason.as_str());
-    let outcome = event.verdict.outcome().as_str();
+    let reason = event.result.reason().map_or("", |reason| reason.as_str());
+    let outcome = event.result.outcome().as_str();
     format!("{} {outcome} {reason}", event.tool.as_str())
         .trim_end()
         .to_owned()

@@ -8,7 +8,7 @@
 mod tokens;
 mod words;
 
-use model::{Event, Reason, Verdict};
+use model::{CallResult, Event, Reason};
 use serde_json::{Value, json};
 use sources::{Collected, Options};
 
@@ -77,12 +77,12 @@ pub(super) fn only(records: &[Value]) -> Event {
 /// `tool operation outcome reason` of every event, sorted.
 pub(super) fn summary(collected: &Collected) -> Vec<String> {
     let word = |event: Event| {
-        let reason = event.verdict.reason().map_or("", Reason::as_str);
+        let reason = event.result.reason().map_or("", Reason::as_str);
         format!(
             "{} {} {} {reason}",
             event.tool,
             event.operation.as_deref().unwrap_or("-"),
-            event.verdict.outcome().as_str()
+            event.result.outcome().as_str()
         )
         .trim_end()
         .to_owned()
@@ -162,7 +162,7 @@ fn an_end_whose_call_is_recorded_is_that_call_wherever_it_stands() {
     ] {
         let event = only(&records);
         assert_eq!(event.tool.as_str(), "mcp:my-echo");
-        assert_eq!((event.verdict, event.duration_ms), (Verdict::SUCCESS, Some(40)));
+        assert_eq!((event.result, event.duration_ms), (CallResult::SUCCESS, Some(40)));
     }
 }
 
@@ -205,19 +205,19 @@ fn a_command_that_runs_on_ends_as_its_end_says() {
         )
     };
     let open = only(&started);
-    assert_eq!((open.verdict, open.duration_ms), (Verdict::SUCCESS, None));
+    assert_eq!((open.result, open.duration_ms), (CallResult::SUCCESS, None));
     let failed = only(&[&started[..], &[end(5)]].concat());
     assert_eq!(
-        (failed.verdict, failed.duration_ms),
-        (Verdict::because(Reason::Error), Some(2_000))
+        (failed.result, failed.duration_ms),
+        (CallResult::because(Reason::Error), Some(2_000))
     );
     let killed_with_the_session = only(&[&started[..], &[end(-1)]].concat());
     assert_eq!(
         (
-            killed_with_the_session.verdict,
+            killed_with_the_session.result,
             killed_with_the_session.duration_ms
         ),
-        (Verdict::SUCCESS, None)
+        (CallResult::SUCCESS, None)
     );
 }
 
@@ -243,8 +243,8 @@ fn a_search_is_one_call_however_its_records_name_it() {
     ] {
         let event = only(&records);
         assert_eq!(
-            (event.tool.as_str(), event.verdict),
-            ("builtin:web_search", Verdict::SUCCESS)
+            (event.tool.as_str(), event.result),
+            ("builtin:web_search", CallResult::SUCCESS)
         );
         assert!(uuid.is_none() || event.uuid.as_deref() == uuid, "{event:?}");
         assert_eq!(event.duration_ms, None);

@@ -1,6 +1,6 @@
 //! Copilot CLI: what its versions write, and what each must become.
 
-use model::{Event, Reason, Verdict};
+use model::{CallResult, Event, Reason};
 use serde_json::{Value, json};
 use sources::{Collected, ProblemCode};
 
@@ -96,11 +96,11 @@ fn the_exit_code_decides_although_the_call_succeeded() {
     ] {
         let event = only(&[starts(ID, tool), ends(ID, &end)]);
         let expected = if fails {
-            Verdict::because(Reason::Error)
+            CallResult::because(Reason::Error)
         } else {
-            Verdict::SUCCESS
+            CallResult::SUCCESS
         };
-        assert_eq!(event.verdict, expected, "{tool} {end}");
+        assert_eq!(event.result, expected, "{tool} {end}");
     }
 }
 
@@ -139,11 +139,15 @@ fn code_and_message_say_why_a_call_failed() {
         ("failure", "Path does not exist", Error),
     ] {
         let collected = read(&[starts(ID, "view"), ends(ID, &failed(code, message))]);
-        assert_eq!(of(&collected, ID).verdict, Verdict::because(reason), "{message}");
+        assert_eq!(
+            of(&collected, ID).result,
+            CallResult::because(reason),
+            "{message}"
+        );
         assert!(collected.problems.is_empty(), "{message}");
     }
     let unknown = read(&[starts(ID, "view"), ends(ID, &failed("exhausted", "no"))]);
-    assert_eq!(of(&unknown, ID).verdict, Verdict::because(Reason::Error));
+    assert_eq!(of(&unknown, ID).result, CallResult::because(Reason::Error));
     assert_eq!(
         unknown.totals.problems.get(&ProblemCode::UnclassifiedError),
         Some(&1)
@@ -179,7 +183,7 @@ fn only_a_person_rejects() {
                 told,
                 ends(ID, &failed("failure", "not run")),
             ]);
-            assert_eq!(event.verdict, Verdict::because(reason), "{decision}");
+            assert_eq!(event.result, CallResult::because(reason), "{decision}");
             assert_eq!(event.duration_ms, None, "nothing ran");
         }
     }
@@ -221,11 +225,11 @@ fn what_runs_in_the_background_ends_when_its_end_is_told() {
         ends(ID, &done("<command started in background with shellId: 2>")),
     ];
     let open = only(&launched);
-    assert_eq!((open.verdict, open.duration_ms), (Verdict::SUCCESS, None));
+    assert_eq!((open.result, open.duration_ms), (CallResult::SUCCESS, None));
     let ended = only(&[&launched[..], &[told]].concat());
     assert_eq!(
-        (ended.verdict, ended.duration_ms),
-        (Verdict::because(Reason::Error), Some(2_000))
+        (ended.result, ended.duration_ms),
+        (CallResult::because(Reason::Error), Some(2_000))
     );
 
     let slow = done("out\n<command with shellId: 3 is still running after 30 seconds. You will be notified>");
@@ -238,8 +242,12 @@ fn what_runs_in_the_background_ends_when_its_end_is_told() {
             &done("more\n<shellId: 3 completed with exit code 4>"),
         ),
     ]);
-    assert_eq!(of(&looked, ID).verdict, Verdict::because(Reason::Error));
-    assert_eq!(of(&looked, "call_0b7d").verdict, Verdict::SUCCESS, "it was read");
+    assert_eq!(of(&looked, ID).result, CallResult::because(Reason::Error));
+    assert_eq!(
+        of(&looked, "call_0b7d").result,
+        CallResult::SUCCESS,
+        "it was read"
+    );
 
     let task = (
         "tool.execution_start",
@@ -249,11 +257,11 @@ fn what_runs_in_the_background_ends_when_its_end_is_told() {
     let agent = |kind, data| only(&[task.clone(), ends(ID, &answer), (kind, data)]);
     let failed = agent("subagent.failed", json!({"toolCallId": ID, "error": "x"}));
     assert_eq!(
-        (failed.tool.as_str(), failed.verdict),
-        ("agent:helper", Verdict::because(Reason::Error))
+        (failed.tool.as_str(), failed.result),
+        ("agent:helper", CallResult::because(Reason::Error))
     );
     let done = agent("subagent.completed", json!({"toolCallId": ID, "durationMs": 272}));
-    assert_eq!((done.verdict, done.duration_ms), (Verdict::SUCCESS, Some(272)));
+    assert_eq!((done.result, done.duration_ms), (CallResult::SUCCESS, Some(272)));
 }
 
 fn metrics(requests: Option<u64>, input: u64, output: u64) -> Value {
@@ -379,7 +387,10 @@ fn an_id_that_only_counts_is_a_key_within_its_message() {
     ];
     let text = session(&records);
     let collected = collect(&[("a", text.as_bytes()), ("b", text.as_bytes())]);
-    let verdicts: Vec<_> = collected.events().map(|event| event.verdict).collect();
-    assert_eq!(verdicts, [Verdict::because(Reason::Error), Verdict::SUCCESS]);
+    let verdicts: Vec<_> = collected.events().map(|event| event.result).collect();
+    assert_eq!(
+        verdicts,
+        [CallResult::because(Reason::Error), CallResult::SUCCESS]
+    );
     assert_eq!(lines(&collected), lines(&collect(&[("a", text.as_bytes())])));
 }

@@ -64,7 +64,7 @@ fn logs_whose_head_holds_for_all_lines_keep_their_calls_when_cut() {
     let calls = |collected: &Collected| -> Vec<_> {
         collected
             .events()
-            .map(|event| (event.uuid, event.tool, event.operation, event.verdict))
+            .map(|event| (event.uuid, event.tool, event.operation, event.result))
             .collect()
     };
     for name in ["codex/rollout.jsonl", "copilot/events.jsonl"] {

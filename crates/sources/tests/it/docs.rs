@@ -133,7 +133,7 @@ fn is_without_calls(name: &str) -> bool {
 }
 
 #[test]
-fn a_log_of_an_agent_that_nobody_knows_is_an_unknown_format() {
+fn a_log_of_an_unknown_agent_is_of_an_unknown_format() {
     for text in [
         r#"{"type":"session_start","id":"x","model":"m","cwd":"/w","resumed":false}"#,
         r#"{"type":"message","id":"x","timestamp":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"Read","input":{}}]}}"#,
@@ -175,11 +175,11 @@ fn what_the_table_denies_no_event_has_and_what_it_promises_some_event_has() {
                 "outcome",
                 events
                     .iter()
-                    .any(|event| event.verdict != model::Verdict::UNKNOWN),
+                    .any(|event| event.result != model::CallResult::UNKNOWN),
             ),
             (
                 "reason",
-                events.iter().any(|event| event.verdict.reason().is_some()),
+                events.iter().any(|event| event.result.reason().is_some()),
             ),
             ("duration", events.iter().any(|event| event.duration_ms.is_some())),
             ("model", events.iter().any(|event| event.model.is_some())),

@@ -30,8 +30,8 @@ fn read(lines: &[String]) -> Collected {
 
 fn told(collected: &Collected) -> Vec<String> {
     let tell = |event: model::Event| {
-        let reason = event.verdict.reason().map_or("-", model::Reason::as_str);
-        format!("{} {} {reason}", event.tool, event.verdict.outcome().as_str())
+        let reason = event.result.reason().map_or("-", model::Reason::as_str);
+        format!("{} {} {reason}", event.tool, event.result.outcome().as_str())
     };
     let mut told: Vec<String> = collected.events().map(tell).collect();
     told.sort();

@@ -33,11 +33,11 @@ fn told(collected: &Collected) -> Vec<String> {
         .events()
         .map(|event| {
             let operation = event.operation.as_deref().unwrap_or("-").to_owned();
-            let reason = event.verdict.reason().map_or("-", model::Reason::as_str);
+            let reason = event.result.reason().map_or("-", model::Reason::as_str);
             format!(
                 "{} {operation} {} {reason}",
                 event.tool,
-                event.verdict.outcome().as_str()
+                event.result.outcome().as_str()
             )
         })
         .collect();

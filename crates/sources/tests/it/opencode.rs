@@ -39,12 +39,12 @@ fn database(parts: &[String]) -> FileFacts {
 /// Tool, operation, outcome and reason of every event.
 fn told(collected: &Collected) -> Vec<String> {
     let tell = |event: Event| {
-        let reason = event.verdict.reason().map_or("-", model::Reason::as_str);
+        let reason = event.result.reason().map_or("-", model::Reason::as_str);
         let operation = event.operation.as_deref().unwrap_or("-").to_owned();
         format!(
             "{} {operation} {} {reason}",
             event.tool,
-            event.verdict.outcome().as_str()
+            event.result.outcome().as_str()
         )
     };
     let mut told: Vec<String> = collected.events().map(tell).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use model::{Event, MicroUsd, Outcome, Reason, Verdict};
+use model::{CallResult, Event, MicroUsd, Outcome, Reason};
 use sources::{Agent, LINE_BYTES, LogReader, Options, Prices, ProblemCode, join};
 
 use crate::{collect, facts, joined, lines, one};
@@ -57,14 +57,14 @@ fn a_result_may_stand_before_its_call_or_in_another_file() {
 #[test]
 fn a_result_that_is_older_than_its_call_has_no_duration() {
     let event = &events(&(call("toolu_1", "Bash", 5) + &answer("toolu_1", 3, false, "ok")))[0];
-    assert_eq!((event.verdict, event.duration_ms), (Verdict::SUCCESS, None));
+    assert_eq!((event.result, event.duration_ms), (CallResult::SUCCESS, None));
 }
 
 #[test]
 fn of_two_results_the_earlier_counts() {
     let text =
         call("toolu_1", "Bash", 1) + &answer("toolu_1", 9, true, "boom") + &answer("toolu_1", 2, false, "ok");
-    assert_eq!(events(&text)[0].verdict, Verdict::SUCCESS);
+    assert_eq!(events(&text)[0].result, CallResult::SUCCESS);
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn a_call_that_an_older_snapshot_leaves_open_is_answered_by_the_newer() {
     assert!(
         events(&older)
             .iter()
-            .all(|event| event.verdict == Verdict::UNANSWERED)
+            .all(|event| event.result == CallResult::UNANSWERED)
     );
     let newer = call("toolu_1", "Bash", 1) + &answer("toolu_1", 2, false, "ok");
     let both = collect(&[("older", older.as_bytes()), ("newer", newer.as_bytes())]);
-    let verdicts: Vec<Verdict> = both.events().map(|event| event.verdict).collect();
-    assert_eq!(verdicts, [Verdict::SUCCESS, Verdict::UNANSWERED]);
+    let verdicts: Vec<CallResult> = both.events().map(|event| event.result).collect();
+    assert_eq!(verdicts, [CallResult::SUCCESS, CallResult::UNANSWERED]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_name_of_markup_and_line_breaks_is_still_a_tool() {
         );
     let event = &events(&text)[0];
     assert_eq!(event.tool.as_str(), "builtin:Bash\">\u{FFFD}<x>");
-    assert_eq!(event.verdict.reason(), Some(Reason::UnknownTool));
+    assert_eq!(event.result.reason(), Some(Reason::UnknownTool));
 }
 
 #[test]
@@ -240,8 +240,8 @@ fn one_bad_line_costs_one_line() {
         let collected = one(&text);
         assert_eq!(collected.events().len(), 1, "{bad}");
         assert_eq!(
-            collected.events().next().unwrap().verdict,
-            Verdict::SUCCESS,
+            collected.events().next().unwrap().result,
+            CallResult::SUCCESS,
             "{bad}"
         );
         // The blank line counts for the number of the line, not for the number of lines.
@@ -283,7 +283,7 @@ fn every_complete_record_of_a_damaged_line_is_read_and_the_damage_is_counted() {
 }
 
 #[test]
-fn values_that_other_readers_refuse_cost_nothing_where_nobody_reads_them() {
+fn values_that_other_readers_refuse_cost_nothing_where_they_are_not_read() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for value in [r#""\ud800""#, "1e400", r#""\u0000""#, deep.as_str()] {
         let text = call("toolu_1", "Bash", 1).replacen('{', &format!(r#"{{"extra":{value},"#), 1);
@@ -343,11 +343,11 @@ fn byte_order_marks_and_carriage_returns_are_no_part_of_a_line() {
 #[test]
 fn a_half_written_last_line_waits_and_a_whole_one_without_its_end_counts() {
     let whole = call("toolu_1", "Bash", 1) + answer("toolu_1", 2, false, "ok").trim_end();
-    assert_eq!(events(&whole)[0].verdict, Verdict::SUCCESS);
+    assert_eq!(events(&whole)[0].result, CallResult::SUCCESS);
     for cut in 1..answer("toolu_1", 2, false, "ok").trim_end().len() {
         let half = &whole[..whole.len() - cut];
         let collected = one(half);
-        assert_eq!(collected.events().next().unwrap().verdict, Verdict::UNANSWERED);
+        assert_eq!(collected.events().next().unwrap().result, CallResult::UNANSWERED);
         assert_eq!(
             (collected.totals.unfinished_lines, collected.totals.lines),
             (1, 1),
@@ -378,7 +378,7 @@ fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
     reader.feed(b"\n");
     reader.feed(answer("toolu_1", 2, false, "ok").as_bytes());
     let collected = joined(vec![reader.finish()]);
-    assert_eq!(collected.events().next().unwrap().verdict, Verdict::SUCCESS);
+    assert_eq!(collected.events().next().unwrap().result, CallResult::SUCCESS);
     assert_eq!(collected.problems.len(), 1);
     assert_eq!(
         (collected.problems[0].code, collected.problems[0].line),
@@ -396,7 +396,7 @@ fn a_line_just_within_the_limit_is_read() {
 }
 
 #[test]
-fn a_file_that_nobody_understands_says_so() {
+fn a_file_of_an_unknown_format_is_reported() {
     let collected = one("{\"step\":1}\n{\"step\":2}\n");
     assert_eq!(collected.problems.len(), 1);
     assert_eq!(
@@ -462,7 +462,7 @@ fn a_rejection_a_cancelled_sibling_and_a_denial_are_no_failures() {
     assert!(
         events(&text)
             .iter()
-            .all(|event| event.verdict.outcome() == Outcome::Abandoned)
+            .all(|event| event.result.outcome() == Outcome::Abandoned)
     );
     assert_eq!(one(&text).totals.reasons.len(), 4);
 }

@@ -45,8 +45,8 @@ impl<'a> Columns<'a> {
             columns
                 .cost_micro_usd
                 .push(event.cost.map(|MicroUsd(micros)| micros));
-            columns.outcome.push(Outcome::as_str(event.verdict.outcome()));
-            columns.reason.push(event.verdict.reason().map(Reason::as_str));
+            columns.outcome.push(Outcome::as_str(event.result.outcome()));
+            columns.reason.push(event.result.reason().map(Reason::as_str));
             columns.source.push(group.source.as_str());
             columns.upload_id.push(group.upload_id);
             columns.uuid.push(&group.uuid);

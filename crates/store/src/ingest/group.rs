@@ -139,12 +139,12 @@ mod tests {
     use super::super::batch::Counts;
     use super::*;
     use chrono::DateTime;
-    use model::{ToolId, Verdict};
+    use model::{CallResult, ToolId};
 
-    fn event(uuid: Option<&str>, tool: &str, verdict: Verdict) -> Event {
+    fn event(uuid: Option<&str>, tool: &str, result: CallResult) -> Event {
         Event {
             uuid: uuid.map(str::to_owned),
-            ..Event::new(ToolId::parse(tool).unwrap(), verdict, DateTime::UNIX_EPOCH)
+            ..Event::new(ToolId::parse(tool).unwrap(), result, DateTime::UNIX_EPOCH)
         }
     }
 
@@ -167,18 +167,18 @@ mod tests {
             batch(
                 1,
                 vec![
-                    event(Some("b"), "mcp:x", Verdict::UNANSWERED),
-                    event(None, "mcp:x", Verdict::SUCCESS),
+                    event(Some("b"), "mcp:x", CallResult::UNANSWERED),
+                    event(None, "mcp:x", CallResult::SUCCESS),
                 ],
             ),
             batch(
                 1,
                 vec![
-                    event(Some("b"), "mcp:x", Verdict::SUCCESS),
-                    event(Some("b"), "mcp:y", Verdict::SUCCESS),
+                    event(Some("b"), "mcp:x", CallResult::SUCCESS),
+                    event(Some("b"), "mcp:y", CallResult::SUCCESS),
                 ],
             ),
-            batch(2, vec![event(Some("b"), "mcp:x", Verdict::SUCCESS)]),
+            batch(2, vec![event(Some("b"), "mcp:x", CallResult::SUCCESS)]),
         ];
         let (mut groups, mut results) = fold(&batches, &HashMap::new());
         assert_eq!(

@@ -103,8 +103,8 @@ impl<'a> Changes<'a> {
     /// Counts a new event.
     pub(crate) fn insert(&mut self, member: MemberId, event: &'a Event) {
         let facts = Facts {
-            outcome: event.verdict.outcome(),
-            unknown_tool: event.verdict.reason() == Some(Reason::UnknownTool),
+            outcome: event.result.outcome(),
+            unknown_tool: event.result.reason() == Some(Reason::UnknownTool),
             cost: event.cost.map(|MicroUsd(micros)| micros),
             timed: event.duration_ms.is_some(),
         };

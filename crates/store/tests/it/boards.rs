@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
-    Event, MemberId, OrgId, Reason, ToolId, Verdict,
+    CallResult, Event, MemberId, OrgId, Reason, ToolId,
     api::{
         AllOr, Board, LeaderboardRow, Window,
         query::{LeaderboardQuery, ListQuery},
@@ -25,14 +25,14 @@ async fn add(store: &Store, org: OrgId, handle: &str) -> MemberId {
         .unwrap()
 }
 
-fn event(tool: &str, verdict: Verdict, days_ago: i64, duration_ms: i64, project: Option<&str>) -> Event {
+fn event(tool: &str, result: CallResult, days_ago: i64, duration_ms: i64, project: Option<&str>) -> Event {
     Event {
         uuid: Some(Uuid::new_v4().to_string()),
         duration_ms: Some(duration_ms),
         project: project.map(str::to_owned),
         ..Event::new(
             ToolId::parse(tool).unwrap(),
-            verdict,
+            result,
             now() - TimeDelta::days(days_ago),
         )
     }
@@ -89,13 +89,13 @@ async fn team(store: &Store) -> OrgId {
             .map(|n| {
                 let tool =
                     ["mcp:a", "skill:b", "builtin:Bash", "mcp:c"][usize::try_from((n + shift) % 4).unwrap()];
-                let verdict = if n % 5 == 0 {
-                    Verdict::because(Reason::Error)
+                let result = if n % 5 == 0 {
+                    CallResult::because(Reason::Error)
                 } else {
-                    Verdict::SUCCESS
+                    CallResult::SUCCESS
                 };
                 let project = [Some("web"), Some("api"), None][usize::try_from(n % 3).unwrap()];
-                event(tool, verdict, n, (n * 37) % 101, project)
+                event(tool, result, n, (n * 37) % 101, project)
             })
             .collect();
         send(store, org, member, events).await;
@@ -111,9 +111,9 @@ async fn boards_look_at_their_window_and_leave_builtins_out_unless_asked() {
     let org = store.org_create("acme", now()).await.unwrap();
     let ann = add(&store, org, "ann").await;
     let events = vec![
-        event("skill:new", Verdict::SUCCESS, 1, 5, None),
-        event("skill:old", Verdict::SUCCESS, 50, 5, None),
-        event("builtin:Bash", Verdict::SUCCESS, 1, 5, None),
+        event("skill:new", CallResult::SUCCESS, 1, 5, None),
+        event("skill:old", CallResult::SUCCESS, 50, 5, None),
+        event("builtin:Bash", CallResult::SUCCESS, 1, 5, None),
     ];
     send(&store, org, ann, events).await;
     refresh(&store).await;
@@ -143,7 +143,7 @@ async fn the_first_day_of_a_window_begins_at_midnight_utc() {
     let at = |tool: &str, time: &str| {
         Event::new(
             ToolId::parse(tool).unwrap(),
-            Verdict::SUCCESS,
+            CallResult::SUCCESS,
             time.parse().unwrap(),
         )
     };
@@ -176,12 +176,12 @@ async fn a_board_counted_when_asked_for_equals_the_one_that_is_kept() {
     let events = (0..200_i64)
         .map(|n| {
             let tool = ["mcp:a", "skill:b", "builtin:Bash"][usize::try_from(n % 3).unwrap()];
-            let verdict = if n % 5 == 0 {
-                Verdict::because(Reason::Error)
+            let result = if n % 5 == 0 {
+                CallResult::because(Reason::Error)
             } else {
-                Verdict::SUCCESS
+                CallResult::SUCCESS
             };
-            event(tool, verdict, n, (n * 37) % 101, Some("web"))
+            event(tool, result, n, (n * 37) % 101, Some("web"))
         })
         .collect();
     send(&store, org, ann, events).await;
@@ -215,11 +215,11 @@ async fn a_row_tells_how_the_window_before_went() {
     let store = database.store().await;
     let org = store.org_create("acme", now()).await.unwrap();
     let ann = add(&store, org, "ann").await;
-    let failed = Verdict::because(Reason::Error);
+    let failed = CallResult::because(Reason::Error);
     let events = vec![
-        event("mcp:a", Verdict::SUCCESS, 0, 5, None),
-        event("mcp:a", Verdict::SUCCESS, 6, 5, None),
-        event("mcp:a", Verdict::SUCCESS, 7, 5, None),
+        event("mcp:a", CallResult::SUCCESS, 0, 5, None),
+        event("mcp:a", CallResult::SUCCESS, 6, 5, None),
+        event("mcp:a", CallResult::SUCCESS, 7, 5, None),
         event("mcp:a", failed, 13, 5, None),
         event("mcp:a", failed, 14, 5, None),
     ];
@@ -254,11 +254,11 @@ async fn members_rank_by_how_many_tools_they_use_and_not_by_volume() {
     let org = store.org_create("acme", now()).await.unwrap();
     let (loud, broad) = (add(&store, org, "loud").await, add(&store, org, "broad").await);
     let many = (0..50)
-        .map(|_| event("mcp:a", Verdict::SUCCESS, 1, 5, None))
+        .map(|_| event("mcp:a", CallResult::SUCCESS, 1, 5, None))
         .collect();
     send(&store, org, loud, many).await;
     let few = ["mcp:a", "mcp:b"]
-        .map(|tool| event(tool, Verdict::SUCCESS, 1, 5, None))
+        .map(|tool| event(tool, CallResult::SUCCESS, 1, 5, None))
         .to_vec();
     send(&store, org, broad, few).await;
     refresh(&store).await;
@@ -285,7 +285,7 @@ async fn ties_and_pages_are_stable() {
     let ann = add(&store, org, "ann").await;
     let events = (0..30)
         .rev()
-        .map(|n| event(&format!("mcp:s{n:02}"), Verdict::SUCCESS, 1, 5, None))
+        .map(|n| event(&format!("mcp:s{n:02}"), CallResult::SUCCESS, 1, 5, None))
         .collect();
     send(&store, org, ann, events).await;
     refresh(&store).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
-    Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    CallResult, Event, MemberId, MicroUsd, OrgId, Reason, ToolId,
     api::query::{EventsQuery, ListQuery},
     event::Source,
     team::{MemberKind, Role},
@@ -32,10 +32,10 @@ async fn member(store: &Store, org: OrgId, handle: &str) -> MemberId {
         .unwrap()
 }
 
-fn event(uuid: &str, tool: &str, verdict: Verdict) -> Event {
+fn event(uuid: &str, tool: &str, result: CallResult) -> Event {
     Event {
         uuid: Some(uuid.to_owned()),
-        ..Event::new(ToolId::parse(tool).unwrap(), verdict, now())
+        ..Event::new(ToolId::parse(tool).unwrap(), result, now())
     }
 }
 
@@ -82,7 +82,7 @@ async fn sending_anything_twice_changes_nothing() {
     let org = org(&store, "acme").await;
     let ann = member(&store, org, "ann").await;
     let events: Vec<Event> = (0..300)
-        .map(|i| event(&format!("toolu_{i}"), "mcp:linear", Verdict::SUCCESS))
+        .map(|i| event(&format!("toolu_{i}"), "mcp:linear", CallResult::SUCCESS))
         .collect();
     let first = send(&store, org, batch(ann, events.clone())).await;
     assert_eq!(
@@ -112,7 +112,7 @@ async fn events_without_uuid_are_all_kept() {
     let ann = member(&store, org, "ann").await;
     let anonymous = Event {
         uuid: None,
-        ..event("", "skill:x", Verdict::SUCCESS)
+        ..event("", "skill:x", CallResult::SUCCESS)
     };
     for _ in 0..2 {
         let counts = send(&store, org, batch(ann, vec![anonymous.clone(); 3])).await;
@@ -135,7 +135,7 @@ async fn the_same_uuid_of_two_members_or_two_orgs_is_two_events() {
         let counts = send(
             &store,
             org,
-            batch(member, vec![event("toolu_1", "skill:x", Verdict::SUCCESS)]),
+            batch(member, vec![event("toolu_1", "skill:x", CallResult::SUCCESS)]),
         )
         .await;
         assert_eq!(counts.inserted, 1);
@@ -153,7 +153,7 @@ async fn another_tool_under_a_known_uuid_is_a_conflict_and_the_stored_event_stan
     send(
         &store,
         org,
-        batch(ann, vec![event("toolu_1", "skill:x", Verdict::UNANSWERED)]),
+        batch(ann, vec![event("toolu_1", "skill:x", CallResult::UNANSWERED)]),
     )
     .await;
     let before = stored(&store, org).await;
@@ -163,9 +163,9 @@ async fn another_tool_under_a_known_uuid_is_a_conflict_and_the_stored_event_stan
         batch(
             ann,
             vec![
-                event("toolu_1", "skill:y", Verdict::SUCCESS),
-                event("toolu_2", "skill:a", Verdict::SUCCESS),
-                event("toolu_2", "skill:b", Verdict::SUCCESS),
+                event("toolu_1", "skill:y", CallResult::SUCCESS),
+                event("toolu_2", "skill:a", CallResult::SUCCESS),
+                event("toolu_2", "skill:b", CallResult::SUCCESS),
             ],
         ),
     )
@@ -193,11 +193,11 @@ async fn a_late_answer_upgrades_the_event_and_nothing_takes_it_back() {
     let store = database.store().await;
     let org = org(&store, "acme").await;
     let ann = member(&store, org, "ann").await;
-    let pending = event("toolu_1", "mcp:linear", Verdict::UNANSWERED);
+    let pending = event("toolu_1", "mcp:linear", CallResult::UNANSWERED);
     let answered = Event {
         duration_ms: Some(120),
         cost: Some(MicroUsd(5_000)),
-        ..event("toolu_1", "mcp:linear", Verdict::SUCCESS)
+        ..event("toolu_1", "mcp:linear", CallResult::SUCCESS)
     };
     for (sent, expected) in [
         (
@@ -243,27 +243,27 @@ struct Report {
 }
 
 fn truth(key: usize) -> Event {
-    let verdict = match key % 3 {
-        0 => Verdict::SUCCESS,
-        1 => Verdict::because(Reason::Error),
-        _ => Verdict::because(Reason::Rejected),
+    let result = match key % 3 {
+        0 => CallResult::SUCCESS,
+        1 => CallResult::because(Reason::Error),
+        _ => CallResult::because(Reason::Rejected),
     };
     Event {
         duration_ms: Some(i64::try_from(key).unwrap() * 10),
         cost: Some(MicroUsd(1_000)),
         project: Some(format!("project-{}", key % 2)),
-        ..event(&format!("toolu_{key}"), "mcp:linear", verdict)
+        ..event(&format!("toolu_{key}"), "mcp:linear", result)
     }
 }
 
 fn told(report: &Report) -> Event {
     let truth = truth(report.key);
-    let [verdict, duration, cost, project] = report.knows;
+    let [result, duration, cost, project] = report.knows;
     Event {
-        verdict: if verdict {
-            truth.verdict
+        result: if result {
+            truth.result
         } else {
-            Verdict::UNANSWERED
+            CallResult::UNANSWERED
         },
         duration_ms: truth.duration_ms.filter(|_| duration),
         cost: if cost { truth.cost } else { Some(MicroUsd(400)) },
@@ -331,8 +331,8 @@ fn whatever_the_order_of_arrival_the_end_state_is_the_same() {
                     let facts = format!(
                         "{} {:?} {:?} {:?} {:?} {:?} {:?}",
                         event.tool,
-                        event.verdict.outcome(),
-                        event.verdict.reason(),
+                        event.result.outcome(),
+                        event.result.reason(),
                         event.duration_ms,
                         event.cost.map(MicroUsd::as_usd),
                         event.project,
@@ -364,14 +364,14 @@ async fn writers_of_the_same_events_in_different_orders_never_deadlock() {
             for round in 0..4 {
                 let mut events: Vec<Event> = (0..EVENTS)
                     .map(|i| {
-                        let verdict = if (writer + round) % 2 == 0 {
-                            Verdict::SUCCESS
+                        let result = if (writer + round) % 2 == 0 {
+                            CallResult::SUCCESS
                         } else {
-                            Verdict::UNANSWERED
+                            CallResult::UNANSWERED
                         };
                         Event {
                             occurred_at: now() + TimeDelta::seconds(i64::try_from(i).unwrap()),
-                            ..event(&format!("toolu_{i}"), &format!("mcp:server-{}", i % 7), verdict)
+                            ..event(&format!("toolu_{i}"), &format!("mcp:server-{}", i % 7), result)
                         }
                     })
                     .collect();

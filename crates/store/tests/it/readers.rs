@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use model::{
-    Event, OrgId, ToolId, Verdict,
+    CallResult, Event, OrgId, ToolId,
     event::Source,
     team::{MemberKind, Role},
 };
@@ -24,7 +24,7 @@ async fn org(store: &Store, slug: &str, handle: &str, tools: &[&str]) -> OrgId {
         .unwrap();
     let events = tools
         .iter()
-        .map(|tool| Event::new(ToolId::parse(tool).unwrap(), Verdict::SUCCESS, now()))
+        .map(|tool| Event::new(ToolId::parse(tool).unwrap(), CallResult::SUCCESS, now()))
         .collect();
     let batch = Batch {
         member,

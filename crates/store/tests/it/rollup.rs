@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
-    Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    CallResult, Event, MemberId, MicroUsd, OrgId, Reason, ToolId,
     event::Source,
     team::{MemberKind, Role},
 };
@@ -51,28 +51,28 @@ async fn connect(database: &TestDatabase) -> tokio_postgres::Client {
 
 /// A report of one of a few calls that knows some of its facts. Its times lie on both sides of a UTC midnight.
 fn report() -> impl Strategy<Value = (usize, Event)> {
-    let verdict = prop_oneof![
-        Just(Verdict::UNANSWERED),
-        Just(Verdict::UNKNOWN),
-        Just(Verdict::SUCCESS),
-        Just(Verdict::because(Reason::Error)),
-        Just(Verdict::because(Reason::Rejected)),
+    let result = prop_oneof![
+        Just(CallResult::UNANSWERED),
+        Just(CallResult::UNKNOWN),
+        Just(CallResult::SUCCESS),
+        Just(CallResult::because(Reason::Error)),
+        Just(CallResult::because(Reason::Rejected)),
     ];
     let midnight: DateTime<Utc> = "2026-10-31T00:00:00Z".parse().unwrap();
     let facts = (
-        verdict,
+        result,
         any::<Option<bool>>(),
         proptest::option::of(0..9_i64),
         -3..3_i64,
     );
-    (0..3_usize, 0..12_usize, facts).prop_map(move |(member, key, (verdict, project, cost, minutes))| {
+    (0..3_usize, 0..12_usize, facts).prop_map(move |(member, key, (result, project, cost, minutes))| {
         let event = Event {
             uuid: Some(format!("toolu_{key}")),
             project: project.map(|web| if web { "web" } else { "api" }.to_owned()),
             cost: cost.map(MicroUsd),
             ..Event::new(
                 ToolId::parse(["mcp:linear", "skill:x"][key % 2]).unwrap(),
-                verdict,
+                result,
                 midnight + TimeDelta::minutes(minutes),
             )
         };
@@ -127,7 +127,7 @@ async fn an_event_that_learns_its_project_moves_there_with_its_time() {
         project: project.map(str::to_owned),
         ..Event::new(
             ToolId::parse("mcp:linear").unwrap(),
-            Verdict::SUCCESS,
+            CallResult::SUCCESS,
             now() - TimeDelta::hours(hour),
         )
     };
@@ -181,7 +181,7 @@ async fn a_rebuild_finds_and_corrects_wrong_sums() {
     let store = database.store().await;
     let (org, members) = acme(&store).await;
     let events = ["mcp:a", "mcp:b", "mcp:c"]
-        .map(|tool| Event::new(ToolId::parse(tool).unwrap(), Verdict::SUCCESS, now()))
+        .map(|tool| Event::new(ToolId::parse(tool).unwrap(), CallResult::SUCCESS, now()))
         .to_vec();
     store
         .ingest(org, &[batch(members[0], events)], now())
@@ -235,9 +235,9 @@ async fn writers_of_one_member_and_of_many_neither_deadlock_nor_miscount() {
                                 ToolId::parse(["mcp:a", "mcp:b", "skill:c"][(i + 40 * (round % 2)) % 3])
                                     .unwrap(),
                                 if known {
-                                    Verdict::SUCCESS
+                                    CallResult::SUCCESS
                                 } else {
-                                    Verdict::UNANSWERED
+                                    CallResult::UNANSWERED
                                 },
                                 now() - TimeDelta::hours(i64::try_from(i).unwrap()),
                             )
@@ -277,15 +277,15 @@ async fn uploads_that_meet_at_one_event_are_merged_one_after_the_other() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let (org, members) = acme(&store).await;
-    let report = |verdict: Verdict, cost: i64, duration_ms: Option<i64>, project: Option<&str>| Event {
+    let report = |result: CallResult, cost: i64, duration_ms: Option<i64>, project: Option<&str>| Event {
         uuid: Some("toolu_1".to_owned()),
         cost: Some(MicroUsd(cost)),
         duration_ms,
         project: project.map(str::to_owned),
-        ..Event::new(ToolId::parse("mcp:linear").unwrap(), verdict, now())
+        ..Event::new(ToolId::parse("mcp:linear").unwrap(), result, now())
     };
     let ann = members[0];
-    let first = report(Verdict::UNANSWERED, 1, None, None);
+    let first = report(CallResult::UNANSWERED, 1, None, None);
     store
         .ingest(org, &[batch(ann, vec![first])], now())
         .await
@@ -299,13 +299,13 @@ async fn uploads_that_meet_at_one_event_are_merged_one_after_the_other() {
     // Each finds the stored event outdated and waits for its row; the third then learns that it is not.
     let mut uploads = Vec::new();
     for (report, raised) in [
-        (report(Verdict::SUCCESS, 3, Some(5), None), 1),
+        (report(CallResult::SUCCESS, 3, Some(5), None), 1),
         (
-            report(Verdict::because(Reason::Error), 2, Some(9), Some("web")),
+            report(CallResult::because(Reason::Error), 2, Some(9), Some("web")),
             1,
         ),
         (
-            report(Verdict::because(Reason::Rejected), 3, Some(7), Some("api")),
+            report(CallResult::because(Reason::Rejected), 3, Some(7), Some("api")),
             0,
         ),
     ] {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
-    Event, MemberId, MicroUsd, OrgId, Reason, ToolId, Verdict,
+    CallResult, Event, MemberId, MicroUsd, OrgId, Reason, ToolId,
     api::{
         self, AllOr, Score,
         query::{DeadWeightQuery, ListQuery, ScoreQuery},
@@ -33,13 +33,13 @@ async fn acme(store: &Store) -> (OrgId, MemberId) {
     (org, ann)
 }
 
-fn event(tool: &str, verdict: Verdict, duration_ms: Option<i64>, days_ago: i64) -> Event {
+fn event(tool: &str, result: CallResult, duration_ms: Option<i64>, days_ago: i64) -> Event {
     Event {
         uuid: Some(Uuid::new_v4().to_string()),
         duration_ms,
         ..Event::new(
             ToolId::parse(tool).unwrap(),
-            verdict,
+            result,
             now() - TimeDelta::days(days_ago),
         )
     }
@@ -84,7 +84,7 @@ async fn the_median_is_the_middle_of_odd_counts_and_between_the_two_of_even_coun
     let timed = |tool: &'static str, durations: &[Option<i64>]| -> Vec<Event> {
         durations
             .iter()
-            .map(|ms| event(tool, Verdict::SUCCESS, *ms, 0))
+            .map(|ms| event(tool, CallResult::SUCCESS, *ms, 0))
             .collect()
     };
     send(
@@ -119,12 +119,12 @@ async fn rates_count_what_the_tool_decided_and_cost_only_what_has_one() {
     let store = database.store().await;
     let (org, ann) = acme(&store).await;
     let mut events = vec![
-        event("skill:x", Verdict::SUCCESS, None, 0),
-        event("skill:x", Verdict::SUCCESS, None, 1),
-        event("skill:x", Verdict::SUCCESS, None, 2),
-        event("skill:x", Verdict::because(Reason::Error), None, 3),
-        event("skill:x", Verdict::because(Reason::Rejected), None, 4),
-        event("skill:x", Verdict::UNKNOWN, None, 5),
+        event("skill:x", CallResult::SUCCESS, None, 0),
+        event("skill:x", CallResult::SUCCESS, None, 1),
+        event("skill:x", CallResult::SUCCESS, None, 2),
+        event("skill:x", CallResult::because(Reason::Error), None, 3),
+        event("skill:x", CallResult::because(Reason::Rejected), None, 4),
+        event("skill:x", CallResult::UNKNOWN, None, 5),
     ];
     events[0].cost = Some(MicroUsd(10_000));
     events[1].cost = Some(MicroUsd(30_000));
@@ -162,7 +162,7 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
         &store,
         org,
         ann,
-        vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+        vec![event("skill:x", CallResult::SUCCESS, None, 0)],
     )
     .await;
     assert!(store.freshness(org).await.unwrap().state.pending);
@@ -201,9 +201,9 @@ async fn dead_weight_is_what_was_not_used_in_the_window() {
         org,
         ann,
         vec![
-            event("skill:used", Verdict::SUCCESS, None, 3),
-            event("skill:stale", Verdict::SUCCESS, None, 40),
-            event("skill:stale", Verdict::SUCCESS, None, 60),
+            event("skill:used", CallResult::SUCCESS, None, 3),
+            event("skill:stale", CallResult::SUCCESS, None, 40),
+            event("skill:stale", CallResult::SUCCESS, None, 60),
         ],
     )
     .await;
@@ -233,7 +233,7 @@ async fn the_pages_of_dead_weight_together_are_the_whole_list_for_every_verdict(
     // Of twelve tools every third was called in the window; the others longest ago first.
     let last_use = |n: i64| if n % 3 == 0 { 1 + n } else { 80 - n };
     let events = (0..12)
-        .map(|n| event(&format!("skill:n{n:02}"), Verdict::SUCCESS, None, last_use(n)))
+        .map(|n| event(&format!("skill:n{n:02}"), CallResult::SUCCESS, None, last_use(n)))
         .collect();
     send(&store, org, ann, events).await;
     store.refresh().await.unwrap();
@@ -298,7 +298,7 @@ async fn a_tool_is_read_in_one_snapshot_while_the_scores_are_refreshed() {
         &store,
         org,
         ann,
-        vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+        vec![event("skill:x", CallResult::SUCCESS, None, 0)],
     )
     .await;
     scores(&store).await;
@@ -311,7 +311,7 @@ async fn a_tool_is_read_in_one_snapshot_while_the_scores_are_refreshed() {
                 &writer,
                 org,
                 ann,
-                vec![event("skill:x", Verdict::SUCCESS, None, 0)],
+                vec![event("skill:x", CallResult::SUCCESS, None, 0)],
             )
             .await;
             let Refresh::Done { started_at, .. } = scores(&writer).await else {
@@ -390,13 +390,13 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
-    let verdicts = [
-        Verdict::SUCCESS,
-        Verdict::UNANSWERED,
-        Verdict::UNKNOWN,
-        Verdict::because(Reason::Error),
-        Verdict::because(Reason::UnknownTool),
-        Verdict::because(Reason::Rejected),
+    let results = [
+        CallResult::SUCCESS,
+        CallResult::UNANSWERED,
+        CallResult::UNKNOWN,
+        CallResult::because(Reason::Error),
+        CallResult::because(Reason::UnknownTool),
+        CallResult::because(Reason::Rejected),
     ];
     for round in 0..12 {
         for member in [ann, bob] {
@@ -411,7 +411,7 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
                         project: (random(2) == 0).then(|| "web".to_owned()),
                         ..event(
                             ["mcp:a", "mcp:b", "skill:c", "builtin:Bash"][usize::try_from(key % 4).unwrap()],
-                            verdicts[usize::try_from(random(6)).unwrap()],
+                            results[usize::try_from(random(6)).unwrap()],
                             None,
                             number(key % 40),
                         )
@@ -469,7 +469,7 @@ async fn the_first_refresh_gives_the_planner_statistics_of_what_is_stored() {
     assert!(known().await < 0.0, "nothing is known of an empty table");
     let (org, ann) = acme(&store).await;
     let events = (0..30)
-        .map(|n| event("mcp:a", Verdict::SUCCESS, None, n))
+        .map(|n| event("mcp:a", CallResult::SUCCESS, None, n))
         .collect();
     send(&store, org, ann, events).await;
     store

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
-    Event, MemberId, OrgId, ToolId, Verdict,
+    CallResult, Event, MemberId, OrgId, ToolId,
     event::Source,
     team::{MemberKind, Role},
 };
@@ -28,7 +28,7 @@ async fn fill(store: &Store, org: OrgId, member: MemberId) {
                 uuid: Some(format!("call-{part}-{number}")),
                 ..Event::new(
                     ToolId::parse(&format!("cli:tool-{}", number % 50)).unwrap(),
-                    Verdict::SUCCESS,
+                    CallResult::SUCCESS,
                     now() - TimeDelta::minutes(number * 10),
                 )
             })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{finding::Finding, read::Raw};
-use crate::{Event, MicroUsd, NoticeCode, Outcome, Reason, ToolId, Verdict, limits, text};
+use crate::{CallResult, Event, MicroUsd, NoticeCode, Outcome, Reason, ToolId, limits, text};
 
 impl Raw<'_> {
     /// Checks the fields and takes what the event keeps. `now` is the server's clock.
@@ -13,11 +13,11 @@ impl Raw<'_> {
         self.check_keys()?;
         let mut warnings = Vec::new();
         let tool = self.tool(&mut warnings)?;
-        let verdict = self.verdict()?;
+        let result = self.result()?;
         let duration_ms = self.duration()?;
         let cost = self.cost()?;
         let occurred_at = check_time(self.occurred_at.as_deref().unwrap_or_default(), now)?;
-        let mut event = Event::new(tool, verdict, occurred_at);
+        let mut event = Event::new(tool, result, occurred_at);
         event.duration_ms = duration_ms;
         event.cost = cost;
         self.take_names(&mut event, &mut warnings)?;
@@ -61,7 +61,7 @@ impl Raw<'_> {
         Ok(tool)
     }
 
-    fn verdict(&self) -> Result<Verdict, Finding> {
+    fn result(&self) -> Result<CallResult, Finding> {
         let invalid_reason =
             |detail: Cow<'static, str>| Finding::at("reason", NoticeCode::InvalidReason, detail);
         let outcome: Outcome = self.outcome.as_deref().unwrap_or_default().parse().map_err(|_| {
@@ -75,7 +75,7 @@ impl Raw<'_> {
                     .into(),
             )
         })?;
-        Verdict::new(outcome, reason).ok_or_else(|| {
+        CallResult::new(outcome, reason).ok_or_else(|| {
             let reason = reason.map_or("", Reason::as_str);
             invalid_reason(format!("`{reason}` does not explain `{outcome}`").into())
         })

@@ -56,7 +56,7 @@ fn a_launch_is_neither_a_success_nor_a_duration() {
     ];
     for event in read(&records).events() {
         assert_eq!(
-            (event.verdict.outcome().as_str(), event.duration_ms),
+            (event.result.outcome().as_str(), event.duration_ms),
             ("unknown", None),
             "{event:?}"
         );

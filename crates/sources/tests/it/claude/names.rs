@@ -156,7 +156,7 @@ fn the_home_of_a_person_is_no_project() {
 }
 
 #[test]
-fn a_log_of_an_agent_that_nobody_knows_is_of_an_unknown_format() {
+fn a_log_of_an_unknown_agent_is_of_an_unknown_format() {
     for log in [
         r#"{"type":"user","text":"hello"}"#,
         r#"{"type":"session_start","id":"d","cwd":"/w"}"#,

@@ -39,7 +39,7 @@ fn the_record_says_who_refused() {
         json!({"toolDenialKind": "user-rejected", "toolUseResult": "User rejected tool use"}),
     );
     assert_eq!(ended(stopped), "builtin:Bash abandoned interrupted");
-    let nobody_to_ask = with(
+    let no_person_to_ask = with(
         result(
             "toolu_1",
             "cp in '/x' needs approval. The path is outside.",
@@ -48,7 +48,7 @@ fn the_record_says_who_refused() {
         ),
         json!({"toolDenialKind": "user-rejected"}),
     );
-    assert_eq!(ended(nobody_to_ask), "builtin:Bash abandoned denied");
+    assert_eq!(ended(no_person_to_ask), "builtin:Bash abandoned denied");
     let allowed = with(
         result("toolu_1", "Permission to use table x: no such table", true, 1),
         json!({"permissionDecision": {"decision": "accept", "source": "config"}}),

@@ -1,6 +1,6 @@
 //! Tokens, forks and the first versions.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 use serde_json::{Value, json};
 
 use super::{answer, call, completed, count, event, read, rollout, written};
@@ -168,7 +168,7 @@ fn rollouts_of_the_first_versions_are_read() {
     ] {
         let collected = collect(&[("rollout", text.as_bytes())]);
         let event = collected.events().next().unwrap();
-        assert_eq!(event.verdict, Verdict::because(Reason::Error), "{text}");
+        assert_eq!(event.result, CallResult::because(Reason::Error), "{text}");
         assert_eq!(
             (event.session.as_deref(), event.duration_ms),
             (Some("s-1"), Some(200))
@@ -224,14 +224,14 @@ fn an_id_that_only_counts_is_a_key_within_its_response() {
     let session = written(&[&[header("s-1", None)], &records[..]].concat());
     let fork = written(&[&[header("s-2", Some("s-1")), header("s-1", None)], &records[..]].concat());
     let collected = collect(&[("fork", fork.as_bytes()), ("session", session.as_bytes())]);
-    let mut verdicts: Vec<_> = collected.events().map(|event| event.verdict).collect();
+    let mut verdicts: Vec<_> = collected.events().map(|event| event.result).collect();
     verdicts.sort();
     assert_eq!(
         verdicts,
         [
-            Verdict::SUCCESS,
-            Verdict::SUCCESS,
-            Verdict::because(Reason::Error)
+            CallResult::SUCCESS,
+            CallResult::SUCCESS,
+            CallResult::because(Reason::Error)
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! What the words of Codex say about a call.
 
-use model::{Reason, Verdict};
+use model::{CallResult, Reason};
 use serde_json::{Value, json};
 use sources::ProblemCode;
 
@@ -50,7 +50,7 @@ fn who_said_no_and_what_failed_is_told_by_the_words_of_codex() {
     ] {
         let collected = read(&[call("call_1x9b", tool), answer("call_1x9b", text.clone())]);
         let event = collected.events().next().unwrap();
-        assert_eq!(event.verdict, Verdict::because(reason), "{tool}: {text}");
+        assert_eq!(event.result, CallResult::because(reason), "{tool}: {text}");
         assert_eq!(collected.totals.problems.get(&ProblemCode::UnclassifiedError), None, "{text}");
     }
 }
@@ -87,7 +87,7 @@ fn what_a_command_prints_and_a_foreign_tool_answers_decides_nothing() {
     ] {
         let collected = read(&[call("call_1x9b", tool), answer("call_1x9b", text)]);
         let event = collected.events().next().unwrap();
-        assert_eq!(event.verdict, Verdict::SUCCESS, "{tool}: {text}");
+        assert_eq!(event.result, CallResult::SUCCESS, "{tool}: {text}");
         assert!(collected.problems.is_empty(), "{text}");
     }
 }
@@ -133,8 +133,8 @@ fn nobody_rejects_where_nobody_can_be_asked() {
     ] {
         let text = records(json!({"source": source, "policy": policy}));
         let collected = collect(&[("rollout.jsonl", text.as_bytes())]);
-        let verdict = collected.events().next().unwrap().verdict;
-        assert_eq!(verdict, Verdict::because(reason), "{source} {policy}");
+        let verdict = collected.events().next().unwrap().result;
+        assert_eq!(verdict, CallResult::because(reason), "{source} {policy}");
     }
 }
 
@@ -150,7 +150,7 @@ fn a_patch_that_was_declined_is_no_failure_whatever_record_says_so() {
         declined("patch rejected by user"),
         answer("call_1x9b", "patch rejected by user"),
     ]);
-    assert_eq!(asked.verdict, Verdict::because(Reason::Rejected));
+    assert_eq!(asked.result, CallResult::because(Reason::Rejected));
     let silent = only(&[
         call,
         declined(""),
@@ -159,7 +159,7 @@ fn a_patch_that_was_declined_is_no_failure_whatever_record_says_so() {
             "patch rejected: writing is blocked by read-only sandbox",
         ),
     ]);
-    assert_eq!(silent.verdict, Verdict::because(Reason::Denied));
+    assert_eq!(silent.result, CallResult::because(Reason::Denied));
     let alone = only(&[declined("")]);
-    assert_eq!(alone.verdict, Verdict::because(Reason::Rejected));
+    assert_eq!(alone.result, CallResult::because(Reason::Rejected));
 }

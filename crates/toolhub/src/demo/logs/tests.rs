@@ -231,7 +231,7 @@ fn at_least_six_members_call_at_least_twenty_five_tools() {
 }
 
 #[test]
-fn some_tools_are_loaded_by_all_and_called_by_nobody_or_long_ago() {
+fn some_tools_are_loaded_by_all_and_called_by_none_or_long_ago() {
     for (now, team) in TEAMS.iter() {
         let called = team.last_called();
         let quiet: Vec<&Tool> = TOOLS.iter().filter(|tool| tool.quiet_days > 0).collect();
