@@ -69,6 +69,7 @@ impl Store {
     ) -> Result<Vec<BatchResult>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
+        plan_for_any_org(&transaction).await?;
         let members = batches.iter().map(|batch| batch.member);
         let policies = policy::read(&transaction, org, members, now).await?;
         let (mut groups, mut results) = fold(batches, &policies);
@@ -96,6 +97,16 @@ impl Store {
         transaction.commit().await?;
         Ok(results)
     }
+}
+
+/// Plans the statements of this transaction without looking at the org: of an org that is not in the statistics yet, the
+/// planner thinks that it has one event, and then any index seems as good as the key.
+async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let statement = transaction
+        .prepare_cached(include_str!("ingest/plan_for_any_org.sql"))
+        .await?;
+    transaction.execute(&statement, &[]).await?;
+    Ok(())
 }
 
 /// Events that are looked up to estimate how many of a batch are stored already.

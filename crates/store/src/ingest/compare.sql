@@ -1,7 +1,9 @@
 -- ingest::compare
 -- Which of these events are not stored, which are stored as calls of another tool, and which would change the stored
--- event. Locks nothing, so that a replay costs only a read. Each is looked up by its key: without `offset 0` the planner
--- may read the whole table to join a batch with it.
+-- event. Locks nothing, so that a replay costs only a read.
+-- Each is looked up by its key, written as a range in the order of the key: only the primary key has that order, so the
+-- planner takes it whatever the statistics say. Of `uuid = b.uuid` it may think that an org, or a member, of which it
+-- has no statistics has one event, and read all of them through a smaller index.
 select
     coalesce(array_agg(b.ordinal) filter (where e.uuid is null), '{}') as absent,
     coalesce(array_agg(b.ordinal) filter (where e.tool_id <> b.tool_id), '{}') as conflict,
@@ -25,8 +27,9 @@ left join lateral (
         e.uuid, e.tool_id, e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project,
         e.model, e.agent, e.agent_version, e.git_branch, e.task_text
     from usage_events e
-    where e.org_id = $1 and e.member_id = b.member_id and e.uuid = b.uuid
-    offset 0
+    where e.org_id = $1 and e.member_id = b.member_id and e.uuid >= b.uuid and e.uuid <= b.uuid
+    order by e.uuid
+    limit 1
 ) e on true
 cross join lateral (
     select (merge_event(

@@ -16,7 +16,15 @@ with merged as materialized (
         member_id, uuid, tool_id, outcome, reason, duration_ms, cost_micro_usd, operation, session_id,
         project, model, agent, agent_version, git_branch, task_text
     )
-    join usage_events e on e.org_id = $1 and e.member_id = b.member_id and e.uuid = b.uuid
+    -- As in ingest/compare.sql. The rows of the batch are sorted by the key.
+    cross join lateral (
+        select *
+        from usage_events e
+        where e.org_id = $1 and e.member_id = b.member_id and e.uuid >= b.uuid and e.uuid <= b.uuid
+        order by e.uuid
+        limit 1
+        for update
+    ) e
     cross join lateral (
         select (merge_event(
             row(
@@ -30,8 +38,6 @@ with merged as materialized (
         )).*
     ) m
     where e.tool_id = b.tool_id
-    order by e.member_id, e.uuid
-    for update of e
 )
 update usage_events e
 set
@@ -39,7 +45,9 @@ set
     operation = m.operation, session_id = m.session_id, project = m.project, model = m.model, agent = m.agent,
     agent_version = m.agent_version, git_branch = m.git_branch, task_text = m.task_text
 from merged m
-where e.org_id = $1 and e.member_id = m.member_id and e.uuid = m.uuid
+-- The key as a range again: an equality could be joined by reading the whole org.
+where e.org_id = $1
+    and (e.member_id, e.uuid) >= (m.member_id, m.uuid) and (e.member_id, e.uuid) <= (m.member_id, m.uuid)
     and (
         e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model, e.agent,
         e.agent_version, e.git_branch, e.task_text

@@ -1,8 +1,14 @@
 -- policy::read
--- The weakest lock that a deletion of the member's data has to wait for, taken in the order of the key.
+-- The weakest lock that a deletion of the member's data has to wait for, taken in the order of the key: that of $2.
+-- Looked up as in ingest/compare.sql, so that an org's other members are not read.
 select m.member_id, m.events_before, o.retention_days, o.task_text_allowed
-from members m
-join orgs o on o.org_id = m.org_id
-where m.org_id = $1 and m.member_id = any($2)
-order by m.member_id
-for key share of m
+from unnest($2::bigint[]) as b (member_id)
+cross join lateral (
+    select m.member_id, m.events_before
+    from members m
+    where m.org_id = $1 and m.member_id >= b.member_id and m.member_id <= b.member_id
+    order by m.member_id
+    limit 1
+    for key share
+) m
+join orgs o on o.org_id = $1

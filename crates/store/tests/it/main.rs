@@ -10,6 +10,7 @@
 mod boards;
 mod ingest;
 mod migrate;
+mod plans;
 mod readers;
 mod rollup;
 mod schema;

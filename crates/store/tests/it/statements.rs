@@ -8,7 +8,7 @@ use std::{
 use testing::TestDatabase;
 use tokio_postgres::Client;
 
-async fn connect(database: &TestDatabase) -> Client {
+pub(crate) async fn connect(database: &TestDatabase) -> Client {
     let (client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
         .await
         .unwrap();
@@ -99,7 +99,7 @@ async fn filled() -> (TestDatabase, Client) {
     (database, client)
 }
 
-async fn plan(client: &Client, sql: &str) -> String {
+pub(crate) async fn plan(client: &Client, sql: &str) -> String {
     let rows = client
         .query(&format!("explain (costs off) {sql}"), &[])
         .await

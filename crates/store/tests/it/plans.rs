@@ -1,0 +1,255 @@
+//! The plans of the statements that every upload and every request runs do not depend on what the statistics know: a new
+//! org, or a new server, must not wait for an analyze.
+
+use testing::TestDatabase;
+use tokio_postgres::Client;
+
+use crate::statements::{connect, plan};
+
+/// Two orgs with a thousand members and forty tools each, and a function that gives one of them events.
+const PREPARE: &str = "
+    insert into orgs (slug, created_at) values ('acme', now()), ('bolt', now());
+    insert into members (org_id, handle, kind, role, created_at)
+        select o, 'member-' || n, 'person', 'member', now()
+        from generate_series(1, 2) o, generate_series(1, 1000) n order by o, n;
+    insert into tools select o, 'mcp:tool-' || n, 'mcp', now() from generate_series(1, 2) o, generate_series(0, 39) n;
+    create function pg_temp.fill(org bigint, events int) returns void language sql as $$
+        insert into usage_events
+            select org, (org - 1) * 1000 + 1 + n % 20, timestamptz '2026-11-01T00:00:00Z' - n * interval '5 minutes', now(),
+                n % 977, null, 'success', null, 'api', gen_random_uuid(), 'toolu_' || n,
+                'mcp:tool-' || (n * 7919 % 1600 / 40), null, 'session-' || n / 50, 'project-' || n % 5
+            from generate_series(1, events) n
+    $$;
+";
+
+const EVENTS: &str = "bigint, bigint[], text[], text[], text[], text[], bigint[], bigint[], text[], text[], text[], text[], \
+    text[], text[], text[], text[]";
+const EVENT: &str = "array[1001, 1002], array['toolu_1', 'toolu_2'], array['mcp:tool-1', 'mcp:tool-2'], \
+    array['success', 'success'], array[null, null], array[1, 2], array[1, 2], array['a', 'b'], array['a', 'b'], \
+    array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b']";
+
+/// A statement that looks rows up by their key.
+struct Lookup {
+    name: &'static str,
+    sql: &'static str,
+    types: &'static str,
+    values: &'static str,
+    /// The table, its key, and how often the plan reads it.
+    table: &'static str,
+    key: &'static str,
+    times: usize,
+    /// The last column of the key, which the condition of the index must name.
+    column: &'static str,
+}
+
+/// What an upload runs before and after its insert, and what every request runs to know its caller.
+fn lookups() -> [Lookup; 5] {
+    let event = |name, sql, types, values, times| Lookup {
+        name,
+        sql,
+        types,
+        values,
+        table: "usage_events",
+        key: "usage_events_pkey",
+        times,
+        column: "uuid",
+    };
+    let member = |name, sql, types, values| Lookup {
+        name,
+        sql,
+        types,
+        values,
+        table: "members",
+        key: "members_pkey",
+        times: 1,
+        column: "member_id",
+    };
+    [
+        event(
+            "known",
+            include_str!("../../src/ingest/known.sql"),
+            "bigint, bigint[], text[]",
+            "array[1001, 1002], array['toolu_1', 'toolu_2']",
+            1,
+        ),
+        event(
+            "compare",
+            include_str!("../../src/ingest/compare.sql"),
+            EVENTS,
+            EVENT,
+            1,
+        ),
+        event(
+            "upgrade",
+            include_str!("../../src/ingest/upgrade.sql"),
+            EVENTS,
+            EVENT,
+            2,
+        ),
+        member(
+            "policy",
+            include_str!("../../src/policy/read.sql"),
+            "bigint, bigint[]",
+            "array[1001, 1002]",
+        ),
+        member(
+            "speaker",
+            include_str!("../../src/identity/speaker.sql"),
+            "bigint, bigint, uuid",
+            "1001, '00000000-0000-0000-0000-000000000001'",
+        ),
+    ]
+}
+
+async fn prepare_all(client: &Client) {
+    for Lookup { name, sql, types, .. } in lookups() {
+        client
+            .batch_execute(&format!("prepare {name} ({types}) as {sql}"))
+            .await
+            .unwrap();
+    }
+}
+
+/// Asserts that each lookup reads its rows of org 2 by the whole key.
+async fn assert_by_key(client: &Client, when: &str) {
+    assert_lookups(client, when, &lookups()).await;
+}
+
+async fn assert_lookups(client: &Client, when: &str, lookups: &[Lookup]) {
+    for lookup in lookups {
+        let Lookup {
+            name,
+            values,
+            table,
+            key,
+            times,
+            column,
+            ..
+        } = *lookup;
+        let plan = plan(client, &format!("execute {name} (2, {values})")).await;
+        let lines: Vec<&str> = plan.lines().map(str::trim_start).collect();
+        let mut found = 0;
+        for (at, line) in lines.iter().enumerate() {
+            let reads = line.contains(" Scan") && format!("{line} ").contains(&format!(" on {table} "));
+            if !reads {
+                continue;
+            }
+            found += 1;
+            // A bitmap names its index two lines below the table.
+            let (index, condition) = if line.contains("Bitmap Heap Scan") {
+                (
+                    lines
+                        .iter()
+                        .skip(at)
+                        .position(|line| line.contains("Bitmap Index Scan")),
+                    format!(" on {key}"),
+                )
+            } else {
+                (Some(0), format!(" using {key} "))
+            };
+            let index = at + index.unwrap_or_default();
+            assert!(lines[index].contains(&condition), "{when}: {name}:\n{plan}");
+            let condition = lines.get(index + 1).copied().unwrap_or_default();
+            assert!(
+                condition.starts_with("Index Cond") && condition.contains(column),
+                "{when}: {name} does not use the whole key:\n{plan}"
+            );
+        }
+        assert_eq!(found, times, "{when}: {name}:\n{plan}");
+    }
+}
+
+/// The setting that an ingest makes, here for the session; the statement of the ingest sets it for a transaction.
+async fn plan_as_an_ingest_does(client: &Client) {
+    let sql = include_str!("../../src/ingest/plan_for_any_org.sql");
+    client.batch_execute("begin").await.unwrap();
+    client.batch_execute(sql).await.unwrap();
+    let row = client
+        .query_one("select current_setting('plan_cache_mode') as mode", &[])
+        .await
+        .unwrap();
+    let mode: String = row.get("mode");
+    client.batch_execute("commit").await.unwrap();
+    assert_eq!(mode, "force_generic_plan");
+    client
+        .batch_execute(&format!("set plan_cache_mode = {mode}"))
+        .await
+        .unwrap();
+}
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_without_statistics_are_read_by_the_key() {
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    run(&client, PREPARE).await;
+    run(
+        &client,
+        "alter table usage_events set (autovacuum_enabled = false)",
+    )
+    .await;
+    plan_as_an_ingest_does(&client).await;
+    prepare_all(&client).await;
+    // An upgrade is planned when there is an event to upgrade, the others before that.
+    let before: Vec<Lookup> = lookups()
+        .into_iter()
+        .filter(|lookup| lookup.name != "upgrade")
+        .collect();
+    assert_lookups(&client, "before the first event", &before).await;
+    run(&client, "select pg_temp.fill(2, 5000)").await;
+    assert_lookups(&client, "with the plans of an empty table", &before).await;
+    run(&client, "deallocate all").await;
+    prepare_all(&client).await;
+    assert_by_key(&client, "before the first analyze").await;
+}
+
+#[tokio::test]
+async fn an_org_that_the_statistics_do_not_know_is_read_by_the_key() {
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    run(&client, PREPARE).await;
+    run(
+        &client,
+        "alter table usage_events set (autovacuum_enabled = false)",
+    )
+    .await;
+    run(
+        &client,
+        "select pg_temp.fill(1, 60000); analyze usage_events; analyze members",
+    )
+    .await;
+    run(&client, "select pg_temp.fill(2, 20000)").await;
+    plan_as_an_ingest_does(&client).await;
+    prepare_all(&client).await;
+    assert_by_key(&client, "when the statistics know one org").await;
+    run(&client, "analyze usage_events").await;
+    assert_by_key(&client, "when they know both").await;
+}
+
+/// The test can fail: written as an equality, the same look-up reads all events of the org.
+#[tokio::test]
+async fn a_look_up_that_trusts_the_statistics_reads_the_whole_org() {
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    run(&client, PREPARE).await;
+    run(
+        &client,
+        "alter table usage_events set (autovacuum_enabled = false)",
+    )
+    .await;
+    run(
+        &client,
+        "select pg_temp.fill(1, 60000); analyze usage_events; select pg_temp.fill(2, 20000)",
+    )
+    .await;
+    run(&client, "set plan_cache_mode = force_custom_plan").await;
+    let plan = plan(
+        &client,
+        "select 1 from usage_events where org_id = 2 and member_id = 1001 and uuid = 'toolu_20'",
+    )
+    .await;
+    assert!(!plan.contains("usage_events_pkey"), "{plan}");
+}
