@@ -28,6 +28,12 @@ pub const DEFAULT_PAGE_ROWS: u32 = 50;
 pub const FUTURE_HOURS: i64 = 24;
 /// Maximum duration of one call, in ms: one year.
 pub const DURATION_MS: i64 = 366 * 24 * 3_600 * 1_000;
+/// Maximum cost of one call, in USD.
+pub const COST_USD: u32 = 1_000_000;
+/// Maximum size of one tool's listing in the context of one session, in bytes.
+pub const CONTEXT_BYTES: i64 = 1024 * 1024 * 1024;
+/// Maximum number of tools in one inventory, loaded or installed.
+pub const INVENTORY_TOOLS: usize = 50_000;
 
 /// The limits as `GET /v1/limits` answers them. An uploader uses these instead of its own, so that they can change
 /// without a release of the client.
@@ -51,6 +57,43 @@ pub struct Limits {
     pub nesting: usize,
     /// Maximum `limit` of a list route.
     pub page_rows: u32,
+    /// Maximum duration of one call, in ms.
+    #[serde(default = "duration_ms")]
+    pub duration_ms: i64,
+    /// Maximum cost of one call, in USD.
+    #[serde(default = "cost_usd")]
+    pub cost_usd: u32,
+    /// How far ahead of the server's clock a time may lie, in hours.
+    #[serde(default = "future_hours")]
+    pub future_hours: i64,
+    /// Maximum number of tools in one inventory, loaded or installed.
+    #[serde(default = "inventory_tools")]
+    pub inventory_tools: usize,
+    /// Maximum size of one tool's listing in the context of one session, in bytes.
+    #[serde(default = "context_bytes")]
+    pub context_bytes: i64,
+}
+
+// What a server that does not name these limits has.
+
+fn duration_ms() -> i64 {
+    DURATION_MS
+}
+
+fn cost_usd() -> u32 {
+    COST_USD
+}
+
+fn future_hours() -> i64 {
+    FUTURE_HOURS
+}
+
+fn inventory_tools() -> usize {
+    INVENTORY_TOOLS
+}
+
+fn context_bytes() -> i64 {
+    CONTEXT_BYTES
 }
 
 impl Default for Limits {
@@ -65,6 +108,11 @@ impl Default for Limits {
             task_text_bytes: TASK_TEXT_BYTES,
             nesting: NESTING,
             page_rows: PAGE_ROWS,
+            duration_ms: DURATION_MS,
+            cost_usd: COST_USD,
+            future_hours: FUTURE_HOURS,
+            inventory_tools: INVENTORY_TOOLS,
+            context_bytes: CONTEXT_BYTES,
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use crate::limits;
+
 /// An amount of US dollars in millionths. Never negative in an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MicroUsd(pub i64);
 
 impl MicroUsd {
     /// The maximum cost of one event: one million USD.
-    pub const MAX_PER_EVENT: MicroUsd = MicroUsd(1_000_000_000_000);
+    pub const MAX_PER_EVENT: MicroUsd = MicroUsd(limits::COST_USD as i64 * 1_000_000);
 
     /// Rounds an amount in USD to the nearest millionth. `None` when it is not finite, negative, or more than
     /// [`MicroUsd::MAX_PER_EVENT`].

@@ -1,6 +1,7 @@
 //! `PUT /v1/inventory`.
 
 use axum::{body::Body, extract::State, http::HeaderMap};
+use chrono::{DateTime, Datelike, Utc};
 use model::{
     inventory::{Inventory, InventoryReceipt},
     limits, text,
@@ -32,9 +33,6 @@ pub(crate) async fn put(
     Ok(Json(receipt))
 }
 
-/// Tools, loaded or installed, in one request.
-const MAX_TOOLS: usize = 50_000;
-
 fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
     let tools = inventory
         .sessions
@@ -45,21 +43,31 @@ fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
             .machine
             .as_ref()
             .map_or(0, |machine| machine.tools.len());
-    if tools > MAX_TOOLS {
+    if tools > limits::INVENTORY_TOOLS {
         return Err(ApiError::TooLarge {
             what: "the inventory",
-            limit: MAX_TOOLS,
+            limit: limits::INVENTORY_TOOLS,
             unit: "tools",
         });
     }
     for session in &mut inventory.sessions {
         name("session_id", &mut session.session_id)?;
+        time(session.observed_at)?;
+        for tool in &session.tools {
+            if tool.context_bytes > limits::CONTEXT_BYTES {
+                return Err(ApiError::BadRequest(format!(
+                    "`context_bytes` is 0 to {}",
+                    limits::CONTEXT_BYTES
+                )));
+            }
+        }
         if let Some(project) = &mut session.project {
             name("project", project)?;
         }
     }
     if let Some(machine) = &mut inventory.machine {
         name("machine_id", &mut machine.machine_id)?;
+        time(machine.observed_at)?;
         for tool in &mut machine.tools {
             if let Some(source) = &mut tool.source {
                 name("source", source)?;
@@ -68,6 +76,16 @@ fn check(inventory: &mut Inventory) -> Result<(), ApiError> {
                 *description = text::clean(text::truncate_bytes(description, 1_024)).into_owned();
             }
         }
+    }
+    Ok(())
+}
+
+/// A time that the database can compare and count days from.
+fn time(observed_at: DateTime<Utc>) -> Result<(), ApiError> {
+    if !(1..=9_999).contains(&observed_at.year()) {
+        return Err(ApiError::BadRequest(
+            "`observed_at` is a time of the years 1 to 9999".into(),
+        ));
     }
     Ok(())
 }

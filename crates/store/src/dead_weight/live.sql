@@ -21,8 +21,10 @@ loaded as (
         tool_id,
         count(*) filter (where observed_at >= $2::timestamp at time zone 'UTC') as sessions,
         count(distinct member_id) filter (where observed_at >= $2::timestamp at time zone 'UTC') as members,
-        coalesce(sum(context_bytes) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0)::bigint
-            as context_bytes,
+        least(
+            coalesce(sum(context_bytes) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0),
+            9223372036854775807
+        )::bigint as context_bytes,
         min(observed_at) as first_loaded_at
     from session_tools
     where org_id = $1 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)

@@ -13,7 +13,7 @@ with by_events as (
         count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
         count(cost_micro_usd)::integer as costed,
         count(duration_ms)::integer as timed,
-        coalesce(sum(cost_micro_usd), 0)::bigint as cost_micro_usd,
+        least(coalesce(sum(cost_micro_usd), 0), 9223372036854775807)::bigint as cost_micro_usd,
         min(occurred_at) as first_used_at,
         max(occurred_at) as last_used_at
     from usage_events

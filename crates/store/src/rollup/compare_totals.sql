@@ -12,7 +12,7 @@ with by_days as (
         sum(unknown_tool) as unknown_tool,
         sum(costed) as costed,
         sum(timed) as timed,
-        sum(cost_micro_usd)::bigint as cost_micro_usd,
+        least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
         min(first_used_at) as first_used_at,
         max(last_used_at) as last_used_at
     from usage_days

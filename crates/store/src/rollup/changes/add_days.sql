@@ -27,6 +27,8 @@ set
     unknown_tool = usage_days.unknown_tool + excluded.unknown_tool,
     costed = usage_days.costed + excluded.costed,
     timed = usage_days.timed + excluded.timed,
-    cost_micro_usd = usage_days.cost_micro_usd + excluded.cost_micro_usd,
+    cost_micro_usd = least(
+        usage_days.cost_micro_usd::numeric + excluded.cost_micro_usd, 9223372036854775807
+    )::bigint,
     first_used_at = least(usage_days.first_used_at, excluded.first_used_at),
     last_used_at = greatest(usage_days.last_used_at, excluded.last_used_at)

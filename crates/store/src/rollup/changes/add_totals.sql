@@ -27,6 +27,8 @@ set
     unknown_tool = usage_totals.unknown_tool + excluded.unknown_tool,
     costed = usage_totals.costed + excluded.costed,
     timed = usage_totals.timed + excluded.timed,
-    cost_micro_usd = usage_totals.cost_micro_usd + excluded.cost_micro_usd,
+    cost_micro_usd = least(
+        usage_totals.cost_micro_usd::numeric + excluded.cost_micro_usd, 9223372036854775807
+    )::bigint,
     first_used_at = least(usage_totals.first_used_at, excluded.first_used_at),
     last_used_at = greatest(usage_totals.last_used_at, excluded.last_used_at)
