@@ -218,8 +218,14 @@ async fn names_that_people_give_are_refused_or_harmless() {
     let acme = hub.org("acme").await;
     let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
     for (number, name) in HOSTILE.iter().enumerate() {
+        // NUL is refused before anybody looks at what the text is for.
+        let code = if name.contains('\0') {
+            "invalid_parameter"
+        } else {
+            "invalid_body"
+        };
         let member = call(&olga, Method::POST, "/v1/members", &json!({ "handle": name })).await;
-        assert_eq!(member.problem(400).code, "invalid_body", "{name:?}");
+        assert_eq!(member.problem(400).code, code, "{name:?}");
         let renamed = call(
             &olga,
             Method::PATCH,
@@ -227,7 +233,7 @@ async fn names_that_people_give_are_refused_or_harmless() {
             &json!({ "handle": name }),
         )
         .await;
-        assert_eq!(renamed.problem(400).code, "invalid_body", "{name:?}");
+        assert_eq!(renamed.problem(400).code, code, "{name:?}");
         assert!(hub.store.org_create(name, now()).await.is_err(), "{name:?}");
         let token = call(&olga, Method::POST, "/v1/tokens", &json!({ "name": name })).await;
         let expected = if name.chars().any(is_unsafe) { 400 } else { 201 };

@@ -3,7 +3,9 @@
 mod access;
 mod dead_weight;
 mod events;
+mod every_route;
 mod health;
+mod hostile_numbers;
 mod inventory;
 mod isolation;
 mod leaderboards;

@@ -2,12 +2,14 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request, rejection::QueryRejection},
     http::{HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use model::text;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{error::ApiError, state::App};
 
@@ -65,9 +67,39 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
         } else {
             &bytes
         };
-        let value = serde_json::from_slice(json)
-            .map_err(|error| ApiError::BadRequest(format!("the body cannot be read: {error}")))?;
-        Ok(Input(value))
+        let unreadable =
+            |error: serde_json::Error| ApiError::BadRequest(format!("the body cannot be read: {error}"));
+        // JSON writes NUL in this way alone; most bodies are read once.
+        if json.windows(NUL_ESCAPE.len()).any(|part| part == NUL_ESCAPE)
+            && let Some(field) = field_with_nul("", &serde_json::from_slice(json).map_err(unreadable)?)
+        {
+            return Err(nul(&field));
+        }
+        Ok(Input(serde_json::from_slice(json).map_err(unreadable)?))
+    }
+}
+
+/// How JSON writes the character NUL.
+const NUL_ESCAPE: &[u8] = br"\u0000";
+
+/// The refusal of a text with the character NUL, which PostgreSQL cannot store or compare.
+fn nul(parameter: &str) -> ApiError {
+    let parameter = text::clean(parameter);
+    ApiError::BadQuery(format!("`{parameter}` contains the character NUL"))
+}
+
+/// The name of the field at which a value has the character NUL, in a name or in a text.
+fn field_with_nul(field: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(|| field.to_owned()),
+        Value::Array(values) => values.iter().find_map(|value| field_with_nul(field, value)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            if name.contains('\0') {
+                return Some(name.clone());
+            }
+            field_with_nul(name, value)
+        }),
+        _ => None,
     }
 }
 
@@ -82,12 +114,20 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
         reason = "wrapped here, so that its rejection becomes an ApiError"
     )]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, ApiError> {
+        let unreadable = |error: QueryRejection| {
+            let text = error.body_text();
+            let detail = text.strip_prefix("Failed to deserialize query string: ");
+            ApiError::BadQuery(detail.unwrap_or(&text).to_owned())
+        };
+        let axum::extract::Query(pairs): axum::extract::Query<Vec<(String, String)>> =
+            axum::extract::Query::try_from_uri(&parts.uri).map_err(unreadable)?;
+        for (name, value) in pairs {
+            if name.contains('\0') || value.contains('\0') {
+                return Err(nul(&name));
+            }
+        }
         let axum::extract::Query(value) =
-            axum::extract::Query::try_from_uri(&parts.uri).map_err(|error| {
-                let text = error.body_text();
-                let detail = text.strip_prefix("Failed to deserialize query string: ");
-                ApiError::BadQuery(detail.unwrap_or(&text).to_owned())
-            })?;
+            axum::extract::Query::try_from_uri(&parts.uri).map_err(unreadable)?;
         Ok(Query(value))
     }
 }
@@ -102,11 +142,12 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParam {
         let params = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|error| ApiError::BadQuery(error.body_text()))?;
-        let value = params
-            .iter()
-            .next()
-            .map(|(_, value)| value.to_owned())
-            .unwrap_or_default();
-        Ok(PathParam(value))
+        let Some((name, value)) = params.iter().next() else {
+            return Ok(PathParam(String::new()));
+        };
+        if value.contains('\0') {
+            return Err(nul(name));
+        }
+        Ok(PathParam(value.to_owned()))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Every parameter is optional. An unknown one is an error, so that a mistyped filter does not show everything.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::{AllOr, ScoreSort, Verdict, Window};
@@ -149,8 +149,10 @@ list_queries! {
         /// Events that ended like this.
         pub outcome: Outcome,
         /// Events at or after this time.
+        #[serde(deserialize_with = "read_time")]
         pub since: DateTime<Utc>,
         /// Events before this time.
+        #[serde(deserialize_with = "read_time")]
         pub until: DateTime<Utc>,
     }
 
@@ -226,6 +228,17 @@ fn read_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, 
     within(deserializer, 1, DeadWeightQuery::MAX_DAYS)
 }
 
+/// Reads a time of a year with four digits. Others are beyond what a database compares with.
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let time = Option::<DateTime<Utc>>::deserialize(deserializer)?;
+    match time {
+        Some(time) if !(1..=9_999).contains(&time.year()) => {
+            Err(D::Error::custom("a time of the years 1 to 9999 is expected"))
+        }
+        time => Ok(time),
+    }
+}
+
 /// Reads a number and checks its bounds.
 fn within<'de, N, D>(deserializer: D, min: N, max: N) -> Result<Option<N>, D::Error>
 where
@@ -295,6 +308,14 @@ mod tests {
             (read::<EventsQuery>("limit=0").unwrap_err(), "1 to 500"),
             (read::<EventsQuery>("limit=501").unwrap_err(), "1 to 500"),
             (read::<EventsQuery>("outcome=ok").unwrap_err(), "success, failure"),
+            (
+                read::<EventsQuery>("since=%2B262000-01-01T00:00:00Z").unwrap_err(),
+                "1 to 9999",
+            ),
+            (
+                read::<EventsQuery>("until=-4800-01-01T00:00:00Z").unwrap_err(),
+                "1 to 9999",
+            ),
             (read::<UploadsQuery>("members=ann").unwrap_err(), "`member`"),
         ] {
             assert!(error.contains(right), "{error}");
