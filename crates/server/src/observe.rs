@@ -50,6 +50,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        protect(&mut response);
         let labels = [
             ("method", method.to_string()),
             ("route", route.clone()),
@@ -62,6 +63,19 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// Keeps an answer out of caches, unless its route has said how it may be kept, and its body from being read as another
+/// type.
+fn protect(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }
 
 fn write(mut response: Response, failure: Failure, request_id: &str) -> Response {
