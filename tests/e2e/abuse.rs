@@ -218,7 +218,7 @@ async fn names_that_people_give_are_refused_or_harmless() {
     let acme = hub.org("acme").await;
     let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
     for (number, name) in HOSTILE.iter().enumerate() {
-        // NUL is refused before anybody looks at what the text is for.
+        // NUL is refused before the text is read as a handle.
         let code = if name.contains('\0') {
             "invalid_parameter"
         } else {
