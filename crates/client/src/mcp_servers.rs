@@ -127,6 +127,8 @@ fn settings(path: &Path) -> Option<Value> {
 }
 
 fn parse(text: &str) -> Option<Value> {
+    // Editors of Windows put a byte order mark before it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()).ok()
 }
 
@@ -135,4 +137,20 @@ fn keys(settings: &Value, key: &str) -> Vec<String> {
     servers
         .map(|servers| servers.keys().cloned().collect())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_have_comments_and_may_begin_with_a_byte_order_mark() {
+        for text in [
+            r#"{"mcp": {"git_hub": {}}}"#,
+            "\u{feff}{\"mcp\": {\"git_hub\": {}}}",
+            "// mine\n{\"mcp\": {\"git_hub\": {},}}",
+        ] {
+            assert_eq!(keys(&parse(text).unwrap(), "mcp"), ["git_hub"], "{text}");
+        }
+    }
 }

@@ -146,11 +146,6 @@ impl Reader {
         Ok(())
     }
 
-    /// Gives what is left to say when the file ends.
-    pub(crate) fn finish(&mut self, facts: &mut FileFacts) {
-        self.positions.finish(facts);
-    }
-
     fn message(&mut self, record: &Record<'_>, facts: &mut FileFacts) {
         let context = self.context(record, facts);
         let at = time::parse(record.timestamp);
@@ -199,7 +194,7 @@ impl Reader {
     /// The tool calls, results and usage of a message.
     fn tools(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
         let Envelope { at, context, .. } = envelope;
-        let synthetic = message.model == Some(Str(b"<synthetic>"));
+        let synthetic = message.model.is_some_and(|model| model.is("<synthetic>"));
         let needed = message.usage.is_some() || !message.uses.is_empty();
         let model = if needed && !synthetic {
             self.model.name(message.model, facts)
@@ -273,7 +268,16 @@ impl Reader {
             let raw = result.id.map_or(&b""[..], |id| id.0);
             let launched = own.goes_on || !own.stated && result.is_launch();
             let Classified { verdict, known } = verdict_of(result, own, refusal);
-            let answer = |id| Answer {
+            let id = if self.positions.is_position(raw) {
+                let place = (envelope.context.session, envelope.at);
+                self.positions.of_result(Str(raw), envelope.record, place, facts)
+            } else {
+                match facts.call_id(result.id) {
+                    Some(id) => id,
+                    None => continue,
+                }
+            };
+            facts.answers.push(Answer {
                 id,
                 at: envelope.at,
                 // A launch says nothing about how the work ends.
@@ -284,22 +288,7 @@ impl Reader {
                 },
                 duration_ms: whole_ms(own.duration_ms).filter(|_| !launched),
                 goes_on: launched,
-            };
-            let id = match self.positions.of_result(raw, envelope.record) {
-                positional::Found::NotPositional => facts.call_id(result.id),
-                positional::Found::Call(id) => Some(id),
-                positional::Found::Later => {
-                    let placeholder = facts.call_id(result.id);
-                    if let Some(placeholder) = placeholder {
-                        self.positions.wait(raw, answer(placeholder));
-                    }
-                    continue;
-                }
-            };
-            let Some(id) = id else {
-                continue;
-            };
-            facts.answers.push(answer(id));
+            });
             if own.searches > 0 {
                 let count = own.searches;
                 facts.searches.push(Searches { id, count });
@@ -346,11 +335,12 @@ impl Reader {
         let name =
             |name: Option<&str>, facts: &mut FileFacts| facts.name(name.map(|name| Str(name.as_bytes())));
         let call = match ended.call.as_deref() {
-            Some(call) => match self.positions.of_result(call.as_bytes(), record) {
-                positional::Found::Call(id) => Some(id),
-                _ => name(Some(call), facts),
+            // An id that only counts has been used again since then, but the task's name tells the launch.
+            Some(call) if self.positions.is_position(call.as_bytes()) => match ended.task {
+                Some(_) => None,
+                None => self.positions.last(call.as_bytes()),
             },
-            None => None,
+            call => name(call, facts),
         };
         let task = name(ended.task.as_deref(), facts);
         facts.endings.push(Ending {
@@ -511,7 +501,9 @@ fn unclassified(id: Sym, facts: &mut FileFacts) {
 }
 
 fn is_command(text: Str<'_>) -> bool {
-    memchr::memmem::find(&text.0[..text.0.len().min(64)], b"<command-").is_some()
+    let head = &text.0[..text.0.len().min(64)];
+    memchr::memmem::find(head, b"<command-").is_some()
+        || memchr::memchr(b'\\', head).is_some() && text.head(64).contains("<command-")
 }
 
 /// A duration in whole ms; `None` when it is negative or more than an event may state.

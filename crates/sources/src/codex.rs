@@ -66,6 +66,10 @@ struct Asked {
     speaker: Speaker,
     /// It was answered, but goes on.
     runs_on: bool,
+    /// Its end says that it was refused.
+    declined: bool,
+    /// It was answered with words that are no refusal.
+    unrefused: bool,
 }
 
 impl Reader {
@@ -291,6 +295,8 @@ impl Reader {
             tool: call.tool,
             speaker,
             runs_on: false,
+            declined: false,
+            unrefused: false,
         };
         self.calls.entry(call.id).or_insert(asked);
     }
@@ -303,9 +309,18 @@ impl Reader {
         let attended = self.attended();
         let asked = self.calls.get_mut(&id);
         let speaker = asked.as_ref().map_or(Speaker::Other, |asked| asked.speaker);
-        let judged = verdict::classify(&output, speaker, attended);
+        let mut judged = verdict::classify(&output, speaker, attended);
+        // A refusal in words that are not known.
+        let unrefused = judged.verdict.outcome() != model::Outcome::Abandoned;
+        if unrefused && asked.as_ref().is_some_and(|asked| asked.declined) {
+            judged = verdict::Judged {
+                verdict: model::CallResult::because(verdict::by_whom(attended)),
+                known: true,
+            };
+        }
         if let Some(asked) = asked {
             asked.runs_on = output.runs_on;
+            asked.unrefused = unrefused;
             if !judged.known {
                 let tool = facts.strings.get(asked.tool);
                 let detail = format!(

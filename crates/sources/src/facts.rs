@@ -129,6 +129,28 @@ pub(crate) struct Requested {
     pub(crate) request: u64,
 }
 
+/// A call whose id only counts, by the record that made it and the id in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    pub(crate) record: Option<Sym>,
+    pub(crate) number: Sym,
+    pub(crate) call: Sym,
+}
+
+/// The result of a call whose id only counts, where the call was not known when the result was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NumberedResult {
+    /// What the facts of the result call it until the call is known.
+    pub(crate) result: Sym,
+    pub(crate) number: Sym,
+    /// The records that the result's own names: that of the call, and the one before it.
+    pub(crate) named: [Option<Sym>; 2],
+    pub(crate) session: Option<Sym>,
+    pub(crate) at: Option<Millis>,
+    /// The last call with this id before it in the file.
+    pub(crate) last: Option<Sym>,
+}
+
 /// A command that a person typed. What it was is decided when all that the session listed is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
@@ -228,6 +250,8 @@ pub struct FileFacts {
     pub(crate) usage: Vec<Usage>,
     pub(crate) searches: Vec<Searches>,
     pub(crate) requested: Vec<Requested>,
+    pub(crate) numbered: Vec<Numbered>,
+    pub(crate) numbered_results: Vec<NumberedResult>,
     pub(crate) commands: Vec<Command>,
     /// The ids of commands that brought the text of a skill, or that are installed as one.
     pub(crate) skill_texts: Vec<Sym>,
@@ -259,6 +283,8 @@ impl FileFacts {
             usage: Vec::new(),
             searches: Vec::new(),
             requested: Vec::new(),
+            numbered: Vec::new(),
+            numbered_results: Vec::new(),
             commands: Vec::new(),
             skill_texts: Vec::new(),
             launches: Vec::new(),
@@ -440,6 +466,20 @@ impl FileFacts {
         for requested in &mut self.requested {
             names.rename(&mut requested.call);
             names.rename(&mut requested.group);
+        }
+        for made in &mut self.numbered {
+            names.rename_option(&mut made.record);
+            names.rename(&mut made.number);
+            names.rename(&mut made.call);
+        }
+        for result in &mut self.numbered_results {
+            names.rename(&mut result.result);
+            names.rename(&mut result.number);
+            names.rename_option(&mut result.session);
+            names.rename_option(&mut result.last);
+            for record in &mut result.named {
+                names.rename_option(record);
+            }
         }
         for command in &mut self.commands {
             names.rename(&mut command.id);

@@ -9,6 +9,7 @@ mod cost;
 mod endings;
 mod frames;
 mod inventory;
+mod numbered;
 mod responses;
 mod servers;
 mod shared;
@@ -22,8 +23,8 @@ use self::servers::ServerNames;
 use crate::{
     Excluded, Prices, Totals,
     facts::{
-        Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Requested,
-        Searches, Usage,
+        Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Numbered,
+        NumberedResult, Requested, Searches, Usage,
     },
     problem::{Problem, ProblemCode},
     project,
@@ -132,6 +133,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
+    pool.place_numbered(&calls);
     let (mut calls, excluded) = pool.exclude(calls, &mut projects);
     let costs = pool.costs(prices);
     pool.regroup(&mut calls);
@@ -177,6 +179,8 @@ struct Pool {
     requested: Vec<Requested>,
     /// The groups of calls whose message has an id that several responses share.
     regrouped: HashMap<(Sym, Sym), Sym, foldhash::fast::RandomState>,
+    numbered: Vec<Numbered>,
+    numbered_results: Vec<NumberedResult>,
     commands: Vec<Command>,
     skill_texts: Vec<Sym>,
     launches: Vec<Launch>,
@@ -199,6 +203,8 @@ impl Pool {
         self.usage.append(&mut file.usage);
         self.searches.append(&mut file.searches);
         self.requested.append(&mut file.requested);
+        self.numbered.append(&mut file.numbered);
+        self.numbered_results.append(&mut file.numbered_results);
         self.commands.append(&mut file.commands);
         self.skill_texts.append(&mut file.skill_texts);
         self.launches.append(&mut file.launches);

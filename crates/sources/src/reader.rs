@@ -127,10 +127,8 @@ impl LogReader {
             }
         }
         self.facts.line = 0;
-        match &mut self.format {
-            Format::Claude(reader) => reader.finish(&mut self.facts),
-            Format::Kimi(reader) => reader.finish(&mut self.facts),
-            _ => {}
+        if let Format::Kimi(reader) = &mut self.format {
+            reader.finish(&mut self.facts);
         }
         if self.facts.agent.is_none() && self.facts.lines > 0 && !self.no_transcript {
             let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));

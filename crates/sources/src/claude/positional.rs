@@ -1,77 +1,79 @@
 //! Results of calls whose ids only count: the same id comes again in every turn or session, so a result belongs to
-//! the call that its record names, or to the last one with its id.
+//! the call that its record names, wherever that is. Only where no record is named it is the last one with its id.
 
 use std::collections::HashMap;
 
 use crate::{
+    call_id,
     claude::record::Record,
-    facts::{Answer, FileFacts},
+    facts::{FileFacts, Millis, Numbered, NumberedResult},
+    json::Str,
     strings::Sym,
 };
 
-/// The uuid of a call's record, and what the id of the call became.
-type Made = (Vec<u8>, Sym);
-
-/// The calls of one file whose ids only count.
+/// The calls of one file whose ids only count, by their ids in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    /// By the id in the log.
-    calls: HashMap<Vec<u8>, Vec<Made>, foldhash::fast::RandomState>,
-    /// Results that come before their call, by the id in the log.
-    waiting: Vec<(Vec<u8>, Answer)>,
-}
-
-/// The call of a result.
-pub(crate) enum Found {
-    /// No call so far has this id as a position.
-    NotPositional,
-    /// The call.
-    Call(Sym),
-    /// The id only counts, and its call comes later.
-    Later,
+    last: HashMap<Vec<u8>, Sym, foldhash::fast::RandomState>,
+    /// By the id and the uuid of the call's record.
+    by_record: HashMap<(Sym, Sym), Sym, foldhash::fast::RandomState>,
+    /// Results whose call is not known yet.
+    unplaced: u64,
 }
 
 impl Positions {
     /// Notes a call.
-    pub(crate) fn call(&mut self, id: &[u8], call: Sym, record: &Record<'_>) {
-        let record = record.uuid.map_or(&b""[..], |uuid| uuid.0).to_vec();
-        let calls = self.calls.entry(id.to_vec()).or_default();
-        if calls.last().is_none_or(|(_, last)| *last != call) {
-            calls.push((record, call));
+    pub(crate) fn call(&mut self, id: Str<'_>, call: Sym, record: &Record<'_>, facts: &mut FileFacts) {
+        self.last.insert(id.0.to_vec(), call);
+        let number = facts.strings.intern(&id.text());
+        let record = facts.name(record.uuid);
+        let is_new = match record {
+            Some(record) => self.by_record.insert((number, record), call) != Some(call),
+            None => true,
+        };
+        if is_new {
+            facts.numbered.push(Numbered { record, number, call });
         }
     }
 
-    /// The call that a result with this id belongs to.
-    pub(crate) fn of_result(&self, id: &[u8], record: &Record<'_>) -> Found {
-        if let Some(calls) = self.calls.get(id) {
-            let named = [record.source, record.parent].into_iter().flatten();
-            let by_record = named
-                .filter_map(|uuid| calls.iter().rev().find(|(of, _)| *of == uuid.0))
-                .next();
-            return match by_record.or(calls.last()) {
-                Some((_, call)) => Found::Call(*call),
-                None => Found::NotPositional,
-            };
-        }
-        let text = String::from_utf8_lossy(id);
-        if !id.starts_with(b"toolu_") && crate::call_id::is_positional(&text, "") {
-            return Found::Later;
-        }
-        Found::NotPositional
+    /// True for the id of a result that only counts.
+    pub(crate) fn is_position(&self, id: &[u8]) -> bool {
+        !id.starts_with(b"toolu_")
+            && (self.last.contains_key(id) || call_id::is_positional(&Str(id).text(), ""))
     }
 
-    /// Keeps a result whose call has not come yet.
-    pub(crate) fn wait(&mut self, id: &[u8], answer: Answer) {
-        self.waiting.push((id.to_vec(), answer));
+    /// The last call with this id so far.
+    pub(crate) fn last(&self, id: &[u8]) -> Option<Sym> {
+        self.last.get(id).copied()
     }
 
-    /// Gives the results that waited to the first calls with their ids; a result without a call keeps its own id.
-    pub(crate) fn finish(&mut self, facts: &mut FileFacts) {
-        for (id, mut answer) in std::mem::take(&mut self.waiting) {
-            if let Some((_, call)) = self.calls.get(&id).and_then(|calls| calls.first()) {
-                answer.id = *call;
-            }
-            facts.answers.push(answer);
+    /// The call that a result with an id that only counts belongs to. Where it is not in this file, or not yet, a
+    /// name of its own that [`crate::join()`] replaces when all calls are known.
+    pub(crate) fn of_result(
+        &mut self,
+        id: Str<'_>,
+        record: &Record<'_>,
+        (session, at): (Option<Sym>, Option<Millis>),
+        facts: &mut FileFacts,
+    ) -> Sym {
+        let number = facts.strings.intern(&id.text());
+        let named = [record.source, record.parent].map(|uuid| facts.name(uuid));
+        let mut by_record = named.iter().flatten();
+        if let Some(call) = by_record.find_map(|uuid| self.by_record.get(&(number, *uuid))) {
+            return *call;
         }
+        self.unplaced += 1;
+        let result = format!("unplaced:{}:{}", self.unplaced, facts.file);
+        let result = facts.strings.intern(&result);
+        let last = self.last(id.0);
+        facts.numbered_results.push(NumberedResult {
+            result,
+            number,
+            named,
+            session,
+            at,
+            last,
+        });
+        result
     }
 }

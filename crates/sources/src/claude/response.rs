@@ -70,7 +70,7 @@ impl Reader {
         };
         let within = call_id::within(&id, &message);
         let sym = facts.call_id(Some(Str(within.as_bytes())))?;
-        self.positions.call(raw, sym, record);
+        self.positions.call(Str(raw), sym, record, facts);
         Some(sym)
     }
 }

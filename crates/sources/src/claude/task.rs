@@ -30,7 +30,7 @@ pub(crate) struct Ended<'a> {
 
 /// True when a text begins like a notification, without building it.
 pub(crate) fn is_notification(text: Str<'_>) -> bool {
-    text.0.starts_with(OPENING.as_bytes())
+    text.begins_with(OPENING)
 }
 
 /// The end that a notification reports; `None` when it reports something else (a line of a monitor, a progress).

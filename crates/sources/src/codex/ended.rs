@@ -131,7 +131,13 @@ impl Reader {
         if killed && asked.is_some_and(|asked| asked.runs_on) {
             return;
         }
-        let verdict = self.end_verdict(kind, ended, asked.is_some());
+        // The words of the result say who refused. Where they do not, or there are none, the status still counts.
+        let is_declined = ended.status == Some(Str(b"declined"));
+        if let Some(asked) = self.calls.get_mut(&id) {
+            asked.declined |= is_declined;
+        }
+        let is_told = asked.is_some_and(|asked| !asked.unrefused);
+        let verdict = self.end_verdict(kind, ended, is_told);
         let renamed = match (kind, &tool) {
             (Kind::Mcp, Some(tool)) if tool.id.kind() == model::Kind::Mcp => Some(facts.tool(tool)),
             _ => None,
@@ -171,12 +177,8 @@ impl Reader {
         let words = || ended.error.map(Str::text).unwrap_or_default();
         match ended.status.map(|status| status.0) {
             Some(b"declined") => {
-                let by_whom = || match self.attended() {
-                    true => Reason::Rejected,
-                    false => Reason::Denied,
-                };
                 let said = verdict::refusal(words().trim_start(), self.attended());
-                let reason = said.or_else(|| (!answered).then(by_whom));
+                let reason = said.or_else(|| (!answered).then(|| verdict::by_whom(self.attended())));
                 return reason.map(CallResult::because);
             }
             Some(b"in_progress" | b"inProgress") => return None,

@@ -119,13 +119,18 @@ pub(crate) fn server_error(message: &str, attended: bool) -> Reason {
         .unwrap_or(Reason::Error)
 }
 
-/// Who said no, in the words of Codex.
-pub(crate) fn refusal(text: &str, attended: bool) -> Option<Reason> {
-    let by_person = if attended {
+/// Why a call was refused where no words tell: a person rejects; without one it was denied.
+pub(crate) fn by_whom(attended: bool) -> Reason {
+    if attended {
         Reason::Rejected
     } else {
         Reason::Denied
-    };
+    }
+}
+
+/// Who said no, in the words of Codex.
+pub(crate) fn refusal(text: &str, attended: bool) -> Option<Reason> {
+    let by_person = by_whom(attended);
     let begins = |with: &[&str]| with.iter().any(|words| text.starts_with(words));
     if let Some(reason) = rejected_command(text) {
         return Some(said_no(reason));

@@ -78,11 +78,23 @@ fn responses(usages: &[Usage], calls: &[Requested]) -> Vec<Vec<u64>> {
         of_call.entry(call.request).or_default().push(call.call);
     }
     let mut responses: Vec<Vec<u64>> = Vec::new();
-    let (mut by_call, mut by_time_of): (Map<Sym, usize>, Map<Millis, usize>) = Default::default();
+    let mut by_call: Map<Sym, usize> = Map::default();
+    let mut by_time_of: Map<Millis, (usize, &Usage)> = Map::default();
+    let has_calls = |usage: &Usage| of_call.contains_key(&usage.request);
+    // Two sessions may have the same time. Different calls of different requests are different responses.
+    let differ = |a: &Usage, b: &Usage| {
+        let by_request = a.request & b.request & 1 == 1;
+        let prompts = [a, b].map(|usage| usage.tokens.prompt());
+        let by_prompt = prompts[0] != prompts[1] && !prompts.contains(&0);
+        has_calls(a) && has_calls(b) && (by_request || by_prompt)
+    };
     for usage in usages {
         let calls = of_call.get(&usage.request).map_or(&[][..], Vec::as_slice);
         let same_call = calls.iter().find_map(|call| by_call.get(call).copied());
-        let same_time = usage.at.and_then(|at| by_time_of.get(&at).copied());
+        let same_time = usage.at.and_then(|at| by_time_of.get(&at));
+        let same_time = same_time
+            .filter(|(_, other)| !differ(usage, other))
+            .map(|(at, _)| *at);
         // A record without a request that counts nothing and calls nothing is a part of the response before it.
         let part = usage.request & 1 == 0 && calls.is_empty() && usage.tokens.prompt() == 0;
         let last = responses.len().checked_sub(1).filter(|_| part);
@@ -92,7 +104,7 @@ fn responses(usages: &[Usage], calls: &[Requested]) -> Vec<Vec<u64>> {
         });
         responses[at].push(usage.request);
         by_call.extend(calls.iter().map(|call| (*call, at)));
-        by_time_of.extend(usage.at.map(|time| (time, at)));
+        by_time_of.extend(usage.at.map(|time| (time, (at, usage))));
     }
     responses
 }

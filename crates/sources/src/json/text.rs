@@ -23,6 +23,22 @@ impl<'a> Str<'a> {
     pub(crate) fn head(self, bytes: usize) -> Cow<'a, str> {
         Str(&self.0[..self.0.len().min(bytes)]).text()
     }
+
+    /// True when the text is `text`, however it is escaped: programs in Go write `<`, `>` and `&` as escapes.
+    pub(crate) fn is(self, text: &str) -> bool {
+        self.0 == text.as_bytes() || self.has_escape(self.0.len()) && self.text() == text
+    }
+
+    /// True when the text begins with `words`, however they are escaped. A long text is not built for it.
+    pub(crate) fn begins_with(self, words: &str) -> bool {
+        // The longest escape has six bytes.
+        let bytes = 6 * words.len();
+        self.0.starts_with(words.as_bytes()) || self.has_escape(bytes) && self.head(bytes).starts_with(words)
+    }
+
+    fn has_escape(self, bytes: usize) -> bool {
+        memchr::memchr(b'\\', &self.0[..self.0.len().min(bytes)]).is_some()
+    }
 }
 
 fn unescape(raw: &[u8]) -> String {

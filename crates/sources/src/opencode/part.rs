@@ -246,14 +246,14 @@ impl<'a> Part<'a> {
     fn stopped(&self) -> Option<Reason> {
         let Str(output) = self.output?;
         let is_shell = matches!(self.tool?.0, b"bash" | b"shell");
-        let block = output
-            .strip_suffix(b"</shell_metadata>")
-            .or_else(|| output.strip_suffix(b"</bash_metadata>"))?;
         if !is_shell {
             return None;
         }
-        let tail = Str(&block[block.len().saturating_sub(ERROR_HEAD)..]).text();
-        let (_, note) = tail.rsplit_once("_metadata>")?;
+        let tail = Str(&output[output.len().saturating_sub(ERROR_HEAD)..]).text();
+        let block = tail
+            .strip_suffix("</shell_metadata>")
+            .or_else(|| tail.strip_suffix("</bash_metadata>"))?;
+        let (_, note) = block.rsplit_once("_metadata>")?;
         if note.contains("exceed") && note.contains("timeout") {
             Some(Reason::Error)
         } else if note.contains("User aborted") || note.contains("user aborted") {

@@ -170,3 +170,39 @@ fn a_killed_task_was_interrupted_and_one_that_was_asked_for_has_its_exit_code() 
         "when it was asked for is not when it ended"
     );
 }
+
+#[test]
+fn an_end_is_of_the_task_where_the_id_of_its_call_has_been_used_again() {
+    let records = [
+        call("m1", "Bash_0", "Bash", 0),
+        launched("Bash_0", "b1", 1),
+        call("m2", "Bash_0", "Bash", 2),
+        result("Bash_0", "done", false, 3),
+        typed("n", &notification("b1", Some("Bash_0"), "failed", ""), 9),
+    ];
+    assert_eq!(
+        outcomes(&records),
+        ["builtin:Bash failure error", "builtin:Bash success"]
+    );
+}
+
+#[test]
+fn what_claude_code_says_is_known_by_its_text_however_that_is_escaped() {
+    let records = [
+        call("m1", "toolu_1", "Bash", 0),
+        launched("toolu_1", "b1", 1),
+        typed("n", &notification("b1", Some("toolu_1"), "failed", ""), 9),
+        typed(
+            "c",
+            "<command-message>ship</command-message>\n<command-name>/ship</command-name>",
+            10,
+        ),
+    ];
+    let text: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let escaped = text.replace('<', "\\u003c").replace('>', "\\u003e");
+    let read: Vec<String> = crate::one(&escaped)
+        .events()
+        .map(|event| outcome(&event))
+        .collect();
+    assert_eq!(read, ["builtin:Bash failure error", "command:ship unknown"]);
+}

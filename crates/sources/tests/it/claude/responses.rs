@@ -228,3 +228,56 @@ fn counts_that_are_texts_are_read_and_no_counts_cost_nothing_known() {
     );
     assert_eq!(cost(json!({"input_tokens": "many", "output_tokens": null})), None);
 }
+
+#[test]
+fn a_result_finds_its_call_in_another_file_though_its_id_counts() {
+    let of = |record: &str, is_error, second| {
+        with(
+            result("Bash_0", "x", is_error, second),
+            json!({"parentUuid": record}),
+        )
+    };
+    let made = |message: &str, record: &str, second| {
+        with(
+            call(message, "Bash_0", "Bash", second),
+            json!({"uuid": record, "parentUuid": null}),
+        )
+    };
+    let records = [
+        made("m1", "a", 0),
+        of("a", true, 1),
+        made("m2", "b", 2),
+        of("b", false, 3),
+    ];
+    for cut in 0..=records.len() {
+        let (first, second) = records.split_at(cut);
+        let mut backwards = second.to_vec();
+        backwards.reverse();
+        for second in [second, &backwards] {
+            let collected = collect(&[
+                ("a.jsonl", text(first).as_bytes()),
+                ("b.jsonl", text(second).as_bytes()),
+            ]);
+            let outcomes: Vec<String> = collected.events().map(|event| super::outcome(&event)).collect();
+            assert_eq!(
+                outcomes,
+                ["builtin:Bash failure error", "builtin:Bash success"],
+                "cut before record {cut}"
+            );
+            assert_eq!(collected.totals.orphan_results, 0);
+        }
+    }
+}
+
+#[test]
+fn two_sessions_at_the_same_time_have_responses_of_their_own_under_one_message_id() {
+    let mut other = with(call("m", "toolu_2", "Bash", 0), json!({"sessionId": "other"}));
+    other["message"]["usage"]["input_tokens"] = json!(5000);
+    let collected = collect(&[
+        ("a.jsonl", text(&[call("m", "toolu_1", "Bash", 0)]).as_bytes()),
+        ("b.jsonl", text(&[other]).as_bytes()),
+    ]);
+    let costs: Vec<Option<MicroUsd>> = collected.events().map(|event| event.cost).collect();
+    assert_eq!(costs, [Some(MicroUsd(7_500)), Some(MicroUsd(27_500))]);
+    assert_eq!(collected.totals.tokens.groups, 2);
+}

@@ -163,3 +163,16 @@ fn a_patch_that_was_declined_is_no_failure_whatever_record_says_so() {
     let alone = only(&[declined("")]);
     assert_eq!(alone.result, CallResult::because(Reason::Rejected));
 }
+
+#[test]
+fn a_call_that_was_declined_is_no_failure_whatever_it_was_answered() {
+    let declined = || completed(json!({"type": "CommandExecution", "id": "call_1x9b", "status": "declined"}));
+    let unknown = || answer("call_1x9b", "exec_command failed: words of another version");
+    for records in [
+        [call("call_1x9b", "exec_command"), declined(), unknown()],
+        [call("call_1x9b", "exec_command"), unknown(), declined()],
+    ] {
+        let event = only(&records);
+        assert_eq!(event.result, CallResult::because(Reason::Rejected), "{records:?}");
+    }
+}
