@@ -138,7 +138,6 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     let costs = pool.costs(prices);
     pool.regroup(&mut calls);
     let mut calls = pool.answered(calls);
-    pool.name_plugin_skills(&mut calls);
     pool.share(&mut calls, costs, prices);
 
     for joined in &mut calls {

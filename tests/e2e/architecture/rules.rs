@@ -174,11 +174,6 @@ pub(crate) const RESTRICTED: &[Restricted] = &[
         packages: &["toolhub-testing"],
     },
     Restricted {
-        // SQLite only to read other programs' databases.
-        crates: &["rusqlite"],
-        packages: &["toolhub-client"],
-    },
-    Restricted {
         crates: &["axum", "axum-server", "maud", "tower-http"],
         packages: &["toolhub-server"],
     },

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
-use model::Kind;
 
-use super::{Joined, Pool, tool_id};
+use super::Pool;
 use crate::{facts::Call, strings::Sym};
 
 /// The operation of a skill that a person called as a slash command, in the words of Claude Code's own telemetry. A
@@ -53,43 +52,6 @@ impl Pool {
                 waits_for_person: false,
                 unreported: true,
             });
-        }
-    }
-
-    /// Gives a skill that was asked for without its plugin's name the name that its session lists, if no skill goes by
-    /// the short name there and only one plugin's does. A skill that the agent did not find keeps the name.
-    pub(super) fn name_plugin_skills(&mut self, calls: &mut [Joined]) {
-        let is_short = |joined: &Joined| tool_id(&self.strings, joined.call.tool).kind() == Kind::Skill;
-        if self.loads.is_empty() || !calls.iter().any(is_short) {
-            return;
-        }
-        let listed = self.listed();
-        let plugins: Vec<(Option<Sym>, Sym)> = listed
-            .iter()
-            .copied()
-            .filter(|(_, tool)| tool_id(&self.strings, *tool).kind() == Kind::Plugin)
-            .collect();
-        for joined in calls {
-            let session = joined.call.context.session;
-            let tool = joined.call.tool;
-            let unknown = joined.verdict.reason() == Some(model::Reason::UnknownTool);
-            let Some(name) = self.strings.get(tool).strip_prefix("skill:") else {
-                continue;
-            };
-            if unknown || listed.contains(&(session, tool)) {
-                continue;
-            }
-            let mut fitting = plugins.iter().filter(|(of, plugin)| {
-                let skill = self
-                    .strings
-                    .get(*plugin)
-                    .split_once('@')
-                    .map_or("", |(_, skill)| skill);
-                *of == session && skill == name
-            });
-            if let (Some((_, plugin)), None) = (fitting.next(), fitting.next()) {
-                joined.call.tool = *plugin;
-            }
         }
     }
 

@@ -111,7 +111,7 @@ fn an_error_in_words_that_are_not_known_counts_as_one_and_is_told() {
 }
 
 #[test]
-fn nobody_rejects_where_nobody_can_be_asked() {
+fn no_person_rejects_where_none_can_be_asked() {
     let records = |payload: Value| {
         let header = json!({"type": "session_meta", "payload": {"id": "s-1", "source": payload["source"]}});
         let turn = json!({"type": "turn_context", "payload": {"turn_id": "t-1", "approval_policy": payload["policy"]}});
