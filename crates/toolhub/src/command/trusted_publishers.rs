@@ -30,7 +30,7 @@ enum Command {
         /// CI provider: github or gitlab
         #[arg(long, default_value = "github")]
         provider: String,
-        /// Numeric id of the owner: `id` in https://api.github.com/users/OWNER, or the id of the GitLab namespace
+        /// Numeric id of the owner: `id` in `https://api.github.com/users/OWNER`, or the id of the GitLab namespace
         #[arg(long)]
         owner_id: String,
         /// Only trust this workflow file, such as `ci.yml` [default: any]
