@@ -90,7 +90,7 @@ impl Environment {
         self.base("XDG_STATE_HOME", ".local/state")
     }
 
-    /// Where copies are that can be had again: `$XDG_CACHE_HOME/toolhub`, else `~/.cache/toolhub`.
+    /// The cache directory: `$XDG_CACHE_HOME/toolhub`, else `~/.cache/toolhub`.
     pub(crate) fn cache_dir(&self) -> Result<PathBuf, Error> {
         self.base("XDG_CACHE_HOME", ".cache")
     }

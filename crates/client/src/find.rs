@@ -1,7 +1,7 @@
-//! Where session logs are: the agents' own folders, a folder that looks like somebody's home, or any path named.
+//! Finds session logs: in the agents' own folders, in a folder that looks like a home directory, or at any given path.
 //!
-//! No symbolic link below a root is followed and only regular files are read: a repository that one happens to have
-//! checked out must not be able to point the uploader at `~/.ssh`.
+//! Symbolic links below a root are not followed and only regular files are read: a checked-out repository must not be
+//! able to point the uploader at `~/.ssh`.
 
 use std::{
     collections::BTreeSet,
@@ -27,21 +27,21 @@ mod stored;
 
 pub(crate) use stored::{beside, wal};
 
-/// Bytes at the beginning of a file that tell whether it may be a log.
+/// Length of the beginning of a file that shows whether it may be a log, in bytes.
 const SNIFFED: u64 = 4_096;
 
 /// One log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Whose it is, where its place tells; else its content will.
+    /// The agent, where the place shows it; otherwise the content does.
     pub agent: Option<Agent>,
     /// Its size in bytes when it was found.
     pub bytes: u64,
-    /// When it was last written; unknown where that does not tell whether it is needed.
+    /// When it was last written; unknown where that does not show whether the log is needed.
     pub modified: Option<SystemTime>,
-    /// The working directory of what it holds, where that stands beside it.
+    /// The working directory of its records, where a file next to it states that.
     pub directory: Option<String>,
 }
 
@@ -50,11 +50,11 @@ pub struct LogFile {
 pub struct Found {
     /// The logs, in a stable order, each once.
     pub files: Vec<LogFile>,
-    /// Where they were looked for.
+    /// The places that were searched.
     pub looked: Vec<Looked>,
-    /// The home directories whose agents' folders were among the places.
+    /// The home directories whose agents' folders were searched.
     pub homes: Vec<PathBuf>,
-    /// What was passed over although it lies where logs lie.
+    /// What was skipped although it is in a place for logs.
     pub problems: Vec<Problem>,
 }
 
@@ -81,7 +81,7 @@ pub fn find(paths: &[PathBuf], agents: &[Agent], environment: &Environment) -> R
     Ok(found)
 }
 
-/// Opens a log for reading, if it still is a regular file and no link has taken its place.
+/// Opens a log for reading if it is still a regular file and was not replaced by a link.
 pub fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -90,7 +90,7 @@ pub fn open(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
 
         use rustix::fs::OFlags;
-        // NONBLOCK: a FIFO put there in the meantime must not hang us.
+        // NONBLOCK: a FIFO created in the meantime must not block.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
         options.custom_flags(i32::try_from(flags).map_err(io::Error::other)?);
     }
@@ -114,8 +114,8 @@ impl Search<'_> {
         self.agents.is_empty() || self.agents.contains(&agent)
     }
 
-    /// The folders that the agents of this machine's user write to. The user's own links are trusted: many keep these
-    /// folders elsewhere.
+    /// The folders that the agents of this machine's user write to. The user's own links are followed: many people keep
+    /// these folders elsewhere.
     fn own_folders(&mut self, environment: &Environment) {
         if let Some(home) = environment.home() {
             self.found.homes.push(home.to_owned());
@@ -124,7 +124,7 @@ impl Search<'_> {
             if !self.wants(place.agent) {
                 continue;
             }
-            // Most people have one of the many editors that an extension may run in.
+            // Most people have only one of the many editors that an extension may run in.
             if place.own.to_string_lossy().contains("globalStorage") && !place.own.is_dir() {
                 continue;
             }
@@ -153,7 +153,7 @@ impl Search<'_> {
         }
     }
 
-    /// A path that somebody named: a log, a folder that looks like a home, an agent's own folder, or a folder of logs.
+    /// A path that the user gave: a log, a folder that looks like a home, an agent's own folder, or a folder of logs.
     fn named(&mut self, path: &Path) -> Result<(), Error> {
         let root = path.canonicalize().map_err(Error::file(path))?;
         self.found.looked.push(Looked {
@@ -181,7 +181,7 @@ impl Search<'_> {
             }
         }
         if !recognised {
-            // A folder of OpenCode's that a variable moved, or a copy of one.
+            // An OpenCode folder that a variable moved, or a copy of one.
             let is_opencode =
                 self.databases(&root) || real_folder(&root, Path::new("storage/message")).is_some();
             let agent = is_opencode.then_some(Agent::OpenCode);
@@ -190,7 +190,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Takes the logs of an agent's folder. False when it has none.
+    /// Adds the logs of an agent's folder. Returns false when it has none.
     fn agent_folder(&mut self, own: &Path, agent: Agent, folders: &[&str]) -> bool {
         let mut has_logs = false;
         for folder in folders {
@@ -204,7 +204,7 @@ impl Search<'_> {
         has_logs | (agent == Agent::OpenCode && self.databases(own))
     }
 
-    /// Takes the databases of OpenCode that lie in a folder, one for each of its channels. False when there is none.
+    /// Adds the OpenCode databases in a folder, one per channel. Returns false when there is none.
     fn databases(&mut self, folder: &Path) -> bool {
         let Ok(entries) = fs::read_dir(folder) else {
             return false;
@@ -218,7 +218,7 @@ impl Search<'_> {
         !databases.is_empty()
     }
 
-    /// Takes a database, if there is one. What was written last is in the log beside it.
+    /// Adds a database, if there is one. The latest writes are in its write-ahead log.
     fn database(&mut self, path: &Path) -> bool {
         let Ok(metadata) = fs::symlink_metadata(path) else {
             return false;
@@ -276,7 +276,7 @@ impl Search<'_> {
 
     fn take(&mut self, path: PathBuf, agent: Option<Agent>, metadata: &fs::Metadata) {
         if agent.is_none_or(|agent| self.wants(agent)) && self.seen.insert(path.clone()) {
-            // A session and a message say what their newer parts lack.
+            // A session and a message contain values that their newer parts lack.
             let modified = metadata
                 .modified()
                 .ok()
@@ -309,7 +309,7 @@ fn real_folder(root: &Path, below: &Path) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// The agent in whose folder a path lies.
+/// The agent whose folder contains a path.
 fn agent_by_place(path: &Path) -> Option<Agent> {
     let text = path.to_string_lossy().replace('\\', "/");
     places::below_home()
@@ -322,7 +322,7 @@ fn agent_by_place(path: &Path) -> Option<Agent> {
         .map(|(agent, ..)| agent)
 }
 
-/// Where the logs of a place are looked for.
+/// The places to search for logs.
 fn looked_for(place: &Place) -> Vec<PathBuf> {
     match (&place.database, place.agent) {
         (Some(database), _) => vec![database.clone()],
@@ -332,15 +332,15 @@ fn looked_for(place: &Place) -> Vec<PathBuf> {
     }
 }
 
-/// True for names under which logs are written. Where the agent is not known, JSON is taken by its name only from
-/// folders that are called like those of the agents that write JSON.
+/// True for the file names of logs. Where the agent is not known, JSON is accepted by name only in folders named like
+/// those of the agents that write JSON.
 fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
     let within = |name: &str| path.iter().any(|part| part == name);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => match agent {
             Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode) => false,
             Some(Agent::GeminiCli) => within("chats"),
-            // Beside it lies what the model is told, which repeats it without times.
+            // The file next to it is the input of the model, which repeats it without times.
             Some(Agent::KimiCli) => path.file_name().is_some_and(|name| name == "wire.jsonl"),
             _ => true,
         },
@@ -357,13 +357,13 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
     }
 }
 
-/// True for the name of a log of Codex, whose first versions wrote JSON and whose later ones compress old ones.
+/// True for the name of a Codex log: the first versions wrote JSON, and later ones compress old logs.
 fn is_rollout(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.starts_with("rollout-"))
 }
 
-/// True for a JSON file that begins like a session of some agent, known or not.
+/// True for a JSON file that begins like a session of any agent, known or unknown.
 fn may_be_log(path: &Path) -> bool {
     const KEYS: [&str; 7] = [
         "\"messages\"",

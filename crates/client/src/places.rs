@@ -1,4 +1,4 @@
-//! Where the agents keep their logs: a pure function of the operating system, the environment and the home.
+//! The log folders of the agents: a pure function of the operating system, the environment and the home directory.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use sources::Agent;
 
 use crate::Environment;
 
-/// An operating system, as far as places differ.
+/// An operating system, as far as the places of logs differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Os {
     /// Linux and other Unix systems.
@@ -17,28 +17,28 @@ pub(crate) enum Os {
     Windows,
 }
 
-/// A folder of an agent's own.
+/// A folder of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Whose it is.
+    /// The agent.
     pub(crate) agent: Agent,
     /// The folder.
     pub(crate) own: PathBuf,
-    /// The folders of logs within it.
+    /// The log folders in it.
     pub(crate) logs: &'static [&'static str],
-    /// The variable that moves it; empty where none does.
+    /// The variable that moves it; empty when there is none.
     pub(crate) variable: &'static str,
-    /// A database that a variable names by itself.
+    /// A database that a variable names directly.
     pub(crate) database: Option<PathBuf>,
 }
 
-/// An agent's folder, below a home or wherever a variable says.
+/// An agent's folder, below a home or at the path in a variable.
 struct Layout {
     agent: Agent,
     /// Below the home.
     own: &'static str,
     logs: &'static [&'static str],
-    /// The variable that moves it; empty where none does.
+    /// The variable that moves it; empty when there is none.
     variable: &'static str,
 }
 
@@ -66,7 +66,7 @@ const QWEN: &[&str] = &["projects", "tmp"];
 const SESSIONS: &[&str] = &["sessions"];
 const KIMI: &[&str] = &["sessions", "imported_sessions"];
 
-/// The folders below a home, whatever system it is from.
+/// The folders below a home, for all systems.
 const LAYOUTS: [Layout; 13] = [
     layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
@@ -257,7 +257,7 @@ impl Look<'_> {
         }
     }
 
-    /// Places beside those that one variable replaces.
+    /// Places in addition to those that a variable replaces.
     fn further(&self, places: &mut Vec<Place>) {
         let of = |agent: Agent| LAYOUTS.iter().find(|layout| layout.agent == agent);
         if self.folders("CLAUDE_CONFIG_DIR").is_empty()
@@ -274,7 +274,7 @@ impl Look<'_> {
                 places.extend(folders.map(|folder| place(layout, folder.join(".copilot"), "COPILOT_HOME")));
             }
         }
-        // The database alone; a relative path is below the folder of data.
+        // Only the database; a relative path is relative to the data folder.
         if let Some(database) = self
             .environment
             .var("OPENCODE_DB")
@@ -296,8 +296,8 @@ impl Look<'_> {
         }
     }
 
-    /// The folders that a variable names: one, or several with commas between them. A value that has a comma may be
-    /// one folder all the same, so it is looked at as a whole, too.
+    /// The folders in a variable: one, or several separated by commas. A value with a comma may also be one folder, so
+    /// the whole value is checked, too.
     fn folders(&self, variable: &str) -> Vec<PathBuf> {
         let Some(value) = self.environment.var(variable) else {
             return Vec::new();
@@ -309,7 +309,7 @@ impl Look<'_> {
             .collect()
     }
 
-    /// An absolute path, or one below the home. Any other is ignored, as the XDG specification says.
+    /// An absolute path, or one below the home. Others are ignored, as the XDG specification requires.
     fn absolute(&self, path: &str) -> Option<PathBuf> {
         let below_home = path.strip_prefix("~/").or_else(|| path.strip_prefix("~\\"));
         if let Some(below) = below_home {

@@ -104,7 +104,7 @@ bodies! {
         pub next_cursor: Option<String>,
     }
 
-    /// A new token: the only answer that contains it.
+    /// A new token: the only response that contains it.
     pub struct IssuedToken {
         /// The token in plain text. It is not shown again.
         #[serde(serialize_with = "token::reveal", deserialize_with = "token::read")]
@@ -124,29 +124,29 @@ bodies! {
         pub invitation: Option<IssuedToken>,
     }
 
-    /// One act of the audit log.
+    /// One entry of the audit log.
     pub struct AuditEntry {
         /// Id of the entry.
         pub audit_id: String,
-        /// When.
+        /// When it happened.
         pub occurred_at: DateTime<Utc>,
-        /// What: `member.added`, `token.revoked`, …
+        /// The action: `member.added`, `token.revoked`, …
         pub action: String,
-        /// Who: a handle as it was then, or `operator` for a command at the database.
+        /// The actor: a handle as it was then, or `operator` for a command at the database.
         pub actor: String,
-        /// By which token.
+        /// The token that was used.
         pub token_id: Option<String>,
-        /// From which address.
+        /// The address of the client.
         pub address: Option<String>,
-        /// To whom or what.
+        /// The target of the action.
         pub subject: Option<String>,
-        /// Details, by action.
+        /// Details, which depend on the action.
         pub details: serde_json::Value,
     }
 
     /// `GET /v1/audit`.
     pub struct Audit {
-        /// The acts, newest first.
+        /// The entries, newest first.
         pub audit: Vec<AuditEntry>,
         /// Pass it as `cursor` to get the next page; null on the last.
         pub next_cursor: Option<String>,

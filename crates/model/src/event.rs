@@ -1,4 +1,4 @@
-//! An event: one call of one tool; and how two reports of the same call become one.
+//! An event: one call of one tool; and how two reports of the same call are merged.
 
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
@@ -18,7 +18,7 @@ pub struct Event {
     pub uuid: Option<String>,
     /// What was called.
     pub tool: ToolId,
-    /// What inside the tool was called: the MCP tool name.
+    /// The operation inside the tool: the MCP tool name.
     pub operation: Option<String>,
     /// The agent's session.
     pub session: Option<String>,
@@ -45,7 +45,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that knows only what was called, when, and how it ended.
+    /// An event with only the tool, the time and the outcome.
     pub fn new(tool: ToolId, result: CallResult, occurred_at: DateTime<Utc>) -> Event {
         Event {
             uuid: None,
@@ -65,10 +65,9 @@ impl Event {
         }
     }
 
-    /// Folds a later report of the same call into this one. Monotonic: the result only rises, what is null is
-    /// filled, cost takes the greater; everything else stays. The SQL function
-    /// `merge_event` is the same rule for a stored event. The result is `Upgraded`, `Duplicate`, or, where the later report names another tool,
-    /// `Conflict`.
+    /// Merges a later report of the same call into this one. Monotonic: the outcome only rises in rank, null values are
+    /// filled, and the greater cost is kept; everything else stays. The SQL function `merge_event` is the same rule for
+    /// a stored event. Returns `Upgraded`, `Duplicate`, or, where the later report names another tool, `Conflict`.
     pub fn merge(&mut self, later: &Event) -> IngestResult {
         fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {
             if known.is_none() && later.is_some() {

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ToolId;
 
-/// What one upload knows about loaded and installed tools. Sending it again changes nothing.
+/// The loaded and installed tools that one upload reports. Sending it again changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// What sessions had loaded, from their logs.
+    /// The tools that sessions had loaded, from their logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<SessionInventory>,
-    /// What is installed on the machine that uploads.
+    /// The tools that are installed on the machine that uploads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineInventory>,
 }
@@ -28,7 +28,7 @@ pub struct SessionInventory {
     /// The agent program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// When the session first said what it had loaded.
+    /// When the session first listed its loaded tools.
     pub observed_at: DateTime<Utc>,
     /// The tools.
     pub tools: Vec<LoadedTool>,
@@ -49,7 +49,7 @@ pub struct LoadedTool {
 pub struct MachineInventory {
     /// A stable, opaque id of the machine, chosen by the client.
     pub machine_id: String,
-    /// When the machine was looked at.
+    /// When the machine was scanned.
     pub observed_at: DateTime<Utc>,
     /// The tools. A tool that is no longer listed is no longer installed.
     pub tools: Vec<InstalledTool>,
@@ -60,7 +60,7 @@ pub struct MachineInventory {
 pub struct InstalledTool {
     /// The tool.
     pub tool_id: ToolId,
-    /// What the tool says of itself.
+    /// The tool's own description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where it was declared: `user`, `project`, `plugin:<name>`.
@@ -77,6 +77,6 @@ pub struct InventoryReceipt {
     pub loaded: u64,
     /// Installed tools in the request.
     pub installed: u64,
-    /// Rows that the request changed: 0 when everything was known.
+    /// Rows that the request changed: 0 when everything was stored already.
     pub changed: u64,
 }

@@ -74,7 +74,7 @@ pub struct Limits {
     pub context_bytes: i64,
 }
 
-// What a server that does not name these limits has.
+// The values for a server that does not name these limits.
 
 fn duration_ms() -> i64 {
     DURATION_MS

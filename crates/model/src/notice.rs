@@ -27,8 +27,8 @@ pub struct EventNotice {
     pub detail: String,
 }
 
-/// Why an event is rejected, or (the last four) what was changed in one that is stored. The words are a promise:
-/// they are listed in `docs/api.md` and do not change within v1.
+/// Why an event is rejected, or (the last four) what was changed in one that is stored. The codes are stable: they are
+/// listed in `docs/api.md` and do not change within v1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(
     serialize_all = "snake_case",

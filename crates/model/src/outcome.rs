@@ -27,7 +27,7 @@ use crate::words::{UnknownWord, words};
 pub enum Outcome {
     /// The tool did what was asked.
     Success,
-    /// The tool failed: its fault, or the agent's in calling it.
+    /// The tool failed, by its own fault or because the agent called it wrongly.
     Failure,
     /// The call was stopped: not a failure of the tool.
     Abandoned,
@@ -70,7 +70,7 @@ pub enum Reason {
     Cancelled,
     /// Abandoned: a policy or hook forbade the call.
     Denied,
-    /// Abandoned: no answer is in the log yet. A later upload may know one.
+    /// Abandoned: the log contains no answer yet. A later upload may contain one.
     Unanswered,
 }
 

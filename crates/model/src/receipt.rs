@@ -18,9 +18,9 @@ use crate::{
 pub enum IngestResult {
     /// It was new, and is stored.
     Inserted,
-    /// It was known, and the upload knew more: the stored event was upgraded.
+    /// It was stored, and the upload had more facts: the stored event was upgraded.
     Upgraded,
-    /// It was known, and the upload knew nothing new.
+    /// It was stored, and the upload had no new facts.
     Duplicate,
     /// Its uuid is stored with another tool; the stored event stays.
     Conflict,
@@ -43,9 +43,9 @@ pub struct Receipt {
     pub received: u64,
     /// New events.
     pub inserted: u64,
-    /// Known events about which this upload knew more.
+    /// Stored events about which this upload had more facts.
     pub upgraded: u64,
-    /// Known events about which it knew nothing new.
+    /// Stored events about which it had no new facts.
     pub duplicate: u64,
     /// Events whose uuid is stored with another tool; the stored one stays.
     pub conflict: u64,

@@ -68,12 +68,12 @@ impl Token {
     }
 }
 
-/// Writes a token into the one answer that holds it.
+/// Serializes a token into the one answer that contains it.
 pub fn reveal<S: Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.reveal())
 }
 
-/// Reads a token out of that answer.
+/// Deserializes a token from that answer.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Error> {
     let text = String::deserialize(deserializer)?;
     Token::parse(&text).map_err(serde::de::Error::custom)
@@ -85,7 +85,7 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Erro
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text secret.
+    /// Wraps a secret text.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
     }

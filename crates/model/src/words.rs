@@ -1,8 +1,8 @@
-//! Enums of which each value is one word, on the wire and in the database.
+//! Enums whose values are single words, on the wire and in the database.
 
 use std::fmt;
 
-/// A word that is not one of those that are known. Its message lists them.
+/// An unknown word. Its message lists the known ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWord {
     word: String,
@@ -10,7 +10,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    /// The error for a word that is none of `T`.
+    /// The error for a word that is not a value of `T`.
     pub(crate) fn of<T: strum::VariantNames>(word: &str) -> UnknownWord {
         UnknownWord {
             word: word.to_owned(),
@@ -18,7 +18,7 @@ impl UnknownWord {
         }
     }
 
-    /// The same error where one more word is known.
+    /// The same error with one more known word.
     pub(crate) fn or(mut self, further: &'static str) -> UnknownWord {
         self.expected.push(further);
         self
@@ -103,7 +103,7 @@ mod tests {
         team::{MemberKind, Role, Scope},
     };
 
-    /// Every word reads back, from text and from JSON, and another is answered with all of them.
+    /// Every word can be read back, from text and from JSON, and the error for another one lists them all.
     macro_rules! read_back {
         ($($type:ident),+) => {$(
             for &value in $type::ALL {

@@ -1,4 +1,4 @@
-//! Who may call a route. Every route says so where it is declared; there is no route without.
+//! Who may call a route. Every route declares it.
 
 use axum::http::Method;
 use model::team::{Role, Scope};

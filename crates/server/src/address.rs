@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The address of the client.
 //!
 //! The address of the peer, unless the peer is a proxy that the operator trusts: then the last address in
 //! `X-Forwarded-For` that is not such a proxy. What a client writes into that header is further left and is

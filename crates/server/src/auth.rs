@@ -12,7 +12,7 @@ use store::{StoreError, audit::Act, team::Identity};
 
 use crate::{access::Access, address::ClientAddress, error::ApiError, state::App};
 
-/// The caller of a route that asks for a token.
+/// The caller of a route that requires a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller(pub(crate) Identity);
 
@@ -90,7 +90,7 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiErr
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or(ApiError::Unauthenticated)?;
-    // A malformed token is refused without asking the database.
+    // A malformed token is refused without a database query.
     let token = Token::parse(text).map_err(|_| ApiError::InvalidToken)?;
     // Bounded here, because an upload as a whole may take longer than a read.
     let waited = app.config.read_timeout;

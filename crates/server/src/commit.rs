@@ -45,9 +45,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    /// What waits, by org.
+    /// The queued batches, by org.
     waiting: HashMap<OrgId, VecDeque<Waiting>>,
-    /// The orgs with something waiting, in turn, so that a busy org cannot keep another from its turn.
+    /// The orgs with queued batches, in round-robin order, so that a busy org cannot starve another.
     turns: VecDeque<OrgId>,
     /// Events in `waiting`.
     events: usize,
@@ -70,7 +70,7 @@ impl Committer {
     }
 
     /// Commits a batch, alone or together with others of its org, and returns the result of its events. A commit that
-    /// has begun goes on when the caller goes away; a batch that still waits then is left out.
+    /// has begun continues when the caller disconnects; a batch that is still queued is then dropped.
     pub(crate) async fn commit(
         &self,
         org: OrgId,
@@ -95,7 +95,7 @@ impl Committer {
         }
     }
 
-    /// Takes group after group until nothing waits.
+    /// Commits group after group until the queue is empty.
     async fn work(self) {
         while let Some((org, group)) = self.next() {
             self.commit_group(org, group).await;
@@ -134,7 +134,7 @@ impl Committer {
                     let _ = answer.send(Ok(stored));
                 }
             }
-            // One batch makes the shared transaction fail: each is tried alone, so that only that one fails.
+            // One batch makes the shared transaction fail: each is committed alone, so that only that one fails.
             Err(error) if batches.len() > 1 && !error.is_temporary() => {
                 tracing::warn!(%error, batches = batches.len(), "a shared commit failed; trying each upload alone");
                 for (batch, answer) in batches.iter().zip(answers) {
@@ -189,7 +189,7 @@ fn acknowledge_early(
 }
 
 impl Queue {
-    /// Adds a batch; true when a slot is free for a task that works the queue off.
+    /// Adds a batch; true when a slot is free for a task that processes the queue.
     fn push(&mut self, org: OrgId, waiting: Waiting) -> Result<bool, ApiError> {
         let events = waiting.batch.events.len();
         if self.events > 0 && self.events + events > MAX_WAITING_EVENTS {
@@ -208,7 +208,7 @@ impl Queue {
         Ok(starts)
     }
 
-    /// The next group of one org; gives the slot back when nothing waits.
+    /// The next group of one org; releases the slot when the queue is empty.
     fn take(&mut self) -> Option<(OrgId, Vec<Waiting>)> {
         let Some(org) = self.turns.pop_front() else {
             self.running -= 1;

@@ -1,4 +1,4 @@
-//! How the server behaves. One struct; every value has a default that is right for a team.
+//! The settings of the server. Every value has a default that suits a team.
 
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
@@ -9,7 +9,7 @@ use ipnet::IpNet;
 pub struct Config {
     /// How long after the first new event the scores are refreshed: later events of the same burst share the refresh.
     pub refresh_debounce: Duration,
-    /// How often the database is asked for events that came through another process.
+    /// How often the database is polled for events that came through another process.
     pub refresh_poll: Duration,
     /// How long a client may take to send the headers of a request.
     pub header_timeout: Duration,
@@ -28,7 +28,7 @@ pub struct Config {
     pub drain_grace: Duration,
     /// How long requests in flight may take to finish at shutdown.
     pub drain_limit: Duration,
-    /// Answer uploads although the database does not sync its writes to disk; receipts then say `durable: false`.
+    /// Accept uploads although the database does not sync its writes to disk; receipts then say `durable: false`.
     pub allow_not_durable: bool,
     /// The address under which clients reach the server, without a slash at the end. It is the audience of the
     /// identity tokens of CI runs; without it none is exchanged.
@@ -75,7 +75,7 @@ impl FromStr for Rate {
     }
 }
 
-/// A CI provider, by the claims that its identities make.
+/// A CI provider, identified by the claims of its identity tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// GitHub Actions.
@@ -97,7 +97,7 @@ impl Provider {
 /// An issuer of identity tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// What its identities look like.
+    /// The provider whose claims its tokens have.
     pub provider: Provider,
     /// Its address, exactly as in the claim `iss`.
     pub url: String,

@@ -1,4 +1,4 @@
-//! When a request is given up.
+//! The deadline of a request.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::error::ApiError;
 
-/// The time at which a request is answered with 503. A handler that waits because the client asked it to moves the
-/// deadline by the time that it waited: only work counts against the limit, not waiting.
+/// The time at which a request is answered with 503. A handler that waits at the client's request extends the deadline
+/// by the time that it waited: only work counts against the limit, not waiting.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadline(Arc<Mutex<Instant>>);
 

@@ -1,6 +1,6 @@
 //! The HTTP server: authentication, limits, JSON in and out, and the worker that refreshes the scores.
 //!
-//! It holds no SQL and does not know the driver: every statement is a method of [`store::Store`]. It keeps no
+//! It contains no SQL and does not depend on the driver: every statement is a method of [`store::Store`]. It keeps no
 //! state in memory that a second process on the same database would need.
 
 #![warn(missing_docs)]

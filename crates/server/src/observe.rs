@@ -65,7 +65,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     .await
 }
 
-/// Keeps an answer out of caches, unless its route has said how it may be kept, and its body from being read as another
+/// Prevents caching of an answer, unless its route has set its own caching, and interpretation of its body as another
 /// type.
 fn protect(response: &mut Response) {
     let headers = response.headers_mut();

@@ -1,8 +1,8 @@
 //! Rate limits, per token and per address.
 //!
-//! Tokens are counted by their id, after they were found to be valid: a token that is not one of ours costs no memory.
-//! Addresses are counted before, IPv6 by its /64, which is what one subscriber has. The memory is bounded: when more
-//! keys than [`MAX_KEYS`] are busy at once, further ones share [`SHARED_KEYS`] among them.
+//! Tokens are counted by their id, after they were found to be valid: an invalid token takes no memory. Addresses are
+//! counted before that, IPv6 by its /64, which is what one subscriber has. The memory is bounded: when more keys than
+//! [`MAX_KEYS`] are busy at once, further ones share [`SHARED_KEYS`] among them.
 //!
 //! The counters live in this process: several processes behind a balancer each allow the full rate.
 
@@ -128,7 +128,7 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
         }
     }
 
-    /// Forgets the keys whose counters are full again, when there are many.
+    /// Removes the keys whose counters are full again, when there are many.
     fn sweep(&self) {
         if self.limiter.len() >= MAX_KEYS {
             self.limiter.retain_recent();

@@ -8,9 +8,9 @@ use axum::{
 
 use crate::{deadline::Deadline, error::ApiError, state::App};
 
-/// Rejects a request when there are too many, and gives it up when the database no longer answers.
+/// Rejects a request when there are too many, and aborts it when the database no longer answers.
 ///
-/// Probes always pass: a server that is busy is alive.
+/// Probes always pass: a busy server is still alive.
 pub(crate) async fn shed(
     State(app): State<App>,
     mut request: Request,

@@ -1,9 +1,9 @@
 //! The workers that refresh what is derived from the events: one for the scores, one for the boards.
 //!
-//! Each sleeps until it is woken by this process, or until the poll finds what another process took. It waits a
-//! moment, so that a burst shares one refresh, and then rests for a multiple of the time that the refresh took: the
-//! two together never take more than a tenth of the database's time. The boards do not delay the scores: they
-//! cost ten times as much, and people wait for the scores.
+//! Each sleeps until it is woken by this process, or until polling finds an upload of another process. It waits a
+//! moment, so that a burst shares one refresh, and then rests for a multiple of the time that the refresh took: the two
+//! together never take more than a tenth of the database's time. The boards do not delay the scores: they cost ten
+//! times as much, and people wait for the scores.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn keep(app: &App, view: View) {
                     app.boards_stale.notify_one();
                 }
             }
-            // The process that has the lock may have started before our events came.
+            // The process that has the lock may have started before these events were committed.
             Ok(Refresh::Busy) => {
                 sleep(Duration::from_millis(100)).await;
                 stale.notify_one();
@@ -69,7 +69,7 @@ async fn keep(app: &App, view: View) {
     }
 }
 
-/// Returns when this process has woken the worker, or the database knows of something that the view lacks.
+/// Returns when this process has woken the worker, or the database reports a change that the view lacks.
 async fn wait_until_needed(app: &App, view: View, stale: &Notify) {
     while timeout(app.config.refresh_poll, stale.notified()).await.is_err() {
         let needed: Result<Needed, StoreError> = app.store.refresh_needed(today(app)).await;

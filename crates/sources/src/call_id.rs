@@ -1,9 +1,9 @@
-//! Ids of calls that only count positions.
+//! Positional call ids: ids that only count calls.
 //!
-//! Most models give every call an id of its own (`toolu_…`, `call_…` with random characters): it is the `uuid` of the
-//! event as it is. Some, Kimi first of all, number the calls of a turn or of a session (`Bash_0`, `functions.Bash:0`)
-//! and begin again in the next. Such an id is a key only together with the message that made the call; never with the
-//! session or the file, because forks and resumed sessions copy messages.
+//! Most models give every call a unique id (`toolu_…`, `call_…` with random characters): it is the `uuid` of the event
+//! unchanged. Some, such as Kimi, number the calls of a turn or of a session (`Bash_0`, `functions.Bash:0`) and start
+//! again in the next. Such an id is a key only together with the message that made the call; never with the session or
+//! the file, because forks and resumed sessions copy messages.
 
 use std::borrow::Cow;
 
@@ -33,12 +33,11 @@ const GENERIC: [&str; 16] = [
 /// Digits up to which a number is a position; longer ones are times or random.
 const POSITION_DIGITS: usize = 5;
 
-/// True when the id of a call only counts: a number, or a number after the name of the tool, another name, or a word
+/// True when the id of a call is positional: a number, or a number after the name of the tool, another name, or a word
 /// for "a call", with or without `functions.` before it. `tool` is the name of the called tool in the log, empty when
 /// it is not known.
 ///
-/// Letters and digits that are mixed (`call_9f3a…_0`) tell calls apart, and so does what Anthropic issues
-/// (`toolu_…`).
+/// Ids of mixed letters and digits (`call_9f3a…_0`) are unique, and so are those that Anthropic issues (`toolu_…`).
 pub(crate) fn is_positional(id: &str, tool: &str) -> bool {
     // The common case: the last byte of a random id is a letter four times out of five.
     if !id.as_bytes().last().is_some_and(u8::is_ascii_digit) || id.starts_with("toolu_") {
@@ -59,8 +58,8 @@ pub(crate) fn is_positional(id: &str, tool: &str) -> bool {
         || plain.len() < id.len()
 }
 
-/// The uuid of a call: its id as it is where that tells calls apart, else the id together with the message that made
-/// the call (or whatever copies of that message have in common).
+/// The uuid of a call: its id unchanged where that is unique, else the id together with the message that made the call
+/// (or whatever copies of that message have in common).
 pub(crate) fn uuid<'i>(id: &'i str, tool: &str, message: Option<&str>) -> Cow<'i, str> {
     match message {
         Some(message) if is_positional(id, tool) => Cow::Owned(within(id, message)),

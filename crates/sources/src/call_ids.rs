@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use crate::{call_id, facts::FileFacts, json::Str, strings::Sym};
 
-/// Remembers what became of ids that only count: a result answers the last call of its id.
+/// Maps positional ids to uuids: a result answers the last call of its id.
 #[derive(Debug, Default)]
 pub(crate) struct CallIds {
     counted: HashMap<Sym, Sym>,
 }
 
 impl CallIds {
-    /// The uuid of a call that `message` made; `None` (and a problem) for an id that could not tell calls apart.
+    /// The uuid of a call that `message` made; `None` (and a problem) for an id that cannot distinguish calls.
     pub(crate) fn of_call(
         &mut self,
         id: Option<Str<'_>>,

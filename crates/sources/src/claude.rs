@@ -62,18 +62,18 @@ const KNOWN: [&[u8]; 17] = [
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     task_text: bool,
-    /// The last thing that the person asked for.
+    /// The person's last request.
     task: Option<Sym>,
     /// The raw session, working directory, branch and version of the last line, and their symbols:
     /// they rarely change from line to line.
     last_context: ([Vec<u8>; 4], Context),
     model: Repeated,
     group: Repeated,
-    /// Calls whose ids only count.
+    /// Calls with positional ids.
     positions: Positions,
     /// The last record of a response that has neither an id nor a request, and its group.
     nameless: Option<(Vec<u8>, Sym)>,
-    /// Tools that their name alone tells, by the raw name in the log.
+    /// Tools that are identified by their name alone, by the raw name in the log.
     tools: HashMap<Vec<u8>, Tool, foldhash::fast::RandomState>,
 }
 
@@ -85,7 +85,7 @@ struct Tool {
     waits_for_person: bool,
 }
 
-/// A name that one record after another states, as it last stood in the log and what it became.
+/// A name that is repeated in consecutive records: its raw text and its symbol.
 #[derive(Debug, Default)]
 struct Repeated {
     raw: Vec<u8>,
@@ -178,7 +178,7 @@ impl Reader {
         } else if record.is_meta {
             skill_text(record, first, facts);
         } else if let Some(name) = command::plain(first) {
-            // A skill that runs in a fork leaves what the person typed; any other path or word is no skill.
+            // A skill that runs in a fork leaves the command that the person typed; any other path or word is no skill.
             self.command(record, &name, None, facts);
         }
         if self.task_text
@@ -280,7 +280,7 @@ impl Reader {
             facts.answers.push(Answer {
                 id,
                 at: envelope.at,
-                // A launch says nothing about how the work ends.
+                // A start does not show how the work ends.
                 verdict: if launched && !result.is_error {
                     CallResult::UNKNOWN
                 } else {
@@ -335,7 +335,7 @@ impl Reader {
         let name =
             |name: Option<&str>, facts: &mut FileFacts| facts.name(name.map(|name| Str(name.as_bytes())));
         let call = match ended.call.as_deref() {
-            // An id that only counts has been used again since then, but the task's name tells the launch.
+            // A positional id may have been reused since then, but the task's name identifies the start.
             Some(call) if self.positions.is_position(call.as_bytes()) => match ended.task {
                 Some(_) => None,
                 None => self.positions.last(call.as_bytes()),
@@ -459,7 +459,7 @@ fn skill_text(record: &Record<'_>, text: Str<'_>, facts: &mut FileFacts) {
     }
 }
 
-/// What a message's record says beside it.
+/// The record's data next to its message.
 #[derive(Clone, Copy)]
 struct Envelope<'r> {
     at: Option<Millis>,
@@ -482,7 +482,7 @@ fn verdict_of(result: &ToolResult<'_>, own: OwnFigures<'_>, refusal: Refusal) ->
     }
 }
 
-/// Counts an error in words that are not known. What an MCP server answers is its own words.
+/// Counts an error with an unknown message. The answers of an MCP server are not Claude Code's messages.
 fn unclassified(id: Sym, facts: &mut FileFacts) {
     const NEAR: usize = 256;
     let call = facts.calls.iter().rev().take(NEAR).find(|call| call.id == id);

@@ -1,8 +1,8 @@
-//! Codex CLI: rollouts below `~/.codex/sessions` (see [`record`] for their shapes). Who, where and which model is
-//! said once (`session_meta`, `turn_context`) and holds for the lines below.
+//! Codex CLI: rollouts below `~/.codex/sessions` (see [`record`] for their shapes). Person, directory and model are
+//! stated once (`session_meta`, `turn_context`) and apply to the lines below.
 //!
-//! A result says how a command ended only in its text. Most calls also end with an event of their own, apart from
-//! the result, and those that a script of code mode makes are in no other record. Tokens are counted apart from the
+//! The result of a command states its outcome only in its text. Most calls also end with an event of their own, apart
+//! from the result, and calls made by a script of code mode are in no other record. Tokens are counted apart from the
 //! calls, too. A fork repeats its parent's records under new times, but with the same ids of calls and turns.
 
 mod ended;
@@ -45,30 +45,30 @@ pub(crate) struct Reader {
     origin: Option<Sym>,
     /// When the session began, for records without a time.
     began: Option<Millis>,
-    /// The session goes on from one in another file.
+    /// The session continues one in another file.
     continued: bool,
-    /// No approval could be given: the session, or the turn, runs without a person.
+    /// No approval could be given: the session, or the turn, runs unattended.
     unattended: bool,
     never_asks: bool,
     /// Where the calls of the response begin whose tokens have not been counted yet.
     uncounted: usize,
     counter: Counter,
     calls: HashMap<Sym, Asked>,
-    /// The uuids of calls whose ids only count positions: those of the last calls with these ids.
+    /// The uuids of calls with positional ids: those of the last calls with these ids.
     positional: HashMap<Sym, Sym>,
     searches: Searches,
 }
 
-/// What is remembered of a call until it ends.
+/// The state of a call until it ends.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     tool: Sym,
     speaker: Speaker,
-    /// It was answered, but goes on.
+    /// It was answered, but continues.
     runs_on: bool,
-    /// Its end says that it was refused.
+    /// The report of its end says that it was refused.
     declined: bool,
-    /// It was answered with words that are no refusal.
+    /// It was answered with a message that is no refusal.
     unrefused: bool,
 }
 
@@ -123,7 +123,7 @@ impl Reader {
         }
     }
 
-    /// Keeps what a person asked for, where it is wanted; false where it is not.
+    /// Stores the person's request if it is wanted; returns false if not.
     fn asked_for(&mut self, text: Option<Str<'_>>, facts: &mut FileFacts) -> bool {
         if self.task_text {
             let task = text.and_then(redact::prompt);
@@ -132,7 +132,7 @@ impl Reader {
         self.task_text
     }
 
-    /// What the model asked for, and what it was answered.
+    /// The calls of the model, and their results.
     fn item(&mut self, item: &Payload<'_>, timestamp: Option<Str<'_>>, facts: &mut FileFacts) {
         match item.kind.map_or(&b""[..], |kind| kind.0) {
             b"function_call" | b"custom_tool_call" => {
@@ -246,7 +246,7 @@ impl Reader {
         self.remember(&call, speaker);
     }
 
-    /// The uuid of a call that begins: its id, or its id within the response that made it. A response is told by the
+    /// The uuid of a new call: its id, or its id within the response that made it. A response is identified by the
     /// item's own id, or by the turn and the tokens before it.
     fn key(&mut self, id: Sym, name: &str, item: &Payload<'_>, facts: &mut FileFacts) -> Sym {
         let text = facts.strings.get(id);
@@ -310,7 +310,7 @@ impl Reader {
         let asked = self.calls.get_mut(&id);
         let speaker = asked.as_ref().map_or(Speaker::Other, |asked| asked.speaker);
         let mut judged = verdict::classify(&output, speaker, attended);
-        // A refusal in words that are not known.
+        // A refusal with an unknown message.
         let unrefused = judged.verdict.outcome() != model::Outcome::Abandoned;
         if unrefused && asked.as_ref().is_some_and(|asked| asked.declined) {
             judged = verdict::Judged {
@@ -329,7 +329,7 @@ impl Reader {
                 facts.problem(ProblemCode::UnclassifiedError, detail);
             }
         }
-        // A wall time of zero is that of an answer at once, not the command's.
+        // A wall time of zero is that of an immediate answer, not the command's.
         let seconds = output.seconds.filter(|seconds| *seconds > 0.0);
         facts.answers.push(Answer {
             id,

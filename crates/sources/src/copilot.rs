@@ -1,6 +1,6 @@
-//! Copilot CLI: `~/.copilot/session-state/<id>/events.jsonl`, one `{type, data, id, timestamp, parentId}` a line. A
-//! call is announced by the message that asks for it and by its start; its end says whether it succeeded. A command
-//! or a subagent in the background is answered at once, and its end is told later.
+//! Copilot CLI: `~/.copilot/session-state/<id>/events.jsonl`, one `{type, data, id, timestamp, parentId}` per line. A
+//! call is announced by the message that requests it and by its start; its end shows whether it succeeded. A command or
+//! a subagent in the background is answered at once, and its end is reported later.
 
 mod accounts;
 mod record;
@@ -40,7 +40,7 @@ pub(crate) struct Reader {
     context: Context,
     model: Option<Sym>,
     calls: HashMap<Sym, Asked>,
-    /// The uuids of calls whose ids only count positions: those of the last calls with these ids.
+    /// The uuids of calls with positional ids: those of the last calls with these ids.
     positional: HashMap<Sym, Sym>,
     /// The call that each request for permission is about.
     permissions: HashMap<Sym, Sym>,
@@ -56,13 +56,13 @@ pub(crate) struct Reader {
     accounts: Accounts,
 }
 
-/// What is remembered of a call until it ends.
+/// The state of a call until it ends.
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked {
     /// When it began to run: its start, or the permission that it had to wait for.
     began: Option<Millis>,
     runs_commands: bool,
-    /// It was answered, but goes on.
+    /// It was answered, but continues.
     runs_on: bool,
     refused: bool,
     request: Option<Sym>,
@@ -161,7 +161,7 @@ impl Reader {
             name => ToolName::mcp_prefixed(name),
         };
         let (tool, operation) = facts.tool(&named.unwrap_or_else(|| ToolName::builtin(&name)));
-        // The name alone does not tell where that of the server ends.
+        // The name alone does not show where the server's name ends.
         if let Some(server) = request.server {
             let operation = request.operation.or(request.name).map(Str::text);
             let tool = Some(facts.tool(&ToolName::mcp(&server.text(), operation.as_deref())));
@@ -199,7 +199,7 @@ impl Reader {
         Some(id)
     }
 
-    /// The uuid of a call that a message asks for: its id, or its id within the message.
+    /// The uuid of a call that a message requests: its id, or its id within the message.
     fn key(
         &mut self,
         id: Option<Str<'_>>,
@@ -224,7 +224,7 @@ impl Reader {
         Some(self.positional.get(&id).copied().unwrap_or(id))
     }
 
-    /// A call runs from here: what was before, it waited.
+    /// A call runs from here; before, it waited.
     fn begins(&mut self, id: Sym, at: Option<Millis>) {
         let asked = self.calls.entry(id).or_default();
         asked.began = asked.began.max(at);
@@ -295,7 +295,7 @@ impl Reader {
         });
     }
 
-    /// A subagent has ended. That of a call that waited for it is told by the call's own end.
+    /// A subagent has ended. The end of a subagent that the call waited for is reported by the call's own end.
     fn subagent(&mut self, record: &Record<'_>, verdict: CallResult, facts: &mut FileFacts) {
         let Some(id) = self.known(record.call.id, facts) else {
             return;
@@ -333,7 +333,7 @@ impl Reader {
         }
     }
 
-    /// One request to the model has a record of its own: its calls share what it cost.
+    /// One request to the model has a record of its own: its calls share its cost.
     fn request_used(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
         let model = facts.name(record.model);
         let Some(request) = facts.name(record.api_call.or(record.id)) else {
@@ -355,7 +355,7 @@ impl Reader {
         push_usage(group, model, at, &record.usage, false, facts);
     }
 
-    /// The calls since the last shutdown share what it sums up beyond the records of requests, by model.
+    /// The calls since the last shutdown share, by model, the usage in its sums that no record of a request covers.
     fn shutdown(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
         let metrics: Vec<(Sym, Spent)> = record
             .metrics

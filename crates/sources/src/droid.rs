@@ -1,5 +1,5 @@
-//! Factory Droid: a header that names session and directory, then messages with content as Anthropic's API has it.
-//! The model and the tokens stand in a settings file beside the log, for the session as a whole, so no call has them.
+//! Factory Droid: a header with session and directory, then messages with content in the format of Anthropic's API. The
+//! model and the tokens are in a settings file next to the log, for the session as a whole, so no call has them.
 //!
 //! The program is closed; what is read here is what several public readers of its logs agree on:
 //! `agents/agent-sessions/AgentSessions/Services/DroidSessionParser.swift` of robertpelloni/borg (the format),
@@ -20,10 +20,10 @@ use crate::{
     tool_name::{self, ToolName},
 };
 
-/// What stands between an MCP server and its tool.
+/// The separator between an MCP server and its tool.
 const SEPARATOR: &str = "___";
 
-/// Words of an error that may be a refusal. The program's own words are not known.
+/// Parts of an error message that may indicate a refusal. The program's own messages are not known.
 const REFUSALS: [&str; 7] = [
     "abort",
     "cancel",
@@ -77,7 +77,7 @@ impl Reader {
         for block in &record.blocks {
             match block.kind.map_or(&b""[..], |kind| kind.0) {
                 b"text" if self.task_text && record.role == Some(Str(b"user")) => {
-                    // Reminders of the program stand before the prompt.
+                    // Reminders of the program come before the prompt.
                     let prompt = block.text.and_then(redact::prompt);
                     self.task = prompt.map(|prompt| facts.strings.intern(&prompt)).or(self.task);
                 }
@@ -216,7 +216,8 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// An error is one that the program calls so. One that reads like a refusal is counted, so that somebody looks.
+    /// An error is a result that the program marks as one. One that reads like a refusal is counted as a problem, so
+    /// that it is noticed.
     fn verdict(&self, facts: &mut FileFacts) -> CallResult {
         if self.is_error != Some(true) {
             return CallResult::SUCCESS;
@@ -232,7 +233,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Which skill or subagent a call is of stands in its input, in a form that no public source names.
+/// The skill or subagent of a call is in its input, in a format that no public source describes.
 fn tool(name: &str) -> ToolName {
     name.split_once(SEPARATOR)
         .filter(|(server, tool)| !server.is_empty() && !tool.is_empty())

@@ -1,7 +1,7 @@
-//! What one file says, compactly: the facts that [`crate::join()`] puts together.
+//! The facts of one file in compact form: the input of [`crate::join()`].
 //!
-//! Nothing is decided here that another file could change: a call and its result may be in two files, a message
-//! may be counted in several, a session may go on elsewhere.
+//! Nothing is decided here that another file could change: a call and its result may be in two files, a message may be
+//! counted in several, and a session may continue in another.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use crate::{
 /// What to read beyond the facts that are always read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Keep the beginning of what the person had asked for, secrets removed. Off by default.
+    /// Keep the beginning of the person's request, with secrets removed. Off by default.
     pub task_text: bool,
 }
 
 /// Greatest number of problems listed for one file; all are counted.
 const LISTED_PROBLEMS: usize = 1_000;
 
-/// Greatest number of types of records that are told apart among those that no fact comes from.
+/// Greatest number of types of records without facts that are counted separately.
 const IGNORED_TYPES: usize = 256;
 
-/// Greatest number of names that are looked at again when the configuration is known.
+/// Greatest number of names that are resolved again once the configuration is known.
 const JOINED_NAMES: usize = 4_096;
 
 /// Milliseconds since 1970, UTC.
@@ -47,9 +47,9 @@ pub(crate) struct Call {
     /// The API response that made the call: calls of one group share its cost.
     pub(crate) group: Option<Sym>,
     pub(crate) task: Option<Sym>,
-    /// The call waits for a person, so that its duration says nothing about the tool.
+    /// The call waits for a person, so its duration is not that of the tool.
     pub(crate) waits_for_person: bool,
-    /// No record reports how it ended (a slash command).
+    /// No record reports its end (a slash command).
     pub(crate) unreported: bool,
 }
 
@@ -72,15 +72,15 @@ pub(crate) struct Answer {
     pub(crate) verdict: CallResult,
     /// The log's own figure.
     pub(crate) duration_ms: Option<i64>,
-    /// The call was answered before its work was done, so the time until the answer says nothing.
+    /// The call was answered before its work was done, so the time until the answer is not its duration.
     pub(crate) goes_on: bool,
 }
 
-/// What another record adds to a call: Codex and Copilot report some things apart from the result.
+/// Additional facts about a call: Codex and Copilot report some of them separately from the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) id: Sym,
-    /// Overrules the result's verdict.
+    /// Overrides the verdict of the result.
     pub(crate) verdict: Option<CallResult>,
     pub(crate) duration_ms: Option<i64>,
     /// The better name of the tool, with the operation.
@@ -108,19 +108,19 @@ pub(crate) struct Usage {
     pub(crate) tier: Tier,
     /// Web searches that the response itself counts. Those that only a call's result counts are [`Searches`].
     pub(crate) web_searches: u32,
-    /// The request, where an agent's messages may share an id: a hash of its id, which is odd, or else of what
-    /// belongs to one request alone, which is even. 0 where the group says it all.
+    /// The request, where an agent's messages may share an id: a hash of its id, which is odd, or else of values that
+    /// are unique to one request, which is even. 0 where the group is sufficient.
     pub(crate) request: u64,
     /// The response on whose behalf this one was made (an advisor's): the calls of that one share its cost.
     pub(crate) within: Option<Sym>,
-    /// The sum of a whole session, not one request: how long a prompt was is not known.
+    /// The sum of a whole session, not one request: the length of the prompts is unknown.
     pub(crate) sums_session: bool,
-    /// What the log itself says that it cost. It overrides the price table, but not a price that was
-    /// given for this model by a file or by the org. Zero is no statement: agents write it where they do not know.
+    /// The cost as stated in the log. It overrides the price table, but not a price that was given for this model by a
+    /// file or by the org. Zero is ignored: agents write it when they do not know the cost.
     pub(crate) stated_cost: Option<MicroUsd>,
 }
 
-/// Which request made a call, as one record states it.
+/// The request that made a call, as one record states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requested {
     pub(crate) call: Sym,
@@ -129,7 +129,7 @@ pub(crate) struct Requested {
     pub(crate) request: u64,
 }
 
-/// A call whose id only counts, by the record that made it and the id in the log.
+/// A call with a positional id, by the record that made it and the id in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered {
     pub(crate) record: Option<Sym>,
@@ -137,10 +137,10 @@ pub(crate) struct Numbered {
     pub(crate) call: Sym,
 }
 
-/// The result of a call whose id only counts, where the call was not known when the result was read.
+/// The result of a call with a positional id, where the call was unknown when the result was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumberedResult {
-    /// What the facts of the result call it until the call is known.
+    /// The placeholder of the call's id in the result until the call is known.
     pub(crate) result: Sym,
     pub(crate) number: Sym,
     /// The records that the result's own names: that of the call, and the one before it.
@@ -151,7 +151,7 @@ pub(crate) struct NumberedResult {
     pub(crate) last: Option<Sym>,
 }
 
-/// A command that a person typed. What it was is decided when all that the session listed is known.
+/// A command that a person typed. Its kind is decided once everything that the session listed is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) id: Sym,
@@ -163,48 +163,49 @@ pub(crate) struct Command {
     pub(crate) skill: Sym,
 }
 
-/// A call that launched work which goes on after its result.
+/// A call that started work which continues after its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Launch {
     pub(crate) call: Sym,
     pub(crate) session: Option<Sym>,
     pub(crate) at: Option<Millis>,
-    /// The work, by a name that is good for the session until it is used again.
+    /// The name of the work, valid within the session until it is reused.
     pub(crate) task: Sym,
 }
 
-/// How launched work ended. It names the call, or only the work.
+/// The end of started work. It names the call, or only the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ending {
     pub(crate) call: Option<Sym>,
     pub(crate) session: Option<Sym>,
     pub(crate) task: Option<Sym>,
     pub(crate) at: Option<Millis>,
-    /// The time is that of the end, not of a later look at it.
+    /// True when the time is that of the end, not of a later check.
     pub(crate) exact: bool,
     pub(crate) verdict: CallResult,
     pub(crate) duration_ms: Option<i64>,
 }
 
-/// Web searches of one call, as its result counts them.
+/// Web searches of one call, as counted in its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Searches {
     pub(crate) id: Sym,
     pub(crate) count: u32,
 }
 
-/// One tool that one record brought into a session's context.
+/// One tool that one record added to a session's context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) context: Context,
-    /// The record: the same one twice in a session counts once.
+    /// The record: a record that is repeated within a session counts once.
     pub(crate) record: Sym,
     pub(crate) at: Option<Millis>,
     pub(crate) tool: Sym,
     pub(crate) bytes: u64,
 }
 
-/// What the record of a message or of a session says about all calls of it, where a call's own record does not.
+/// Values from the record of a message or of a session that apply to all its calls where a call's own record lacks
+/// them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// The message; `None` when the frame is of a session.
@@ -219,7 +220,7 @@ pub(crate) struct Frame {
     pub(crate) tokens: Tokens,
 }
 
-/// A name that joins an MCP server and its tool, and how it was understood without the configuration.
+/// A name that joins an MCP server and its tool, and how it was split without the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JoinedName {
     pub(crate) name: Sym,
@@ -227,7 +228,7 @@ pub(crate) struct JoinedName {
     pub(crate) operation: Option<Sym>,
 }
 
-/// The type of a record and the type of what it carries.
+/// The type of a record and the type of its payload.
 pub(crate) type RecordType = (Option<Sym>, Option<Sym>);
 
 /// The facts of one file. Opaque: [`crate::join()`] reads it.
@@ -243,7 +244,7 @@ pub struct FileFacts {
     pub(crate) unfinished_lines: u64,
     pub(crate) strings: Strings,
     pub(crate) calls: Vec<Call>,
-    /// Calls that only the report of their end states. They count where no record states the call itself.
+    /// Calls that only a report of their end states. They count where no record states the call itself.
     pub(crate) implied: Vec<Call>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) notes: Vec<Note>,
@@ -253,7 +254,7 @@ pub struct FileFacts {
     pub(crate) numbered: Vec<Numbered>,
     pub(crate) numbered_results: Vec<NumberedResult>,
     pub(crate) commands: Vec<Command>,
-    /// The ids of commands that brought the text of a skill, or that are installed as one.
+    /// The ids of commands that loaded the text of a skill, or that are installed as a skill.
     pub(crate) skill_texts: Vec<Sym>,
     pub(crate) launches: Vec<Launch>,
     pub(crate) endings: Vec<Ending>,
@@ -262,7 +263,7 @@ pub struct FileFacts {
     pub(crate) joined_names: Vec<JoinedName>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) problem_counts: BTreeMap<ProblemCode, u64>,
-    /// Records that were recognised and that no fact comes from, or whose kind is not known.
+    /// Recognised records without facts, or of an unknown kind.
     pub(crate) ignored: Vec<(RecordType, u64)>,
 }
 
@@ -298,7 +299,7 @@ impl FileFacts {
         }
     }
 
-    /// Counts a problem of the line being read, and lists it while there is room.
+    /// Counts a problem of the line being read, and lists it unless the list is full.
     pub(crate) fn problem(&mut self, code: ProblemCode, detail: impl Into<String>) {
         let line = (self.line > 0).then_some(self.line);
         *self.problem_counts.entry(code).or_default() += 1;
@@ -312,9 +313,9 @@ impl FileFacts {
         }
     }
 
-    /// Counts a record that no fact comes from, by its type and by the type of what it carries.
+    /// Counts a record without facts, by its type and by the type of its payload.
     pub(crate) fn ignore(&mut self, kind: Option<Str<'_>>, part: Option<Str<'_>>) {
-        // A hostile file could name every record differently.
+        // A hostile file could have a different type in every record.
         let full = self.ignored.len() >= IGNORED_TYPES;
         let key = if full {
             (None, None)
@@ -341,7 +342,7 @@ impl FileFacts {
         self.clean_name(cut)
     }
 
-    /// A path: like a name, but of any length, because only its last part becomes one.
+    /// A path: cleaned like a name, but of any length, because only its last part becomes a name.
     pub(crate) fn path(&mut self, path: Option<Str<'_>>) -> Option<Sym> {
         self.clean_name(&path?.text())
     }
@@ -363,7 +364,7 @@ impl FileFacts {
         Some(sym)
     }
 
-    /// The id of a call. One that could not tell calls apart is a problem and `None`.
+    /// The id of a call. An id that cannot distinguish calls is a problem and `None`.
     pub(crate) fn call_id(&mut self, id: Option<Str<'_>>) -> Option<Sym> {
         let text = id.map(Str::text).unwrap_or_default();
         match check_uuid(&text) {
@@ -389,7 +390,7 @@ impl FileFacts {
         )
     }
 
-    /// A tool whose name joins server and tool; [`FileFacts::name_mcp_tools`] looks at it again.
+    /// A tool whose name joins server and tool; [`FileFacts::name_mcp_tools`] resolves it again.
     pub(crate) fn joined_tool(&mut self, joined: &str, understood: &ToolName) -> (Sym, Option<Sym>) {
         let (tool, operation) = self.tool(understood);
         let name = self.strings.intern(joined);
@@ -434,7 +435,7 @@ impl FileFacts {
         }
     }
 
-    /// Gives all symbols the names that they have in another set.
+    /// Translates all symbols to those of another set.
     pub(crate) fn rename(&mut self, names: &Renaming) {
         for call in self.calls.iter_mut().chain(&mut self.implied) {
             names.rename(&mut call.id);
@@ -523,7 +524,7 @@ impl FileFacts {
         }
     }
 
-    /// Gives back the room that growing left over: the facts wait for those of all other files.
+    /// Releases unused capacity: the facts stay in memory until all other files have been read.
     pub(crate) fn shrink(&mut self) {
         self.calls.shrink_to_fit();
         self.implied.shrink_to_fit();
@@ -548,7 +549,7 @@ impl Context {
 }
 
 impl Tokens {
-    /// All that went in: what decides between two records with the same output, and what a long prompt is.
+    /// All input tokens. They decide between two records with the same output, and whether a prompt is long.
     pub(crate) fn prompt(&self) -> u64 {
         self.input
             .saturating_add(self.cache_read)
@@ -562,7 +563,7 @@ impl Tokens {
 }
 
 impl Usage {
-    /// Nothing yet: for `Usage { tokens, ..Usage::of(group) }`.
+    /// No tokens: for `Usage { tokens, ..Usage::of(group) }`.
     pub(crate) fn of(group: Sym) -> Usage {
         Usage {
             group,
@@ -578,8 +579,8 @@ impl Usage {
         }
     }
 
-    /// Folds another record of the same response into this one: the greater output is kept, because early records
-    /// hold only part of it.
+    /// Merges another record of the same response into this one: the one with the greater output is kept, because early
+    /// records contain only part of it.
     pub(crate) fn absorb(&mut self, other: &Usage) {
         let key = |usage: &Usage| (usage.tokens.output, usage.tokens.prompt(), usage.tokens);
         if key(other) > key(self) {

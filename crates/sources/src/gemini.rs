@@ -3,8 +3,8 @@
 //! `{"$set": …}` changes the header or lists the messages anew, `{"$rewindTo": id}` takes messages out of the
 //! conversation: their calls were made all the same.
 //!
-//! A call's timestamp is that of its record; how long it took is not stated. Where the project is stands beside the
-//! chats, so the caller says it; the log has only a hash.
+//! A call's timestamp is that of its record; its duration is not in the log. The project's path is in a file next to
+//! the chats, so the caller provides it; the log contains only a hash.
 
 mod message;
 pub(crate) mod outcome;
@@ -35,7 +35,7 @@ pub(crate) struct Reader {
     /// The working directory that the header names.
     cwd: Option<Sym>,
     task: Option<Sym>,
-    /// Where the facts of a call are: a message that is written again replaces them.
+    /// The place of a call's facts: a message that is written again replaces them.
     places: HashMap<Sym, Place>,
 }
 
@@ -132,7 +132,7 @@ impl Reader {
         }
     }
 
-    /// Adds a call and its result, or replaces what an earlier record said of it.
+    /// Adds a call and its result, or replaces the facts from an earlier record of it.
     fn add(&mut self, record: Call, call: &ToolCall<'_>, facts: &mut FileFacts) {
         let (verdict, is_known) = call.told().verdict();
         let id = record.id;
@@ -176,7 +176,7 @@ impl Reader {
                 Some(facts.answers.len() - 1)
             }
             (Some(verdict), Some(at)) => {
-                // Long results are masked later, and the exit code that stood in them goes with them.
+                // Long results are masked later, which also removes the exit code in them.
                 let kept = &mut facts.answers[at].verdict;
                 let was_exit_code =
                     *kept == CallResult::because(Reason::Error) && verdict == CallResult::SUCCESS;
@@ -190,7 +190,7 @@ impl Reader {
     }
 }
 
-/// What the first line says, a `$set`, or a whole chat.
+/// The fields of the first line, of a `$set`, or of a whole chat.
 #[derive(Default)]
 struct Header<'a> {
     session: Option<Str<'a>>,

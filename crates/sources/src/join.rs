@@ -1,8 +1,8 @@
-//! From the facts of all files of one person to events: results meet their calls, copies of a call become one, and
-//! what a response cost is split over its calls.
+//! Joins the facts of all files of one person into events: matches results with their calls, merges the copies of a
+//! call, and splits the cost of a response over its calls.
 //!
-//! Whatever the order of the files, and wherever a file was cut in two, the result is the same: every choice between
-//! records is made by their contents.
+//! The result does not depend on the order of the files or on where a file was split: every choice between records
+//! depends only on their contents.
 
 mod commands;
 mod cost;
@@ -31,7 +31,7 @@ use crate::{
     strings::{Strings, Sym},
 };
 
-/// Everything that one person's files say.
+/// The result of reading all files of one person.
 #[derive(Debug)]
 pub struct Collected {
     strings: Strings,
@@ -75,7 +75,7 @@ impl Collected {
             uuid: text(Some(call.id)),
             operation: text(call.operation),
             session: text(call.context.session),
-            // The working directory has given way to the project.
+            // The working directory has been replaced by the project.
             project: text(call.context.cwd),
             task_text: text(call.task),
             duration_ms,
@@ -89,9 +89,9 @@ impl Collected {
     }
 }
 
-/// What the caller knows about working directories.
+/// What the caller provides about working directories.
 pub trait Directories {
-    /// The project of a working directory; `None` when it is not known, and then the last part of the path is taken.
+    /// The project of a working directory; `None` when it is unknown, and then the last part of the path is used.
     fn project_of(&mut self, cwd: &str) -> Option<String>;
 
     /// Whether the facts of a working directory may be shared. `project` is its name, if it has one.
@@ -111,8 +111,8 @@ impl Directories for ShareAll<'_> {
     }
 }
 
-/// Joins the facts of all files of one person. `resolve_project` names the project of a working directory (the
-/// client asks the file system for the repository's root); where it does not know, the last part of the path does.
+/// Joins the facts of all files of one person. `resolve_project` returns the project of a working directory (the client
+/// looks for the root of the repository in the file system); for `None` the last part of the path is used.
 pub fn join(
     files: Vec<FileFacts>,
     prices: &Prices,
@@ -165,7 +165,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     }
 }
 
-/// The facts of all files in one set of symbols.
+/// Merges the facts of all files into one set of symbols.
 #[derive(Default)]
 struct Pool {
     strings: Strings,
@@ -246,8 +246,8 @@ impl Pool {
         });
     }
 
-    /// One call for each id, by id: of its copies (forks, resumes, snapshots) the earliest, its gaps filled from the
-    /// others.
+    /// One call per id, sorted by id: the earliest of its copies (forks, resumes, snapshots), with missing values
+    /// filled from the others.
     fn distinct(&mut self, mut calls: Vec<Call>) -> Vec<Call> {
         let strings = &self.strings;
         let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
@@ -303,7 +303,7 @@ impl Pool {
         calls
     }
 
-    /// Adds to the calls, which are sorted by id, those that only a report of their end states.
+    /// Adds the calls for which there is only a report of their end to the calls, which are sorted by id.
     fn add_implied(&mut self, calls: &mut Vec<Call>) {
         let mut implied = std::mem::take(&mut self.implied);
         if implied.is_empty() {
@@ -315,7 +315,7 @@ impl Pool {
         calls.sort_unstable_by_key(|call| call.id);
     }
 
-    /// Joins the calls, which are sorted by id, with their results: of several the earliest.
+    /// Joins the calls, which are sorted by id, with their results; of several results the earliest.
     fn answered(&mut self, calls: Vec<Call>) -> Vec<Joined> {
         let mut answers = std::mem::take(&mut self.answers);
         let rank = |answer: &Answer| (answer.verdict, answer.goes_on, answer.duration_ms);
@@ -406,7 +406,7 @@ impl Pool {
     }
 }
 
-/// A known time before an unknown one.
+/// Sorts a known time before an unknown one.
 fn by_time(a: Option<Millis>, b: Option<Millis>) -> Ordering {
     (a.is_none(), a).cmp(&(b.is_none(), b))
 }

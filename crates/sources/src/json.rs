@@ -1,4 +1,4 @@
-//! A cursor over JSON text that builds nothing: it walks the objects it is asked to walk and jumps over the rest.
+//! A cursor over JSON text that builds nothing: it walks the requested objects and skips the rest.
 //!
 //! A log is mostly text that no fact comes from. Its quotes and brackets are marked first, many bytes at once
 //! ([`Index`]); after that a string is skipped in one step and a value that is not needed by its brackets,
@@ -30,7 +30,7 @@ pub(crate) struct Raw<'a> {
     end: usize,
 }
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],

@@ -1,9 +1,9 @@
-//! Kimi CLI: `wire.jsonl`, what the program told its surface: a header, then messages of a type with a time each. A
-//! step of the conversation makes calls, says what it used, and gets the results in any order. Neither the model nor
-//! the directory is in it; the session is the folder in which the file lies.
+//! Kimi CLI: `wire.jsonl`, the messages from the agent to its user interface: a header, then messages with a type and a
+//! time each. A step of the conversation makes calls, reports its usage, and receives the results in any order. The log
+//! contains neither the model nor the directory; the session is the name of the folder that contains the file.
 //!
-//! What a subagent does stands in the file of its parent, wrapped, and in a file of its own; ids of calls only count.
-//! So a call waits until its step says the id of its response, which both files share.
+//! The messages of a subagent are in its parent's file, wrapped, and in a file of its own; call ids are only positions.
+//! A call therefore waits until its step reports the id of its response, which is the same in both files.
 //!
 //! Format: `src/kimi_cli/wire/{file,types}.py`, `src/kimi_cli/soul/{kimisoul,toolset,approval}.py`,
 //! `src/kimi_cli/subagents/runner.py` and `packages/kosong/src/kosong/tooling/error.py` of MoonshotAI/kimi-cli.
@@ -26,10 +26,10 @@ use crate::{
     tool_name::{self, ToolName},
 };
 
-/// How a prompt begins that runs a skill.
+/// Prefix of a prompt that runs a skill.
 const SKILL: &str = "/skill:";
 
-/// How the program answers a command that it does not know.
+/// The program's answer to an unknown command.
 const UNKNOWN_COMMAND: &str = "Unknown slash command \"/";
 
 /// Reads the records of one file, in order.
@@ -40,25 +40,25 @@ pub(crate) struct Reader {
     task: Option<Sym>,
     /// The servers of MCP tools, by the names of the tools.
     servers: HashMap<Sym, Sym>,
-    /// The steps that go on, by subagent; `None` is the agent itself.
+    /// The steps in progress, by subagent; `None` is the main agent.
     steps: HashMap<Option<Sym>, Step>,
-    /// The command that was typed just now is the last of the facts.
+    /// True when the last fact is the command that was just typed.
     typed: bool,
 }
 
 /// A step of one conversation: one response of the model and the results of its calls.
 #[derive(Debug, Default)]
 struct Step {
-    /// Calls that wait for the id of their response, with their ids as they are in the log.
+    /// Calls that wait for the id of their response, with their ids from the log.
     calls: Vec<Call>,
-    /// Results of those.
+    /// Results of those calls.
     answers: Vec<Answer>,
-    /// The uuids of the calls before, by ids that only count.
+    /// The uuids of earlier calls, by positional id.
     counted: HashMap<Sym, Sym>,
 }
 
 impl Reader {
-    /// A reader for the file at `path`, which is only read for the session's name.
+    /// A reader for the file at `path`, which is used only for the session id.
     pub(crate) fn new(options: &Options, path: &str, facts: &mut FileFacts) -> Reader {
         let session = session(path).and_then(|session| facts.name(Some(Str(session.as_bytes()))));
         Reader {
@@ -77,7 +77,7 @@ impl Reader {
         Ok(())
     }
 
-    /// No step goes on any longer.
+    /// Ends all steps in progress.
     pub(crate) fn finish(&mut self, facts: &mut FileFacts) {
         let mut agents: Vec<Option<Sym>> = self.steps.keys().copied().collect();
         agents.sort_unstable();
@@ -235,7 +235,7 @@ impl Reader {
         }
     }
 
-    /// Names the calls that wait by the response that made them, or by when they were made.
+    /// Assigns the waiting calls to the response that made them, or else to the time at which they were made.
     fn end_step(&mut self, agent: Option<Sym>, response: Option<Sym>, facts: &mut FileFacts) {
         let Some(step) = self.steps.get_mut(&agent) else {
             return;
@@ -259,10 +259,10 @@ impl Reader {
     }
 }
 
-/// When a record was written.
+/// The time of a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct At<'a> {
-    /// As it stands in the log, which copies of a record share.
+    /// The time as written in the log, which is the same in all copies of a record.
     raw: &'a [u8],
     millis: Option<Millis>,
 }
@@ -280,7 +280,7 @@ fn is_unknown_command(text: Str<'_>) -> bool {
 }
 
 /// The session of `sessions/<directory>/<session>/wire.jsonl`, of `imported_sessions/<session>/wire.jsonl` and of
-/// `<session>/subagents/<agent>/wire.jsonl`. A file that lies anywhere else says none.
+/// `<session>/subagents/<agent>/wire.jsonl`; `None` for any other path.
 fn session(path: &str) -> Option<&str> {
     let parts: Vec<&str> = path.split(['/', '\\']).collect();
     let folders = match parts.as_slice() {

@@ -1,4 +1,4 @@
-//! Reads the logs of coding agents: foreign bytes in; events, inventory and problems out.
+//! Reads the logs of coding agents: takes foreign bytes and returns events, inventory and problems.
 //!
 //! No I/O happens here, and no clock is read. A caller feeds each file to a [`LogReader`] in chunks of any size, in
 //! as many threads as it likes, and hands the [`FileFacts`] of all files of one person to [`join()`]:

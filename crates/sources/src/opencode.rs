@@ -76,7 +76,7 @@ fn export(session: &Info<'_>, messages: &[Message<'_>], options: &Options, facts
     }
 }
 
-/// A file of the storage folder. What a part lacks, the files of its message and its session have.
+/// A file of the storage folder. Values that a part lacks are in the files of its message and its session.
 fn stored(info: &Info<'_>, part: &Part<'_>, facts: &mut FileFacts) {
     if part.is_part() {
         let frame = Frame {

@@ -1,5 +1,5 @@
-//! pi: a header that names session and directory, then entries of a tree, one a line. Branches stay in the file and
-//! forks copy entries as they are: a call in them was made once, and its cost is that of its message.
+//! pi: a header with session and directory, then the entries of a tree, one per line. Abandoned branches stay in the
+//! file and forks copy entries unchanged: a call counts once, and its cost is that of its message.
 //!
 //! Format: `packages/coding-agent/docs/session.md`, `packages/coding-agent/src/core/{session-manager,agent-session}.ts`
 //! and `packages/agent/src/agent-loop.ts` (what a failed call says) of badlogic/pi-mono. Sessions of versions 1 to 3.
@@ -18,10 +18,10 @@ use crate::{
     tool_name::{self, ToolName},
 };
 
-/// How a prompt begins that brought a skill, up to the skill's name.
+/// Prefix of a prompt that loads a skill, up to the skill's name.
 const SKILL: &str = "<skill name=\"";
 
-/// Bytes at the beginning of a prompt within which a skill's name stands.
+/// Length of the beginning of a prompt that is searched for the name of a skill, in bytes.
 const SKILL_BYTES: usize = 1_024;
 
 /// Reads the entries of one session, in order.
@@ -210,8 +210,8 @@ impl<'a> Entry<'a> {
         time::parse(self.timestamp).or_else(began)
     }
 
-    /// What all copies of a message have in common. Its `id` is short, good for one session only, and new when an old
-    /// file is brought to a newer version; the times are not.
+    /// Identifies all copies of a message. Its `id` does not: it is short, unique only within a session, and replaced
+    /// when an old file is converted to a newer version; the times do not change.
     fn key(&self, facts: &mut FileFacts) -> Option<Sym> {
         let id = self.id.map(Str::text).unwrap_or_default();
         match (self.at(), self.message.began) {
@@ -265,8 +265,8 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// Why a call failed, by the program's own words at the place where it puts them. What an extension that blocks
-    /// calls says is up to the extension, so it counts as an error.
+    /// The reason of a failure, by the program's own message at its fixed position. The message of an extension that
+    /// blocks calls is defined by the extension, so it counts as an error.
     fn reason(&self) -> Reason {
         let Some(text) = self.text else {
             return Reason::Error;
@@ -282,7 +282,7 @@ impl<'a> Message<'a> {
         } else if head.starts_with("Skipped due to queued user message") {
             Reason::Cancelled
         } else if head == "Operation aborted" || name == "bash" && text.0.ends_with(b"Command aborted") {
-            // The shell's output stands before it.
+            // The output of the shell comes first.
             Reason::Interrupted
         } else {
             Reason::Error
@@ -302,7 +302,7 @@ impl ToolCall<'_> {
     }
 }
 
-/// Input counts neither what was read from the cache nor what was written to it.
+/// Input excludes tokens read from and written to the cache.
 fn usage(cursor: &mut Cursor<'_>) -> Result<Option<(Tokens, Option<MicroUsd>)>, Malformed> {
     if cursor.peek()? != b'{' {
         cursor.skip()?;
@@ -326,7 +326,7 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Option<(Tokens, Option<MicroUsd>)>, 
         }
         Ok(())
     })?;
-    // Responses that were cut off before the provider counted say zero of everything.
+    // A response that was cut off before the provider reported its usage has zero for every count.
     Ok((tokens != Tokens::default()).then_some((tokens, cost)))
 }
 
@@ -334,7 +334,7 @@ fn bytes<'a>(text: Option<Str<'a>>) -> &'a [u8] {
     text.map_or(&b""[..], |text| text.0)
 }
 
-/// The beginning of an id, so that the key stays short.
+/// The beginning of an id, to keep the key short.
 fn cut(id: &str) -> &str {
     id.char_indices().nth(40).map_or(id, |(at, _)| &id[..at])
 }

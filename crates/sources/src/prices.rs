@@ -25,8 +25,7 @@ use crate::facts::{Millis, Tokens};
 /// Most prices of a file.
 pub(crate) const MAX_FILE_PRICES: usize = 5_000;
 
-/// The prices of all known models, in layers: where an earlier one knows a model and has a price for the day, the later
-/// ones are not asked.
+/// The prices of all known models, in layers: the first layer that has a price for the model and the day applies.
 #[derive(Clone, Debug)]
 pub struct Prices {
     layers: Vec<Arc<Table>>,
@@ -35,7 +34,7 @@ pub struct Prices {
 /// The prices of one origin.
 #[derive(Debug, Default)]
 struct Table {
-    /// By model: newest first, and of one day the most special first.
+    /// By model: newest first, and within a day the most specific first.
     models: Vec<Vec<Price>>,
     names: HashMap<String, usize>,
     patterns: Vec<(Pattern, usize)>,
@@ -72,7 +71,7 @@ fn builtin() -> &'static (PriceSource, Arc<Table>) {
     BUILTIN.get_or_init(|| {
         let mut file: Builtin =
             serde_json::from_str(include_str!("prices/builtin.json")).expect("a test reads the file");
-        // The source stands at the first price of a model.
+        // Only the first price of a model states the source.
         for at in 1..file.prices.len() {
             let (before, price) = (&file.prices[at - 1], &file.prices[at]);
             if price.source.is_empty() && price.model == before.model {
@@ -96,14 +95,14 @@ impl Prices {
         builtin().0.clone()
     }
 
-    /// These prices instead of those of the program.
+    /// Uses these prices instead of the built-in ones.
     pub fn of(prices: Vec<Price>) -> Prices {
         Prices {
             layers: vec![Arc::new(Table::new(prices))],
         }
     }
 
-    /// These prices with others before them: a model that they name has them, from the first of their days on.
+    /// Adds prices that take precedence: a model in them is priced by them from their first day on.
     #[must_use]
     pub fn with(&self, overrides: Vec<Price>) -> Prices {
         let mut layers = vec![Arc::new(Table::new(overrides))];
@@ -111,15 +110,15 @@ impl Prices {
         Prices { layers }
     }
 
-    /// These prices with those of a TOML file before them.
+    /// Adds the prices of a TOML file, which take precedence.
     ///
     /// # Errors
-    /// When the file holds something else, or a price that is none.
+    /// When the file is not a price file, or a price is invalid.
     pub fn with_overrides(&self, toml: &str) -> Result<Prices, InvalidPrices> {
         Ok(self.with(read_file(toml)?))
     }
 
-    /// Every price: those that stand before others first.
+    /// Every price, those that take precedence first.
     pub fn list(&self) -> impl Iterator<Item = &Price> {
         self.layers.iter().flat_map(|table| table.models.iter().flatten())
     }
@@ -146,7 +145,7 @@ impl Prices {
 /// The prices of a TOML file.
 ///
 /// # Errors
-/// When the file holds something else, or a price that is none.
+/// When the file is not a price file, or a price is invalid.
 pub fn read_file(toml: &str) -> Result<Vec<Price>, InvalidPrices> {
     let PriceFile { price } = toml::from_str(toml)?;
     if price.len() > MAX_FILE_PRICES {
@@ -179,7 +178,7 @@ impl Table {
         for prices in &mut table.models {
             prices.sort_by_key(|price| Reverse((price.from, price.hours.is_some(), price.over)));
         }
-        // The longest says most; of equal ones the first stands.
+        // The longest match is the most specific; of equal ones the first applies.
         table.patterns.sort_by_key(|(pattern, _)| Reverse(pattern.len()));
         table
     }
@@ -199,15 +198,15 @@ impl Table {
     }
 }
 
-/// The prices of one model: those of each layer that knows it, and whether it stands before another.
+/// The prices of one model in each layer that has any, and whether that layer takes precedence over another.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelPrices<'a>(Vec<(&'a [Price], bool)>);
 
-/// What a request is priced by.
+/// What the price of a request depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) at: Option<Millis>,
-    /// Tokens of the prompt: a long one can have a price of its own.
+    /// Tokens of the prompt: long prompts may have a price of their own.
     pub(crate) prompt: u64,
     pub(crate) tier: Tier,
 }
@@ -218,13 +217,13 @@ pub(crate) struct Applied<'a> {
     pub(crate) price: &'a Price,
     /// USD for 1,000 web searches.
     pub(crate) web_search: f64,
-    /// It was given by a file or by the org.
+    /// True when it was given by a file or by the org.
     pub(crate) given: bool,
 }
 
 impl<'a> ModelPrices<'a> {
-    /// The price of a request. Usage before the first day has the first price: nobody uses a model before it is
-    /// there, so the day is at fault.
+    /// The price of a request. A request before the first day gets the first price: a model cannot be used before its
+    /// release, so the day in the price list is wrong.
     pub(crate) fn at(&self, request: Request) -> Option<Applied<'a>> {
         let on_its_day = self
             .0
@@ -247,7 +246,7 @@ impl<'a> ModelPrices<'a> {
     }
 }
 
-/// The newest price that holds: of the tier, else of the standard.
+/// The newest valid price: of the tier, else of the standard tier.
 fn newest(prices: &[Price], request: Request) -> Option<&Price> {
     let time = request.at.and_then(DateTime::from_timestamp_millis);
     let day = time.map(|time| time.date_naive());
@@ -269,7 +268,7 @@ fn oldest(prices: &[Price], request: Request) -> Option<&Price> {
         .iter()
         .rev()
         .filter(|price| price.tier == Tier::Standard && price.hours.is_none() && fits(price, request.prompt))
-        // Of the first day, that for the longest prompts.
+        // Of the first day, the price for the longest prompts.
         .reduce(|first, price| if price.from == first.from { price } else { first })
 }
 

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-/// Something that was skipped, or that could not be made sense of.
+/// Something that was skipped, or that could not be interpreted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
-    /// The file, as it was named to [`crate::LogReader::new`]; empty when it concerns no single file.
+    /// The file, as it was named to [`crate::LogReader::new`]; empty when the problem concerns no single file.
     pub file: String,
     /// The line in the file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// What it is, for programs.
+    /// Stable code, for programs.
     pub code: ProblemCode,
     /// What happened and what was done, for people. Never holds text of the log beyond names.
     pub detail: String,
@@ -26,9 +26,9 @@ pub enum ProblemCode {
     NotAnObject,
     /// A line, or a file that is one value, of more than [`crate::LINE_BYTES`].
     TooLarge,
-    /// A file of which not one line is a record of an agent that is known.
+    /// A file without any record of a known agent.
     UnknownFormat,
-    /// A call or result whose id cannot tell calls apart (a redactor's placeholder, an empty text).
+    /// A call or result whose id cannot distinguish calls (a redactor's placeholder, an empty text).
     InvalidId,
     /// A call of which neither the record nor its result states a time.
     NoTimestamp,
@@ -38,8 +38,8 @@ pub enum ProblemCode {
     ConflictingTool,
     /// A model without a price: its calls have no cost.
     UnpricedModel,
-    /// A result in words that look like an error and that no rule knows: it counts as one. The wording of an agent may
-    /// have changed.
+    /// A result with an unknown message that looks like an error: it counts as one. The agent may have changed its
+    /// messages.
     UnclassifiedError,
 }
 

@@ -1,4 +1,4 @@
-//! The project of a working directory, where the file system cannot be asked for the repository's root.
+//! The project of a working directory, where the root of the repository cannot be looked up in the file system.
 
 /// Folders in which managers of work trees keep them, and which part below names the repository. The tools:
 /// Cursor, Superset, T3 Code, Claude Desktop, Conductor, roborev, Codex, and layouts by the address of the origin.
@@ -15,9 +15,9 @@ const MANAGERS: [(&[&str], usize); 10] = [
     (&["worktrees", "gitlab.com"], 1),
 ];
 
-/// The name of the project that a path belongs to: its last part, the repository whose work tree it is, or the one
-/// that the folder of a work tree's manager names. `None` for a root, an empty path, a home, and where only the
-/// manager knows the repository: a person's name is no project.
+/// The name of the project that a path belongs to: its last part, the repository whose work tree it is, or the one that
+/// the folder of a work tree's manager names. `None` for a root, an empty path, a home, and where only the manager
+/// knows the repository: a person's name is not used as a project.
 pub(crate) fn name_of(cwd: &str) -> Option<&str> {
     let parts: Vec<&str> = cwd
         .split(['/', '\\'])

@@ -1,6 +1,6 @@
-//! Qwen Code: lines that look like Claude Code's on the outside (`uuid`, `sessionId`, `cwd`, `version`) and hold
-//! Gemini's contents (`message.parts` with `functionCall` and `functionResponse`). A result is a record of its own,
-//! with what the program knows of it in `toolCallResult`.
+//! Qwen Code: lines with the envelope of Claude Code's (`uuid`, `sessionId`, `cwd`, `version`) and Gemini's contents
+//! (`message.parts` with `functionCall` and `functionResponse`). A result is a record of its own, with the program's
+//! data about it in `toolCallResult`.
 //!
 //! Format: `packages/core/src/services/chatRecordingService.ts` of QwenLM/qwen-code.
 
@@ -28,7 +28,7 @@ const TYPES: [&[u8]; 4] = [b"user", b"assistant", b"tool_result", b"system"];
 pub(crate) struct Reader {
     task_text: bool,
     task: Option<Sym>,
-    /// The uuids of the calls whose ids only count, by id: a result answers the last call of its id.
+    /// The uuids of the calls with positional ids, by id: a result answers the last call of its id.
     counted: HashMap<Sym, Sym>,
 }
 
@@ -250,7 +250,7 @@ impl<'a> Record<'a> {
         let Some(id) = facts.call_id(id) else { return };
         let id = counted.get(&id).copied().unwrap_or(id);
         let Response { output, error, .. } = named.response;
-        // Without a status, an error tells.
+        // Without a status, the presence of an error decides.
         let otherwise = Str(if error.is_some() { b"error" } else { b"success" });
         let told = Told {
             status: self.result.status.or(Some(otherwise)),
@@ -301,7 +301,7 @@ impl FunctionCall<'_> {
     }
 }
 
-/// What the program's own class of an error means, where it is not just an error.
+/// The meaning of the program's own class of an error, where it is more specific than an error.
 fn reason(error_type: Str<'_>) -> Option<Reason> {
     Some(match error_type.0 {
         b"tool_not_registered" => Reason::UnknownTool,
@@ -311,8 +311,8 @@ fn reason(error_type: Str<'_>) -> Option<Reason> {
     })
 }
 
-/// Input counts what was read from the cache. Providers differ in whether the output counts the thoughts: the total
-/// tells.
+/// Input includes what was read from the cache. Providers differ in whether the output includes the thoughts: the total
+/// shows it.
 fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Malformed> {
     if cursor.peek()? != b'{' {
         cursor.skip()?;

@@ -1,4 +1,4 @@
-//! Bytes of one file in, facts out: splitting lines, recognising the format, and what to do with what is not JSON.
+//! Reads the bytes of one file into facts: splits lines, recognises the format, and handles lines that are not JSON.
 
 use crate::{
     Agent, Options, claude, codex, copilot, droid,
@@ -11,10 +11,11 @@ use crate::{
     strings::Sym,
 };
 
-/// Longest line that is read, in bytes; also the greatest file that is one JSON value. Nothing longer is kept in memory.
+/// Longest line that is read, in bytes; also the maximum size of a file that is one JSON value. Nothing longer is kept
+/// in memory.
 pub const LINE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Least number of bytes that may be looked at for the records of one damaged line.
+/// Minimum number of bytes that may be searched for the records of one damaged line.
 const SALVAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Reads one file, in chunks of any size. Keeps at most one line (or one whole-file value) beside the facts.
@@ -32,7 +33,7 @@ pub struct LogReader {
     pending: Vec<u8>,
     /// The line being read is too long; its rest is dropped.
     dropping: bool,
-    /// The file is one that an agent keeps beside its transcripts: it holds no call, and that is no problem.
+    /// The file is one that an agent keeps next to its transcripts: it contains no call, and is no problem.
     no_transcript: bool,
 }
 
@@ -70,7 +71,7 @@ impl LogReader {
         }
     }
 
-    /// Names the working directory of records that name none, where the caller knows it: Gemini CLI keeps it beside
+    /// Sets the working directory of records that name none, where the caller knows it: Gemini CLI stores it next to
     /// its chats.
     pub fn in_directory(mut self, directory: &str) -> LogReader {
         self.directory = self.facts.clean_name(directory);
@@ -120,7 +121,7 @@ impl LogReader {
             self.facts.line += 1;
             let line = trim(&rest, self.facts.line - 1);
             self.facts.lines += 1;
-            // What was written whole before the part that is still missing is read now.
+            // The complete records before the unfinished part are read now.
             if self.record(line).is_err() && self.salvage(line) == 0 {
                 self.facts.lines -= 1;
                 self.facts.unfinished_lines = 1;
@@ -188,7 +189,7 @@ impl LogReader {
     /// record that was cut.
     fn salvage(&mut self, line: &[u8]) -> u64 {
         let (mut read, mut at) = (0, 0);
-        // Each place where an object may begin is a look at the rest of the line: a hostile line has many.
+        // Every possible start of an object requires a scan of the rest of the line: a hostile line has many.
         let mut work = SALVAGE_BYTES.max(8 * line.len());
         while let Some(next) = memchr::memmem::find(&line[at..], b"{\"") {
             at += next;
@@ -223,7 +224,7 @@ impl LogReader {
         };
         match (agent, self.facts.agent) {
             (Some(agent), known) => known.is_none_or(|known| known == agent),
-            // Not every record of these tells by itself whose it is.
+            // Not every one of these records identifies its agent.
             (None, Some(Agent::ClaudeCode | Agent::Codex | Agent::CopilotCli) | None) => false,
             (None, Some(_)) => shape::has_type(self.index.of(object)),
         }
@@ -271,7 +272,7 @@ impl LogReader {
                     self.format = Format::Kimi(Box::new(reader));
                 }
                 Agent::Droid => self.format = Format::Droid(droid::Reader::new(&self.options)),
-                // No record tells these; their files are documents.
+                // No record identifies these agents; their files are documents.
                 Agent::RooCode | Agent::KiloCode => {}
             }
         }

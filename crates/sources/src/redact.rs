@@ -11,8 +11,8 @@ use regex::Regex;
 
 use crate::json::Str;
 
-/// How much of a prompt is looked at, in raw bytes of the log. Enough for [`TASK_CHARS`] characters that
-/// are all escaped, and for secrets that begin within them.
+/// How much of a prompt is read, in raw bytes of the log. Enough for [`TASK_CHARS`] characters that are all escaped,
+/// and for secrets that begin within them.
 const READ_BYTES: usize = 16 * 1024;
 
 /// Greatest length of a task text, in characters.
@@ -61,7 +61,7 @@ const SECRETS: &[&str] = &[
     r"\bdckr_pat_[A-Za-z0-9_-]{20,}",
     r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     r"\bSK[a-f0-9]{32}\b",
-    // our own
+    // toolhub
     r"\bthb_[A-Za-z0-9]{30,}",
 ];
 
@@ -94,7 +94,7 @@ pub fn secrets(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a person asked for, in a form that may be shown; `None` for what the program itself wrote in their place.
+/// The person's request, in a form that may be shown; `None` for text that the program itself wrote in its place.
 pub(crate) fn prompt(text: Str<'_>) -> Option<String> {
     let head = text.head(READ_BYTES);
     let begins = ["<", "[Request interrupted", "Caveat: "];
@@ -102,7 +102,7 @@ pub(crate) fn prompt(text: Str<'_>) -> Option<String> {
     (!own).then(|| task_text(&head)).filter(|task| !task.is_empty())
 }
 
-/// What a person asked for, where the program's own words around it are gone.
+/// The person's request, without the program's own text around it.
 pub(crate) fn prompt_text(text: &str) -> Option<String> {
     let head = text.char_indices().take_while(|(at, _)| *at < READ_BYTES).last();
     let head = head.map_or("", |(at, last)| &text[..at + last.len_utf8()]);

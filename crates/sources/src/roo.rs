@@ -1,10 +1,10 @@
-//! Roo Code and Kilo Code, which began as a copy of it: `api_conversation_history.json`, an array of messages as
-//! Anthropic's API has them, with the time `ts` of each. Nothing in it says whose it is, so it is only read where its
-//! place does. The first versions wrote calls as markup in the text, without ids: those are counted, not read.
+//! Roo Code and Kilo Code, which began as a copy of it: `api_conversation_history.json`, an array of messages in the
+//! format of Anthropic's API, with the time `ts` of each. Nothing in it identifies the agent, so it is only read where
+//! its path does. The first versions wrote calls as markup in the text, without ids: those are counted, not read.
 //!
-//! The model and the directory stand in what the program tells the model with each prompt. Tokens and cost are in
-//! `ui_messages.json`, for requests that name no call. All results of a message are written at once, so only that of
-//! an only call has a time.
+//! The model and the directory are in the text that the program adds to each prompt. Tokens and cost are in
+//! `ui_messages.json`, for requests that name no call. All results of a message are written at once, so only the result
+//! of a single call has a time.
 //!
 //! Format: `src/core/task-persistence/apiMessages.ts`, `src/core/{task/Task,prompts/responses,
 //! assistant-message/presentAssistantMessage,environment/getEnvironmentDetails,tools/*}.ts` of RooCodeInc/Roo-Code;
@@ -29,10 +29,10 @@ use crate::{
 /// The file that holds a task.
 const FILE: &str = "api_conversation_history.json";
 
-/// How the program's own part of a prompt begins.
+/// Prefix of the program's own part of a prompt.
 const DETAILS: &str = "<environment_details>";
 
-/// How calls began in the first versions: the tools that nearly every task used.
+/// Prefixes of calls in the first versions: the tools that nearly every task used.
 const MARKUP: [&[u8]; 4] = [
     b"<read_file>",
     b"<execute_command>",
@@ -99,7 +99,7 @@ struct Reader {
     model: Option<Sym>,
     task: Option<Sym>,
     ids: CallIds,
-    /// What kind of tool each call is of: the words of its result depend on it.
+    /// The kind of tool of each call: the messages in its result depend on it.
     called_as: HashMap<Sym, CalledAs>,
 }
 
@@ -167,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// What a person asked for stands between tags of the program.
+    /// The person's request is between tags of the program.
     fn asked(&mut self, text: Str<'_>, facts: &mut FileFacts) {
         let text = text.text();
         let inner = ["user_message", "task", "feedback"].iter().find_map(|tag| {
@@ -328,7 +328,7 @@ fn tool(name: &str, input: Option<Raw<'_>>) -> ToolName {
     named.unwrap_or_else(|| ToolName::builtin(name))
 }
 
-/// The task of `tasks/<task>/api_conversation_history.json`. A file that lies anywhere else says none.
+/// The task of `tasks/<task>/api_conversation_history.json`; `None` for any other path.
 fn session(path: &str) -> Option<&str> {
     let parts: Vec<&str> = path.split(['/', '\\']).collect();
     match parts.as_slice() {

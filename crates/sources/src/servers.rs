@@ -1,5 +1,5 @@
-//! The MCP servers of agents that join the names of server and tool by `_`, so that only the configuration tells
-//! where the one ends and the other begins.
+//! The MCP servers of agents that join the names of server and tool by `_`, so that only the configuration shows where
+//! the server's name ends.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,12 @@ const OPENCODE_TOOLS: [&str; 8] = [
 /// The MCP servers that one agent is configured with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct McpServers {
-    /// As the names of tools begin, the longest first.
+    /// The prefixes of the names of tools, the longest first.
     names: Vec<String>,
 }
 
 impl McpServers {
-    /// Servers by the names that the configuration of `agent` has.
+    /// The servers under the names in the configuration of `agent`.
     pub fn new<'a>(agent: Agent, names: impl IntoIterator<Item = &'a str>) -> McpServers {
         let mut names: Vec<String> = names
             .into_iter()
@@ -46,7 +46,8 @@ impl McpServers {
     }
 }
 
-/// A server's name as it occurs in the names of its tools: OpenCode and Gemini CLI replace what providers refuse.
+/// A server's name as it occurs in the names of its tools: OpenCode and Gemini CLI replace characters that providers
+/// refuse.
 pub(crate) fn as_in_tools(agent: Agent, name: &str) -> String {
     let allowed = |c: char| {
         c.is_ascii_alphanumeric()
@@ -67,7 +68,7 @@ impl FileFacts {
         self.agent
     }
 
-    /// True when calls wait for [`FileFacts::name_mcp_tools`].
+    /// True when calls need [`FileFacts::name_mcp_tools`].
     pub fn has_joined_names(&self) -> bool {
         !self.joined_names.is_empty()
     }
@@ -84,8 +85,8 @@ impl FileFacts {
             .map(|directory| self.strings.get(directory))
     }
 
-    /// Tells the servers of calls whose names join server and tool, by the agent's configuration. What no server
-    /// fits stays as the log has it.
+    /// Splits the names of calls that join server and tool, by the agent's configuration. A name that fits no server is
+    /// left as it is in the log.
     pub fn name_mcp_tools(&mut self, servers: &McpServers) {
         let mut better = HashMap::new();
         for known in std::mem::take(&mut self.joined_names) {

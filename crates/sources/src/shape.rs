@@ -1,5 +1,5 @@
-//! Which agent wrote a record, by its shape. File names and folders do not decide: a walk also meets journals and
-//! memory files, and people copy logs.
+//! Recognises by its shape which agent wrote a record. The names of files and folders are not used: a walk also finds
+//! journals and memory files, and people copy logs.
 
 use crate::{
     Agent, claude,
@@ -66,8 +66,8 @@ pub(crate) fn has_type(mut object: Cursor<'_>) -> bool {
     walked.is_ok() && kind && id
 }
 
-/// True for a record of the journal that a workflow of Claude Code keeps beside its agents' transcripts: it holds no
-/// call, and nothing is wrong with it.
+/// True for a record of the journal that a workflow of Claude Code keeps next to its agents' transcripts: it contains
+/// no call and is no problem.
 pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {
     let (mut kind, mut of_agent, mut message) = (None, false, false);
     let walked = object.object(|cursor, key| {
@@ -90,7 +90,7 @@ pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {
         })
 }
 
-/// The keys that tell the formats apart.
+/// The keys that distinguish the formats.
 #[derive(Clone, Copy, Default)]
 struct Keys<'a> {
     kind: Option<Str<'a>>,
@@ -116,7 +116,7 @@ struct Keys<'a> {
     parts: bool,
     /// `message` holds `content`, as Anthropic's API has it.
     message_content: bool,
-    /// What records of Claude Code have beside its `sessionId`.
+    /// The fields of Claude Code's records in addition to `sessionId`.
     claude: bool,
     /// `$set` or `$rewindTo`.
     change: bool,
@@ -127,7 +127,7 @@ struct Keys<'a> {
     role: bool,
     /// `message` holds a time of its own.
     message_timestamp: bool,
-    /// What entries of pi have beside their `parentId`.
+    /// The fields of pi's entries in addition to `parentId`.
     pi: bool,
     /// `message` holds a `payload`.
     message_payload: bool,
@@ -232,7 +232,7 @@ impl<'a> Keys<'a> {
             || self.timestamp && self.message_payload && kind.is_empty()
     }
 
-    /// Only the header, which every log begins with: the messages look like those of programs that nobody knows.
+    /// Only the header, which every log begins with: the messages look like those of unknown programs.
     fn is_droid(&self, kind: &[u8]) -> bool {
         let is_foreign = self.session || self.message || self.payload || self.data;
         kind == b"session_start" && self.id.is_some() && self.title && self.cwd && !is_foreign

@@ -1,15 +1,15 @@
-//! Texts that occur again and again, kept once.
+//! Interned strings: texts that occur repeatedly, stored once.
 
 use std::{hash::BuildHasher, num::NonZeroU32};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// A text of a [`Strings`]: a number in its place.
+/// A text of a [`Strings`], by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Sym(NonZeroU32);
 
-/// The texts of one file, or of all of them, one behind the other in one piece of memory.
+/// The texts of one file, or of all files, one after the other in one allocation.
 #[derive(Debug, Default)]
 pub(crate) struct Strings {
     texts: String,
@@ -64,13 +64,13 @@ impl Strings {
         self.ends.len()
     }
 
-    /// Gives back spare room.
+    /// Releases unused capacity.
     pub(crate) fn shrink(&mut self) {
         self.texts.shrink_to_fit();
         self.ends.shrink_to_fit();
     }
 
-    /// Takes over the texts of another set: the symbol here for each symbol there.
+    /// Adds the texts of another set: returns the symbol here for each symbol there.
     pub(crate) fn absorb(&mut self, other: &Strings) -> Renaming {
         Renaming(
             (0..other.len())
@@ -86,7 +86,7 @@ fn slice<'a>(texts: &'a str, ends: &[usize], sym: Sym) -> &'a str {
     &texts[start..ends[index]]
 }
 
-/// What the symbols of an absorbed set are called now.
+/// The new symbols of an absorbed set.
 pub(crate) struct Renaming(Vec<Sym>);
 
 impl Renaming {

@@ -1,4 +1,4 @@
-//! From the names that logs use to tool ids.
+//! Converts tool names in logs to tool ids.
 
 use model::{Kind, ToolId};
 
@@ -19,7 +19,7 @@ impl ToolName {
         }
     }
 
-    /// A tool that the agent ships with. Also what becomes of a malformed or hallucinated name.
+    /// A tool that the agent ships with. Malformed and hallucinated names also become one.
     pub(crate) fn builtin(name: &str) -> ToolName {
         ToolName::of(Kind::Builtin, name)
     }
@@ -45,7 +45,7 @@ impl ToolName {
         ToolName::of(Kind::Command, name)
     }
 
-    /// An MCP server and what was called of it.
+    /// An MCP server and the operation that was called.
     pub(crate) fn mcp(server: &str, operation: Option<&str>) -> ToolName {
         let operation = operation.filter(|operation| !operation.is_empty());
         ToolName {
@@ -63,7 +63,7 @@ impl ToolName {
         })
     }
 
-    /// A name of Claude Code, whose skills and subagents are told by their input.
+    /// A name of Claude Code. Its skills and subagents are identified by their input.
     pub(crate) fn claude(name: &str, input: Option<Raw<'_>>) -> ToolName {
         match name {
             "Skill" => {
@@ -96,7 +96,7 @@ fn cut(operation: &str) -> String {
     operation.chars().take(model::limits::NAME_CHARS).collect()
 }
 
-/// True for names of Claude Code whose tool is told by the input of the call.
+/// True for names of Claude Code whose tool is identified by the input of the call.
 pub(crate) fn told_by_input(name: &str) -> bool {
     matches!(name, "Skill" | "Task" | "Agent")
 }

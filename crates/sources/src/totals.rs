@@ -31,8 +31,8 @@ pub struct Totals {
     pub agents: BTreeMap<&'static str, u64>,
     /// Tokens over all API responses.
     pub tokens: TokenTotals,
-    /// What all API responses cost, in USD. Greater than the sum over the events, because many responses call no
-    /// tool. Responses of models without a price are not part of it.
+    /// The cost of all API responses, in USD. Greater than the sum over the events, because many responses call no
+    /// tool. Responses of models without a price are not included.
     pub cost_usd: f64,
     /// Models without a price, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -47,14 +47,14 @@ pub struct Totals {
     pub problems: BTreeMap<ProblemCode, u64>,
 }
 
-/// A model without a price: what it was used for has no cost until one is set.
+/// A model without a price: its usage has no cost until a price is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnpricedModel {
     /// The name that the agents use.
     pub model: String,
     /// Its calls that have no cost.
     pub calls: u64,
-    /// Its responses that have no cost, those without calls among them.
+    /// Its responses that have no cost, including those without calls.
     pub responses: u64,
 }
 

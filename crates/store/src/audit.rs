@@ -1,8 +1,8 @@
-//! The audit log: who did what to whom, from where. And who may do it.
+//! The audit log: who did what to whom, and from where. Also checks who may do it.
 //!
-//! An administrative act runs in one transaction that begins with [`begin`] and holds a [`record`]. `begin` locks the
-//! row of the org, so that the acts of one org happen one after the other (the last owner cannot be demoted twice at
-//! once), and asks the database what the actor may do now. Uploads do not wait for it.
+//! An administrative act runs in one transaction that begins with [`begin`] and contains a [`record`]. `begin` locks
+//! the row of the org, so that the acts of one org happen one after the other (the last owner cannot be demoted twice
+//! at once), and reads the actor's current permissions from the database. Uploads do not wait for it.
 //!
 //! The log is append-only: this file inserts and selects, and no other statement names the table. One role owns the
 //! schema and runs the server, so the database itself could not refuse: the log does not protect against a person who has that
@@ -28,18 +28,18 @@ use crate::{
     row,
 };
 
-/// An administrative act: in which org, by whom, when.
+/// An administrative act: the org, the actor and the time.
 #[derive(Clone, Debug)]
 pub struct Act {
     /// The org.
     pub org: OrgId,
-    /// Who acts.
+    /// The actor.
     pub actor: Actor,
-    /// When.
+    /// The time.
     pub now: DateTime<Utc>,
 }
 
-/// Who acts.
+/// The actor.
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// A command at the database itself, which may do everything.
@@ -106,7 +106,7 @@ impl Act {
     }
 }
 
-/// What the audit log calls an act.
+/// The actions, as the audit log names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// An org was created.
@@ -121,13 +121,13 @@ pub enum Action {
     TokenCreated,
     /// A token was exchanged for a fresh one.
     TokenRotated,
-    /// A token was ended.
+    /// A token was revoked.
     TokenRevoked,
     /// A CI run exchanged its identity for a token.
     TokenExchanged,
-    /// CI was trusted.
+    /// A trusted publisher was added.
     PublisherAdded,
-    /// CI is not trusted any more.
+    /// A trusted publisher was removed.
     PublisherRemoved,
     /// A member changed settings of their own.
     SettingsChanged,
@@ -167,7 +167,7 @@ impl Action {
     }
 }
 
-/// To whom or what.
+/// The target of an action.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Subject<'a> {
     pub(crate) member: Option<MemberId>,
@@ -190,7 +190,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Begins the transaction of an act: the org is locked, and the actor's role is what it is now.
+/// Begins the transaction of an act: the org is locked, and the actor's role is read again.
 ///
 /// # Errors
 /// [`StoreError::NotAllowed`] when the actor was deactivated meanwhile.
@@ -261,7 +261,7 @@ pub(crate) async fn record(
 }
 
 impl Store {
-    /// The acts in an org, newest first.
+    /// The audit log of an org, newest first.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when no page of this list gave the cursor.

@@ -1,4 +1,4 @@
-//! The tools that an org knows.
+//! The catalogue of an org's tools.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
@@ -6,7 +6,7 @@ use model::OrgId;
 
 use crate::StoreError;
 
-/// Adds the tools that the org does not know yet. `tools` is sorted, without repetitions.
+/// Adds the tools that are not in the org's catalogue yet. `tools` is sorted, without repetitions.
 pub(crate) async fn add(
     client: &impl GenericClient,
     org: OrgId,

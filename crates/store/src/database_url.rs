@@ -16,7 +16,7 @@ use crate::error::StoreError;
 /// How far the server's certificate is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CertificateCheck {
-    /// Encrypted without proof of who answers: `sslmode=prefer` and `require`.
+    /// Encrypted without verification of the server: `sslmode=prefer` and `require`.
     Nothing,
     /// The certificate comes from a trusted authority: `verify-ca`, and `require` with a `sslrootcert`.
     Authority,
@@ -42,7 +42,7 @@ impl FromStr for DatabaseUrl {
         for (key, value) in certificate_settings {
             match key {
                 "sslmode" => mode = Some(value),
-                // libpq's word for "the operating system's authorities", which is our default anyway.
+                // libpq's word for the operating system's authorities, which are the default anyway.
                 _ if value == "system" => {}
                 _ => root_certificate = Some(PathBuf::from(value)),
             }
@@ -69,7 +69,7 @@ impl FromStr for DatabaseUrl {
                 reason: "it names no host".to_owned(),
             });
         }
-        // A demoted primary still answers; it must not be taken for the place to write to.
+        // A demoted primary still answers; it must not be used for writes.
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }

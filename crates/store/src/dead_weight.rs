@@ -25,7 +25,7 @@ use crate::{
     page::{self, Page},
 };
 
-/// The windows that the refresher counts for us.
+/// The windows that the refresher precomputes.
 const PRECOMPUTED_DAYS: [i64; 3] = [7, 30, 90];
 
 impl Store {
@@ -137,7 +137,7 @@ async fn rows_of(
         .await?)
 }
 
-/// Adds who has the tools of a page installed.
+/// Adds which members have the tools of a page installed.
 async fn with_installations(
     client: &Object,
     org: OrgId,

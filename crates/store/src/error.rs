@@ -1,6 +1,6 @@
 //! The errors of the store. Each message says what happened and what to do next.
 //!
-//! Knows SQLSTATEs, not HTTP: the server maps the predicates of [`StoreError`] to a status.
+//! Handles SQLSTATEs, not HTTP: the server maps the predicates of [`StoreError`] to a status.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +10,7 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-/// The oldest PostgreSQL that has all toolhub uses (`security_invoker`, `wal_compression = lz4`).
+/// The oldest PostgreSQL with all features that toolhub uses (`security_invoker`, `wal_compression = lz4`).
 pub const MIN_POSTGRES_MAJOR: u32 = 15;
 
 /// An error of the store.
@@ -38,7 +38,7 @@ pub enum StoreError {
     Unavailable {
         /// Address without password.
         address: String,
-        /// The driver's and the system's words.
+        /// The message of the driver or of the system.
         reason: String,
         /// The driver's error, when there was one (there is none after a timeout).
         #[source]
@@ -63,7 +63,7 @@ pub enum StoreError {
         "the database runs PostgreSQL {found}, toolhub needs {MIN_POSTGRES_MAJOR} or newer. Upgrade the server, or let toolhub run its own by leaving the database address out"
     )]
     ServerTooOld {
-        /// The server's version in its own words.
+        /// The server's version as it reports it.
         found: String,
     },
     /// The schema was written by a newer toolhub.
@@ -142,7 +142,7 @@ pub enum Untrusted {
     /// No org trusts the repository.
     #[error("no org trusts this repository; an admin adds it with `toolhub trusted-publishers add`")]
     Repository,
-    /// The repository has another owner than it had.
+    /// The owner of the repository has changed.
     #[error(
         "the repository belongs to another owner than the one that is trusted; if that is right, add it anew"
     )]
@@ -191,7 +191,7 @@ impl StoreError {
         }
     }
 
-    /// What the pool's error means to the caller.
+    /// The caller's error for an error of the pool.
     pub(crate) fn from_pool(error: PoolError, address: String, waited: Duration, size: usize) -> Self {
         match error {
             PoolError::Timeout(TimeoutType::Wait) => Self::PoolTimeout { waited, size },
@@ -230,7 +230,7 @@ impl StoreError {
             }
             | Self::Query(error) => match error.code() {
                 Some(state) => is_temporary_state(state.code()),
-                // Without a SQLSTATE the server said nothing: the connection broke, or the two do not fit.
+                // Without a SQLSTATE the server sent no error: the connection broke, or the protocol does not match.
                 None => error.is_closed() || is_broken_connection(error),
             },
             _ => false,

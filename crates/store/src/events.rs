@@ -16,7 +16,7 @@ use crate::{
     row,
 };
 
-/// The statement that finds such events without walking through all others.
+/// The statement that finds such events without reading all others.
 fn statement(query: &EventsQuery) -> &'static str {
     let indexed = [
         query.tool_id.is_some(),
@@ -87,7 +87,7 @@ pub(crate) async fn list(
         Some((at, member, uuid)) => (Some(at), Some(member), Some(uuid)),
         None => (None, None, None),
     };
-    // Planned with these very values: each filter has its own index.
+    // Planned with the actual values: each filter has its own index.
     let rows = client
         .query_typed(
             statement(query),

@@ -30,9 +30,9 @@ pub struct Identity {
     pub token_id: Uuid,
     /// Its name.
     pub token_name: String,
-    /// What it may do: what it was made for, as far as the member's role allows it now.
+    /// Its scopes, as far as the member's role allows them now.
     pub scopes: Vec<Scope>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
@@ -83,7 +83,7 @@ impl Store {
         }))
     }
 
-    /// Notes that a token was used. The caller asks at most once a minute.
+    /// Records that a token was used. The caller does this at most once a minute.
     ///
     /// # Errors
     /// When a statement fails.

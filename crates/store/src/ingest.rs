@@ -1,4 +1,4 @@
-//! Storing events: each call once, whatever is sent, however often and in whatever order.
+//! Storing events: each call once, however often and in whatever order it is sent.
 //!
 //! One transaction takes any number of batches of one org. The tools join the catalogue, new events are inserted, known
 //! ones are compared and upgraded where the upload has more facts, and the difference is added to the rollup.
@@ -99,8 +99,8 @@ impl Store {
     }
 }
 
-/// Plans the statements of this transaction without looking at the org: of an org that is not in the statistics yet, the
-/// planner thinks that it has one event, and then any index seems as good as the key.
+/// Plans the statements of this transaction independently of the org: for an org that is not in the statistics yet, the
+/// planner estimates one event, and then any index seems as good as the key.
 async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let statement = transaction
         .prepare_cached(include_str!("ingest/plan_for_any_org.sql"))

@@ -72,7 +72,7 @@ impl Store {
             receipt.changed += changed;
         }
         if receipt.changed > 0 {
-            // Dead weight counts sessions when the boards are refreshed.
+            // The refresh of the boards counts sessions for dead weight.
             refresh::mark(&*transaction, org, Uuid::now_v7()).await?;
         }
         transaction.commit().await?;

@@ -1,8 +1,8 @@
 //! Leaderboards of tools, members and projects over a window of days.
 //!
-//! A board over everything is read from `board_scores`, which the refresher keeps. A board over a part (one project,
-//! one member, one kind of tools on the boards of members and projects) is counted when it is asked for, from the
-//! rollup; its windows end on the same day.
+//! A board over everything is read from `board_scores`, which the refresher updates. A board over a part (one project,
+//! one member, one kind of tools on the boards of members and projects) is counted from the rollup on request; its
+//! windows end on the same day.
 
 use chrono::{Days, NaiveDate};
 use deadpool_postgres::Object;
@@ -95,7 +95,7 @@ impl Store {
     }
 }
 
-/// Which rows of which board are asked for.
+/// Which rows of which board are requested.
 struct Question<'q> {
     org: OrgId,
     board: Board,
@@ -149,7 +149,7 @@ impl Question<'_> {
         let first_day = self.window.first_day(scope.today);
         let before = first_day.map(|day| day - Days::new(u64::from(self.window.days())));
         let min_sample = self.query.min_sample.unwrap_or(1).max(1);
-        // Planned with these very values: the best plan for one member is not the best for one kind.
+        // Planned with the actual values: the best plan for one member is not the best for one kind.
         let rows = client
             .query_typed(
                 include_str!("leaderboards/live.sql"),
@@ -171,17 +171,17 @@ impl Question<'_> {
     }
 }
 
-/// What an org's boards and its dead weight are about.
+/// The scope of an org's boards and of its dead weight.
 pub(crate) struct Scope {
     /// The UTC day on which windows end.
     pub(crate) today: NaiveDate,
     /// Members are shown by their handles.
     pub(crate) show_names: bool,
-    /// The member that was asked for; -1, which no member has, when the org has no such member.
+    /// The requested member; -1, which no member has, when the org has no such member.
     pub(crate) member_id: Option<i64>,
 }
 
-/// Reads the scope of a question about the org, or about the member with this handle.
+/// Reads the scope of a query about the org, or about the member with this handle.
 pub(crate) async fn read_scope(
     client: &Object,
     org: OrgId,

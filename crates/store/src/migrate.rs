@@ -1,7 +1,7 @@
 //! The schema and its versions: `migrations/V<n>__<what>.sql`, embedded in the program and applied in order.
 //!
-//! refinery takes no lock, so several processes starting at once would trip over each other; here they queue on an
-//! advisory lock, and all but the first find nothing left to do.
+//! refinery takes no lock, so several processes that start at once would conflict; here they wait for an advisory lock,
+//! and all but the first find nothing left to do.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ mod embedded {
 /// Key of the advisory lock under which the schema is changed. Part of the protocol between toolhub versions.
 const LOCK: i64 = 0x746f_6f6c_6875_6201;
 
-/// Limits of the session that migrates. Waiting for another process's migration and building an index may take long;
-/// an `alter table` that waits for a lock holds up every later query on the table, so it gives up early.
+/// Limits of the session that migrates. Waiting for another process's migration and building an index may take long; an
+/// `alter table` that waits for a lock blocks every later query on the table, so it gives up early.
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(3600),
     lock: Duration::from_secs(30),

@@ -72,8 +72,8 @@ pub(crate) fn read_cursor<K: DeserializeOwned>(cursor: Option<&str>) -> Result<O
         .transpose()
 }
 
-/// Whether a key may be that of a row: a cursor comes from outside, and PostgreSQL has no text with NUL, no time beyond
-/// its calendar and no row before the first.
+/// True when a key may be that of a row: a cursor is untrusted input, and PostgreSQL has no text with NUL, no time
+/// beyond its calendar and no row before the first.
 fn is_storable(key: &Value) -> bool {
     match key {
         Value::String(text) => {

@@ -1,5 +1,5 @@
-//! The settings of an org and of a member about events that arrive: how old they may be, and whether they may carry
-//! the text of a task.
+//! The settings of an org and of a member for incoming events: how old they may be, and whether they may carry the text
+//! of a task.
 //!
 //! Read in the transaction of the ingest, with a lock on the row of the member: a deletion of the member's data waits
 //! for running uploads, and uploads that come after it know of it. So nothing that was deleted can slip back in.
@@ -18,9 +18,9 @@ use crate::StoreError;
 /// The rules for the events of one member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The member has deleted what occurred before.
+    /// The member has deleted the events that occurred before this time.
     pub events_before: Option<DateTime<Utc>>,
-    /// The org keeps nothing that occurred before.
+    /// The org keeps no events that occurred before this time.
     pub kept_since: Option<DateTime<Utc>>,
     /// The org stores the text of tasks.
     pub task_text_allowed: bool,
@@ -38,7 +38,7 @@ impl Policy {
         }
     }
 
-    /// True when the event carries the text of a task, which is not to be stored.
+    /// True when the event carries the text of a task that the org does not store.
     pub fn drops_task_text(&self, event: &Event) -> bool {
         !self.task_text_allowed && event.task_text.is_some()
     }
@@ -55,7 +55,7 @@ impl Policy {
         }
     }
 
-    /// True when nothing that was observed at this time is kept.
+    /// True when events of this time are not stored.
     pub(crate) fn is_past(&self, observed_at: DateTime<Utc>) -> bool {
         self.events_before.is_some_and(|cut| observed_at < cut)
             || self.kept_since.is_some_and(|cut| observed_at < cut)

@@ -160,7 +160,7 @@ impl Store {
         Session::open(&config, &inner.tls, &inner.url, inner.options.create_timeout).await
     }
 
-    /// Asks the database for an answer.
+    /// Checks that the database answers.
     ///
     /// # Errors
     /// Those of a request: no connection in time, or the statement failed.
@@ -182,7 +182,7 @@ impl Store {
         row::only(&self.client().await?.query_one(statement, &[]).await?)
     }
 
-    /// What time it is for the database.
+    /// The current time of the database.
     ///
     /// # Errors
     /// Those of a request.

@@ -13,11 +13,11 @@ use crate::{
     row,
 };
 
-/// Most models that are looked at.
+/// Maximum number of models that are read.
 const MAX_MODELS: i64 = 500;
-/// Most calls that are counted of one model.
+/// Maximum number of calls that are counted for one model.
 pub const MAX_COUNTED_CALLS: i64 = 10_000;
-/// Most models that the audit log names.
+/// Maximum number of models that the audit log names.
 const MAX_NAMED_MODELS: usize = 50;
 
 impl Store {

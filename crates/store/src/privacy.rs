@@ -1,4 +1,4 @@
-//! What is kept about people, for how long, and how it is given back or removed.
+//! Personal data: retention, export and deletion.
 
 mod columns;
 mod erase;

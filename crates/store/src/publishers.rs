@@ -1,8 +1,8 @@
-//! CI that an org trusts.
+//! Trusted publishers: the CI that an org trusts.
 //!
-//! The server has checked the signature, the issuer, the audience and the times of the identity before it comes here;
-//! here it is checked once more against what the org has said: repository, id of its owner, workflow, environment. An
-//! identity works once: its `jti` is kept until it has expired.
+//! The server has verified the signature, the issuer, the audience and the times of the identity token; this module
+//! compares its claims with the publisher: repository, id of its owner, workflow, environment. An identity token is
+//! accepted once: its `jti` is stored until it has expired.
 
 mod exchange;
 
@@ -29,10 +29,10 @@ use crate::{
 };
 
 impl Store {
-    /// Trusts CI. Its member is made, where there is none of that name.
+    /// Adds a trusted publisher. Its member is created if there is none of that name.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when a field is none; [`StoreError::Exists`] when it is trusted already;
+    /// [`StoreError::Invalid`] when a field is invalid; [`StoreError::Exists`] when it is trusted already;
     /// [`StoreError::Conflict`] when the member is a person.
     pub async fn publisher_add(
         &self,
@@ -88,7 +88,7 @@ impl Store {
         })
     }
 
-    /// Ends the trust in CI, and the tokens that it was given.
+    /// Removes a trusted publisher, and revokes the tokens that were issued through it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such publisher.
@@ -116,7 +116,7 @@ impl Store {
         Ok(())
     }
 
-    /// The CI that an org trusts, by repository.
+    /// The trusted publishers of an org, by repository.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when no page of this list gave the cursor.
@@ -153,7 +153,7 @@ impl Store {
     }
 }
 
-/// The CI member with this handle, made where there is none.
+/// The CI member with this handle, created if there is none.
 async fn ci_member(
     transaction: &Transaction<'_>,
     act: &Act,

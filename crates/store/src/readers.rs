@@ -40,7 +40,7 @@ pub struct Reader {
 }
 
 impl Store {
-    /// Makes a database role that reads an org, and answers its password, which is kept nowhere.
+    /// Makes a database role that reads an org, and returns its password, which is not stored.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when the name is none; [`StoreError::Exists`] when the database has the role already;

@@ -1,8 +1,8 @@
-//! Refreshing what is derived from the events, and knowing how fresh it is.
+//! Refreshing the views that are derived from the events, and reporting how fresh they are.
 //!
-//! There are two refreshes, because they cost so differently: the scores of the tools ([`View::Scores`]), which people
-//! wait for, and the boards of all windows with what dead weight needs ([`View::Boards`]), which sort every event by
-//! member and by project. Each has its row in `score_refresh`, its lock, and its own connection with its own limits.
+//! There are two refreshes, because their costs differ: the scores of the tools ([`View::Scores`]), which people wait
+//! for, and the boards of all windows with the data of dead weight ([`View::Boards`]), which sort every event by member
+//! and by project. Each has its row in `score_refresh`, its lock, and its own connection with its own limits.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ impl View {
     }
 }
 
-/// What a refresh did.
+/// The result of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
     /// The view now holds every event committed before `started_at`.
@@ -85,7 +85,8 @@ pub struct Needed {
 }
 
 impl Store {
-    /// Refreshes everything, windows ending today by the database's clock. Answers what the refresh of the scores did.
+    /// Refreshes everything, windows ending today by the database's clock. Returns the result of the refresh of the
+    /// scores.
     ///
     /// # Errors
     /// When a refresh fails; the error is also recorded for [`Store::freshness`].
@@ -122,7 +123,7 @@ impl Store {
     async fn refresh_once(&self, view: View, today: NaiveDate) -> Result<Refresh, StoreError> {
         let mut session = self.session("refresh", &LIMITS).await?;
         let transaction = session.transaction().await?;
-        // A refresh sorts and hashes much in one session, where a request does little in many.
+        // A refresh sorts and hashes much data in one session, where a request does little in many.
         transaction
             .batch_execute("/* refresh::refresh_once (memory) */ set local work_mem = '64MB'")
             .await?;
@@ -174,7 +175,7 @@ impl Store {
         })
     }
 
-    /// How fresh the scores and the boards are, and whether something of the org waits.
+    /// How fresh the scores and the boards are, and whether the org has events that they lack.
     ///
     /// # Errors
     /// When a statement fails.
@@ -238,8 +239,8 @@ async fn refresh_relation(transaction: &Transaction<'_>, relation: &str) -> Resu
             .batch_execute(&format!("refresh materialized view concurrently {relation}"))
             .await?;
     } else {
-        // A view that was never filled cannot be compared with its old contents, and nothing is known of it: without
-        // statistics its boards are joined row by row.
+        // A view that was never filled cannot be compared with its old contents, and has no statistics: without them
+        // its boards are joined row by row.
         transaction
             .batch_execute(&format!(
                 "refresh materialized view {relation}; analyze {relation}"
@@ -250,7 +251,7 @@ async fn refresh_relation(transaction: &Transaction<'_>, relation: &str) -> Resu
 }
 
 /// Gives the planner its first statistics of a table that has rows, without waiting for autovacuum: a statement planned
-/// without any looks an event up by its member alone and reads all that the member has.
+/// without statistics looks an event up by its member alone and reads all events of the member.
 async fn analyze_new_tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let tables = transaction
         .query(include_str!("refresh/never_analyzed.sql"), &[])
@@ -271,7 +272,7 @@ pub(crate) async fn as_of(
     row::only(&client.query_one(statement, &[&view.as_str()]).await?)
 }
 
-/// Notes that an upload, or another change with this id, is not in the scores yet. Part of the transaction that makes
+/// Records that an upload, or another change with this id, is not in the scores yet. Part of the transaction that makes
 /// the change.
 pub(crate) async fn mark(client: &impl GenericClient, org: OrgId, change: Uuid) -> Result<(), StoreError> {
     let values = [(&org.0 as _, Type::INT8), (&change as _, Type::UUID)];

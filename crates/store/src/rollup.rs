@@ -1,8 +1,8 @@
 //! The rollup: what each member called on each UTC day, per tool and project (`usage_days`), and those days added up
 //! (`usage_totals`).
 //!
-//! It is kept in the transaction of the ingest ([`changes`]), so every snapshot of the database sees events and rollup
-//! agree, and [`Store::rebuild`] finds no difference, ever.
+//! It is updated in the transaction of the ingest ([`changes`]), so events and rollup agree in every snapshot of the
+//! database, and [`Store::rebuild`] never finds a difference.
 //!
 //! **Code that deletes events** (`privacy::erase`, `privacy::retention`) locks the row of the member `for update` first:
 //! every ingest holds that row `for key share` from its first statement on, so none of the member's is running. All
@@ -26,8 +26,8 @@ const LIMITS: SessionLimits = SessionLimits {
     idle_in_transaction: Duration::from_secs(60),
 };
 
-/// Keeps ingests away from the rollup until the transaction ends. The first statement of a transaction that deletes
-/// events; such a transaction is to be short, because uploads wait for it.
+/// Blocks ingests from changing the rollup until the transaction ends. The first statement of a transaction that
+/// deletes events; such a transaction must be short, because uploads wait for it.
 pub(crate) async fn lock(client: &impl GenericClient) -> Result<(), StoreError> {
     client
         .batch_execute("/* rollup::lock */ lock table usage_days in exclusive mode")
@@ -77,7 +77,7 @@ pub(crate) async fn rebuild_totals(
     Ok(())
 }
 
-/// What [`Store::rebuild`] found.
+/// The result of [`Store::rebuild`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rebuilt {
     /// Rows of `usage_days` that were compared with the events.

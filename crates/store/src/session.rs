@@ -150,7 +150,7 @@ pub(crate) fn session_config(
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(options.create_timeout);
     }
-    // A server that vanished without a word is noticed when data stays unacknowledged, or by keepalives when idle.
+    // A server that disappeared is noticed when data stays unacknowledged, or by keepalives when idle.
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(options.statement_timeout.max(Duration::from_secs(10)));
     }

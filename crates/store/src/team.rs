@@ -1,7 +1,7 @@
 //! Orgs, their members, and the members' tokens.
 //!
-//! Every change is an [`Act`](crate::audit::Act): it names who does it, is checked against what that member may do by
-//! the state of the database and not of the token, and is written to the audit log in its own transaction.
+//! Every change is an [`Act`](crate::audit::Act): it names the actor, is checked against the member's current
+//! permissions in the database and not against the token, and is written to the audit log in its own transaction.
 
 mod access;
 mod members;

@@ -17,10 +17,10 @@ use crate::{
     row, scores,
 };
 
-/// The most frequent operations, versions, members and projects are listed, so many of each.
+/// How many of the most frequent operations, versions, members and projects are listed.
 const MAX_PARTS: usize = 100;
 
-/// A tool with all that its page shows, of one moment.
+/// A tool with all data of its page, from one snapshot.
 #[derive(Clone, Debug)]
 pub struct ToolSnapshot {
     /// When the scores were last refreshed.
@@ -89,7 +89,7 @@ async fn read_detail(
         .await?;
     let first_day = window.first_day(row::only(&today)?);
     let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    // Planned with these very values: a rare tool and the most used one are read differently.
+    // Planned with the actual values: a rare tool and the most used one are read differently.
     let of_tool = [
         (&org.0 as _, Type::INT8),
         (&tool_id as _, Type::TEXT),

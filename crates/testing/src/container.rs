@@ -1,7 +1,7 @@
 //! A PostgreSQL in a container, shared by all test processes of a user.
 //!
-//! It stops and removes itself when it has had no connection for a while: a test process that is killed cannot
-//! clean up, and one that ends does not get the chance.
+//! It stops and removes itself after a period without connections, because neither a killed test process nor one that
+//! ends normally can clean up.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,8 +15,8 @@ use testcontainers::{GenericImage, ImageExt};
 
 use store::session::Session;
 
-/// Runs in the container. The image's own entry point starts the server; then there must be a connection at least
-/// every half minute. Test processes keep a connection open for as long as they live.
+/// Runs in the container. The image's own entry point starts the server; then there must be a connection at least every
+/// half minute. Test processes keep a connection open while they run.
 const COMMAND: &str = r#"
 docker-entrypoint.sh postgres -c fsync=on -c synchronous_commit=on -c max_connections=500 &
 server=$!
@@ -37,7 +37,7 @@ const START: Duration = Duration::from_secs(180);
 /// The address of the maintenance database of the container, started if none runs.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// The reason why there is none.
 pub(crate) async fn url(place: &Path) -> Result<String, String> {
     find_engine()?;
     let path = place.join("container.lock");
@@ -63,7 +63,7 @@ async fn start() -> Result<String, String> {
     let password = format!("{:016x}{:016x}", random()?, random()?);
     let container = GenericImage::new("postgres", "15-alpine")
         .with_entrypoint("sh")
-        // Asked over the network below: the image starts the server twice, the first time for itself.
+        // Checked over the network: the image starts the server twice, the first time only for its own set-up.
         .with_wait_for(WaitFor::Nothing)
         .with_exposed_port(5432.tcp())
         .with_cmd(["-c", COMMAND])
@@ -118,7 +118,7 @@ async fn stay_connected(url: &str) -> Result<(), String> {
         .unwrap_or_else(|_| Err("no thread to connect from".to_owned()))
 }
 
-/// Asks whether a Docker engine answers, at the addresses that testcontainers uses; takes a moment when there is none.
+/// Checks whether a Docker engine answers at the addresses that testcontainers uses; takes a moment when there is none.
 fn find_engine() -> Result<(), String> {
     let addresses = match std::env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => vec![host],
@@ -165,7 +165,7 @@ fn answers(address: &str) -> std::io::Result<bool> {
         let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) else {
             continue;
         };
-        // An engine behind TLS does not answer a plain question; that it listens has to do.
+        // An engine behind TLS does not answer an unencrypted request; an open port has to be sufficient.
         stream.set_read_timeout(TIMEOUT)?;
         return Ok(std::env::var_os("DOCKER_TLS_VERIFY").is_some() || ping(stream)?);
     }

@@ -1,9 +1,9 @@
 //! Real databases for tests: each test gets its own, a clone of one migrated template.
 //!
-//! Where the server comes from, in this order: `TOOLHUB_TEST_DATABASE_URL`; a container, where a Docker engine
-//! answers and has or can get the image; PostgreSQL's programs on this machine, as the embedded server finds them.
-//! If there is none, the test fails and says what to install. All processes of a test run share the server, which goes
-//! away by itself a few seconds after the last of them; its settings are those of production, `fsync` included.
+//! The server is the first available of: `TOOLHUB_TEST_DATABASE_URL`; a container, where a Docker engine answers and
+//! has or can pull the image; the PostgreSQL programs of this machine, as the embedded server finds them. If there is
+//! none, the test fails and says what to install. All processes of a test run share the server, which stops a few
+//! seconds after the last of them; its settings are those of production, `fsync` included.
 
 #![warn(missing_docs)]
 
@@ -21,7 +21,7 @@ use tokio_postgres::SimpleQueryMessage;
 use store::session::{Session, SessionLimits};
 use store::{PoolOptions, Store, StoreError, migrate};
 
-/// Begins the name of every database made here.
+/// Prefix of the name of every database created here.
 const PREFIX: &str = "toolhub_test_";
 
 /// A clone older than this belongs to a test that was killed.
@@ -110,7 +110,7 @@ impl Drop for TestDatabase {
             })
         });
         if let Ok(Err(error)) = dropped.join() {
-            // It will be swept up by a later run.
+            // A later run deletes it.
             tracing::warn!(%error, database = %self.name, "a test database was not dropped");
         }
     }
@@ -128,7 +128,7 @@ impl Beside {
         Self(admin(url).await)
     }
 
-    /// Runs statements and answers the rows of all of them as text; null is empty.
+    /// Runs statements and returns the rows of all of them as text; null is empty.
     ///
     /// # Panics
     /// If a statement fails.
@@ -153,7 +153,7 @@ impl Beside {
     /// The only value of the only row.
     ///
     /// # Panics
-    /// If the statement fails, or answers something else than a number.
+    /// If the statement fails, or returns anything other than a number.
     pub async fn number(&self, statement: &str) -> i64 {
         let rows = self.ask(statement).await;
         rows[0][0].parse().expect("the statement answers a number")
@@ -195,14 +195,14 @@ async fn find_server() -> String {
     }
 }
 
-/// The directory where the processes of a run find each other: short, because a Unix socket lives in it, and one
-/// per user.
+/// The directory where the processes of a run find each other: short, because it contains a Unix socket, and one per
+/// user.
 fn shared_place() -> PathBuf {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
     let uid = rustix::process::geteuid().as_raw();
     let place = std::env::temp_dir().join(format!("toolhub-test-{uid}"));
-    // The account that runs PostgreSQL passes through it, others see nothing of use.
+    // The account that runs PostgreSQL must be able to traverse it; other users see nothing useful.
     let made = std::fs::DirBuilder::new().mode(0o711).create(&place);
     let found = std::fs::symlink_metadata(&place)
         .unwrap_or_else(|_| panic!("{} cannot be created: {made:?}", place.display()));
@@ -233,7 +233,7 @@ async fn template(server: &str) -> String {
         .await
         .expect("the list of databases");
     if !exists.get::<_, bool>("exists") {
-        // Under another name until it is complete: this may be interrupted.
+        // Created under another name until it is complete, because this may be interrupted.
         let unfinished = format!("{name}_unfinished");
         run(
             &session,

@@ -7,9 +7,9 @@
 //! <place>/<name>/server/        its data directory
 //! ```
 //!
-//! Beside the server runs a guardian, a shell that checks once a second which users are alive. When there has been
-//! none for some seconds it closes the server's pipe, which stops it, and removes the directory. Nothing
-//! has to be done at the end of a test, and a killed test leaves nothing.
+//! A guardian process runs next to the server: a shell that checks once a second which users are alive. When there has
+//! been none for some seconds it closes the server's pipe, which stops it, and removes the directory. Tests need no
+//! clean-up, and a killed test leaves nothing behind.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -21,8 +21,8 @@ use std::time::Duration;
 use embedded::{EmbeddedError, EmbeddedOptions, EmbeddedServer, running_url};
 use store::session::Session;
 
-/// `$1` the directory of the server, `$2` how many seconds it may be idle. The standard output is the
-/// server's pipe. Putting `users` aside and looking once more closes the gap in which a new user signs in just then.
+/// `$1` is the directory of the server, `$2` how many seconds it may be idle. The standard output is the server's pipe.
+/// Moving `users` aside and checking again closes the race with a new user.
 const GUARDIAN: &str = r#"
 cd /
 any_user() {
@@ -69,7 +69,7 @@ pub(crate) async fn url(place: &Path) -> Result<String, EmbeddedError> {
     Ok(url)
 }
 
-/// Signs in at a server that runs; `None` if it does not, or is about to stop.
+/// Registers as a user of a running server; `None` if it does not run or is about to stop.
 async fn join(server: &Path) -> Option<String> {
     let user = server.join("users").join(std::process::id().to_string());
     File::create(&user).ok()?;
@@ -124,7 +124,7 @@ async fn turn(place: &Path) -> Result<File, EmbeddedError> {
     Ok(file)
 }
 
-/// Removes what is left of servers whose guardian was killed.
+/// Removes the files of servers whose guardian was killed.
 fn remove_dead(place: &Path) {
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
         let server = entry.path();

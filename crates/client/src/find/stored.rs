@@ -1,4 +1,4 @@
-//! What OpenCode calls its files.
+//! The names of OpenCode's files.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,27 +18,27 @@ pub(super) fn is_database_name(path: &Path) -> bool {
         .is_some_and(|channel| channel.is_empty() || channel.starts_with('-'))
 }
 
-/// The log of what is not yet in a database.
+/// The write-ahead log of a database.
 pub(crate) fn wal(database: &Path) -> Option<PathBuf> {
     beside(database, "-wal")
 }
 
-/// True for files of the storage folder that hold a session, a message or a part. What else is there (differences,
-/// to-do lists, shares) is no log.
+/// True for files of the storage folder that contain a session, a message or a part. The other files (differences,
+/// to-do lists, shares) are not logs.
 pub(super) fn is_stored_record(path: &Path) -> bool {
     let mut below = path.iter().skip_while(|part| *part != "storage").skip(1);
     let kind = below.next();
     let is_record = |part: &OsStr| part == "session" || part == "message" || part == "part";
-    // Before version 0.6 all was below `session`.
+    // Before version 0.6 everything was below `session`.
     kind.is_some_and(is_record) && below.next().is_some_and(|part| part != "share" && part != "diff")
 }
 
-/// True for files of the storage folder that say what the parts of a session or a message have in common.
+/// True for files of the storage folder with values that the parts of a session or a message share.
 pub(super) fn is_context(path: &Path, agent: Option<Agent>) -> bool {
     agent == Some(Agent::OpenCode) && is_stored_record(path) && !path.iter().any(|part| part == "part")
 }
 
-/// The file beside a database whose name has this behind it.
+/// The file next to a database with this suffix.
 pub(crate) fn beside(path: &Path, suffix: &str) -> Option<PathBuf> {
     let mut name = OsString::from(path.file_name()?);
     name.push(suffix);

@@ -80,7 +80,7 @@ fn opencodes_database_and_records_are_found_and_its_other_files_are_not() {
         let found = find(&[home.path().join(named)], &[], &Environment::default()).unwrap();
         assert_eq!(names(&found, home.path()), expected, "{named}");
     }
-    // A folder that is called differently, as a variable allows.
+    // A folder with another name, which a variable allows.
     let moved = tree(&["oc/opencode.db", "oc/storage/part/msg_1/prt_1.json"]);
     let found = find(&[moved.path().join("oc")], &[], &Environment::default()).unwrap();
     assert_eq!(found.files.len(), 2);

@@ -33,7 +33,7 @@ body! {
         pub known_since: Option<DateTime<Utc>>,
         /// Bytes that its listing cost the context of those sessions, in total.
         pub context_bytes: i64,
-        /// What the audit says of it.
+        /// The verdict of the audit.
         pub verdict: Verdict,
         /// The verdict in a sentence.
         pub reason: String,

@@ -14,7 +14,7 @@ body! {
         pub member: String,
         /// The tool.
         pub tool_id: String,
-        /// What inside the tool was called.
+        /// The operation inside the tool.
         pub operation: Option<String>,
         /// The agent's session.
         pub session_id: Option<String>,
@@ -25,7 +25,7 @@ body! {
         pub task_text: Option<String>,
         /// How the call ended.
         pub outcome: Outcome,
-        /// Why, where known.
+        /// The reason, where known.
         pub reason: Option<Reason>,
         /// How long it took, in ms.
         pub duration_ms: Option<i64>,

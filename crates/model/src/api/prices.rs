@@ -5,11 +5,11 @@ use std::{collections::HashSet, fmt};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Most prices of an org's own.
+/// Maximum number of an org's own prices.
 pub const MAX_OVERRIDES: usize = 200;
 /// Longest name of a model in a price, in characters.
 pub const MAX_PRICE_NAME_CHARS: usize = 200;
-/// Most other names of the model of one price.
+/// Maximum number of other names of the model of one price.
 pub const MAX_PRICE_ALIASES: usize = 100;
 /// Longest source of a price, in characters.
 pub const MAX_PRICE_SOURCE_CHARS: usize = 500;
@@ -18,46 +18,46 @@ pub const MAX_PRICE_USD: f64 = 1e6;
 
 /// What tokens of a model cost from one day on, in USD per million.
 ///
-/// A request costs what the entry says that fits it: the same model and tier, the latest `from` not after its day, and
+/// A request is priced by the entry that matches it: the same model and tier, the latest `from` not after its day, and
 /// of those the greatest `over` that its prompt exceeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "PriceInput")]
 pub struct Price {
-    /// The model's name. A `*` at its beginning or end matches anything. A date, `-latest`, `-preview` or a tag
-    /// (`@…`, `:…`, `[…`) after the name in a log makes no other model.
+    /// The model's name. A `*` at its beginning or end matches anything. A date, `-latest`, `-preview` or a tag (`@…`,
+    /// `:…`, `[…`) after the name in a log does not make it another model.
     pub model: String,
     /// Other names of the model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// The first day (UTC) on which it holds; null: from the beginning.
+    /// The first day (UTC) on which it applies; null for no start.
     pub from: Option<NaiveDate>,
-    /// The hours of the day (UTC) in which it holds, as `01:00-04:00`.
+    /// The hours of the day (UTC) in which it applies, as `01:00-04:00`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
-    /// The speed or class of service that it holds for. A tier without a price costs what the standard does.
+    /// The speed or class of service that it applies to. A tier without a price costs what the standard does.
     #[serde(skip_serializing_if = "Tier::is_standard")]
     pub tier: Tier,
-    /// It holds only for prompts of more than this many tokens (input, cache reads and cache writes together).
+    /// It applies only to prompts of more than this many tokens (input, cache reads and cache writes together).
     #[serde(skip_serializing_if = "is_zero")]
     pub over: u64,
     /// Input tokens that were neither read from nor written to a cache.
     pub input: f64,
     /// Output tokens, reasoning included.
     pub output: f64,
-    /// Input tokens read from a cache. Left out: what input costs.
+    /// Input tokens read from a cache. Default: the price of input.
     pub cache_read: f64,
-    /// Input tokens written to a cache that lasts 5 minutes. Left out: what input costs.
+    /// Input tokens written to a cache that lasts 5 minutes. Default: the price of input.
     pub cache_write_5m: f64,
-    /// Input tokens written to a cache that lasts 1 hour. Left out: what those for 5 minutes cost.
+    /// Input tokens written to a cache that lasts 1 hour. Default: the price for 5 minutes.
     pub cache_write_1h: f64,
     /// 1,000 web searches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_search: Option<f64>,
-    /// What states it: a page, a contract.
+    /// The source of the price: a page, a contract.
     pub source: String,
 }
 
-/// A [`Price`] as it may be written: what is the same as something else can be left out.
+/// A [`Price`] as it may be written: values that have a default can be left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceInput {
@@ -80,10 +80,10 @@ struct PriceInput {
     source: String,
 }
 
-/// Why something is no price.
+/// Why a price is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPrice {
-    /// A negative, infinite or enormous price.
+    /// A negative, infinite or too high price.
     #[error("a price of {0} is not a number of USD from 0 to 1,000,000")]
     Amount(String),
     /// No name, one that is too long, or one that matches everything.
@@ -169,21 +169,21 @@ impl Price {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
-    /// None in particular.
+    /// The standard tier.
     #[default]
     Standard,
     /// Processed some time within a day.
     Batch,
     /// Slower and cheaper.
     Flex,
-    /// Before others.
+    /// With priority over other requests.
     Priority,
     /// The same model at a higher speed.
     Fast,
 }
 
 impl Tier {
-    /// The tier that a log names. Whatever is no special one is the standard.
+    /// The tier that a log names. Any other name is the standard tier.
     pub fn parse(word: &str) -> Tier {
         match word {
             "batch" => Tier::Batch,
@@ -194,7 +194,7 @@ impl Tier {
         }
     }
 
-    /// The word in JSON.
+    /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Tier::Standard => "standard",
@@ -225,7 +225,7 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// True for a time of the day within them.
+    /// True for a time of day within the hours.
     pub fn contain(self, minute: u16) -> bool {
         if self.begin <= self.end {
             (self.begin..self.end).contains(&minute)
@@ -333,7 +333,7 @@ body! {
     }
 }
 
-/// `PUT /v1/prices`: the org's own prices, all of them. An empty list takes them back.
+/// `PUT /v1/prices`: all of the org's own prices. An empty list removes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PricesChange {

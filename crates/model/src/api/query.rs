@@ -1,5 +1,5 @@
-//! The parameters of the routes: one struct per route. The server reads it from the query string, the client writes it
-//! there, and the store is asked with it.
+//! The parameters of the routes: one struct per route. The server parses it from the query string, the client builds
+//! the query string from it, and the store takes it as an argument.
 //!
 //! Every parameter is optional. An unknown one is an error, so that a mistyped filter does not show everything.
 
@@ -126,9 +126,9 @@ list_queries! {
         pub days: i64,
         /// Tools of this kind; every kind unless given.
         pub kind: AllOr<Kind>,
-        /// What this project has.
+        /// Tools of this project.
         pub project: String,
-        /// What the member with this handle has.
+        /// Tools of the member with this handle.
         pub member: String,
         /// Tools with this verdict. Unless given, tools without an event in the window.
         pub verdict: AllOr<Verdict>,
@@ -180,9 +180,9 @@ list_queries! {
 
     /// `GET /v1/audit`.
     pub struct AuditQuery {
-        /// Acts of this actor, as the log names them.
+        /// Entries of this actor, as the log names them.
         pub actor: String,
-        /// Acts of this kind: `member.added`, or `member` for all that begin with it.
+        /// Entries of this action: `member.added`, or `member` for all that begin with it.
         pub action: String,
     }
 
@@ -205,7 +205,7 @@ queries! {
 
     /// The routes that delete a member's data.
     pub struct EraseQuery {
-        /// The handle of the member, because it cannot be undone.
+        /// The handle of the member, as a confirmation, because a deletion cannot be undone.
         pub confirm: String,
     }
 }

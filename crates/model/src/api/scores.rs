@@ -67,11 +67,11 @@ body! {
 body! {
     /// How many calls ended with one outcome and reason.
     pub struct OutcomeCount {
-        /// How.
+        /// The outcome.
         pub outcome: Outcome,
-        /// Why, where known.
+        /// The reason, where known.
         pub reason: Option<Reason>,
-        /// How often.
+        /// The number of calls.
         pub events: i64,
     }
 }
@@ -79,7 +79,7 @@ body! {
 body! {
     /// A part of the events of a tool: those of one operation, member, project or version.
     pub struct Part {
-        /// Which; null for events that do not say.
+        /// Its name; null for events without one.
         pub name: Option<String>,
         /// All its events.
         pub events: i64,
@@ -105,7 +105,7 @@ body! {
 }
 
 body! {
-    /// How long calls took, in ms, over the events that know it (`percentile_cont`); null when none does.
+    /// The duration of calls, in ms, over the events that have one (`percentile_cont`); null when none has.
     pub struct Durations {
         /// Median.
         pub p50: Option<f64>,

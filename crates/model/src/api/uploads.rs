@@ -1,4 +1,4 @@
-//! What `GET /v1/uploads` answers, and the headers with which an upload says where it comes from.
+//! The answer of `GET /v1/uploads`, and the headers that describe the origin of an upload.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,9 @@ body! {
         pub received: i64,
         /// New events.
         pub inserted: i64,
-        /// Known events about which it knew more.
+        /// Stored events about which it had more facts.
         pub upgraded: i64,
-        /// Known events.
+        /// Stored events about which it had no new facts.
         pub duplicate: i64,
         /// Events whose uuid is stored with another tool.
         pub conflict: i64,

@@ -91,7 +91,7 @@ pub enum ScoreSort {
     LastUsedAt,
 }
 
-/// What a dead-weight audit says of a tool.
+/// The verdict of a dead-weight audit on a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(
     serialize_all = "snake_case",
@@ -109,11 +109,11 @@ pub enum Verdict {
     Failing,
     /// Called, and does not exist: a name that an agent made up.
     Phantom,
-    /// Not called, and known for too short a time to say more.
+    /// Not called, and known for too short a time for a verdict.
     TooNew,
-    /// Not loaded or called often enough to say more.
+    /// Not loaded or called often enough for a verdict.
     TooLittleEvidence,
-    /// Called, by several, and it works.
+    /// Called by several members, and successful.
     InUse,
 }
 

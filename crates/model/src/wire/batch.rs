@@ -12,7 +12,7 @@ pub enum Framing {
 /// The body cannot be split into events: nothing of it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFraming {
-    /// The JSON ends within something.
+    /// The JSON is incomplete.
     #[error("the body is incomplete: it was cut off in transit")]
     Truncated,
     /// The last line of NDJSON neither ends in a line break nor is JSON.

@@ -73,7 +73,7 @@ pub(crate) async fn export(
         })
 }
 
-/// Refuses a deletion unless the request names whose data it deletes, because it cannot be undone.
+/// Refuses a deletion unless the request names the member whose data it deletes, because it cannot be undone.
 pub(crate) fn check_confirmed(query: &EraseQuery, handle: &str) -> Result<(), ApiError> {
     if query.confirm.as_deref() == Some(handle) {
         return Ok(());

@@ -44,7 +44,7 @@ pub(crate) async fn get(
     Ok(Json(app.store.member_get(caller.org, &handle, app.now()).await?))
 }
 
-/// Adds a member, with an invitation where one is asked for.
+/// Adds a member, with an invitation if requested.
 pub(crate) async fn add(
     State(app): State<App>,
     Acting(act): Acting,

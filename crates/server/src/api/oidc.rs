@@ -1,4 +1,4 @@
-//! `POST /v1/oidc/exchange`: the identity of a CI run, for a token that uploads for half an hour.
+//! `POST /v1/oidc/exchange`: exchanges the identity of a CI run for a token that can upload for half an hour.
 
 use axum::{Extension, extract::State};
 use model::administration::{ExchangeRequest, IssuedToken};

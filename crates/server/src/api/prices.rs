@@ -18,10 +18,10 @@ use crate::{
     state::App,
 };
 
-/// Most models without a price that are listed.
+/// Maximum number of models without a price that are listed.
 const MAX_UNPRICED: usize = 100;
 
-/// The price table. Uploaders ask for it before they read logs; `If-None-Match` makes that cheap.
+/// The price table. Uploaders request it before they read logs; `If-None-Match` makes that cheap.
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(caller): Caller,
@@ -74,7 +74,7 @@ fn answer(
     };
     let internal = |cause: String| ApiError::Internal { cause };
     let body = serde_json::to_vec(&body).map_err(|error| internal(error.to_string()))?;
-    // Of the bytes, so that it is the same from every server and changes with every answer that differs.
+    // Computed from the bytes, so that it is the same on every server and changes with the answer.
     let tag = model::text::hex(&Sha256::digest(&body)[..16]);
     let tag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| internal(error.to_string()))?;
     let mut response = if is_known(headers, &tag) {
@@ -85,7 +85,7 @@ fn answer(
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag);
-    // Kept by the caller alone, and asked for each time: it differs from org to org.
+    // Private and revalidated each time, because it differs from org to org.
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-cache"),

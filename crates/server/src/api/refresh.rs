@@ -28,7 +28,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(3);
 /// A refresh that took longer than this, in ms, is expensive: a read does not wait for the next one by default.
 const MAX_CHEAP_MS: i64 = 500;
 
-/// How often a waiting request asks the database: another process may be the one that refreshes.
+/// How often a waiting request queries the database, because another process may be the one that refreshes.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long to wait for a refresh.

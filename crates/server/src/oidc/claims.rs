@@ -1,4 +1,4 @@
-//! What the providers say about a run in the claims of their own.
+//! The provider-specific claims about a run.
 
 use chrono::{DateTime, Utc};
 use model::api::CiContext;

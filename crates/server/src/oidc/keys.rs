@@ -160,7 +160,7 @@ fn usable(key: Jwk) -> Option<(String, Arc<Key>)> {
     ))
 }
 
-/// Made when it is needed: a server that exchanges nothing needs no certificates.
+/// Created on first use: a server that exchanges no tokens needs no certificates.
 fn client() -> Result<reqwest::Client, String> {
     // An error means that the same provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();

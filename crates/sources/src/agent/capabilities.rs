@@ -1,21 +1,21 @@
-//! What each agent's logs tell: the table of `docs/agents.md`.
+//! The data that each agent's logs contain: the table of `docs/agents.md`.
 
 use std::fmt;
 
 use super::Agent;
 
-/// Whether a log tells something.
+/// Whether a log contains some data, and whether it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It does, and it is read.
+    /// The log contains it, and it is read.
     Yes,
-    /// It does, or a file beside it does, and it is not read.
+    /// The log, or a file next to it, contains it, and it is not read.
     No,
-    /// It does not: events lack it.
+    /// The log does not contain it: events lack it.
     NotApplicable,
 }
 
-/// What is known of one agent.
+/// The description of one agent.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
     /// The agent's name for people.
@@ -24,14 +24,14 @@ pub struct Capabilities {
     pub places: &'static str,
     /// The versions whose logs were seen, or whose source was read.
     pub versions: &'static str,
-    /// Who says what the format is.
+    /// The source of the format's description.
     pub source: &'static str,
     /// In the order of [`Capabilities::COLUMNS`].
     pub told: [Told; 12],
 }
 
 impl Capabilities {
-    /// What a log may tell.
+    /// The kinds of data that a log may contain.
     pub const COLUMNS: [&str; 12] = [
         "calls",
         "outcome",
@@ -47,7 +47,7 @@ impl Capabilities {
         "subagents",
     ];
 
-    /// Whether the log tells `column`, one of [`Capabilities::COLUMNS`].
+    /// Whether the log contains `column`, one of [`Capabilities::COLUMNS`].
     pub fn tells(&self, column: &str) -> Option<Told> {
         let at = Capabilities::COLUMNS.iter().position(|known| *known == column)?;
         Some(self.told[at])
@@ -69,7 +69,7 @@ const NO: Told = Told::No;
 const NA: Told = Told::NotApplicable;
 
 impl Agent {
-    /// What the agent's logs tell. Cost is what the log states, or else the price of the tokens.
+    /// The data that the agent's logs contain. Cost is the cost stated in the log, or else the price of the tokens.
     pub const fn capabilities(self) -> Capabilities {
         match self {
             Agent::ClaudeCode => Capabilities {

@@ -1,9 +1,9 @@
-//! Slash commands. They leave no tool call, only their markup in what the person is said to have written.
+//! Slash commands. They leave no tool call, only their markup in the text of the person's message.
 
 use crate::json::Str;
 
-/// Commands that Claude Code itself answers, and its own prompts: switching a model, clearing the conversation or
-/// writing a CLAUDE.md is not the use of a tool. Bundled skills are none of them. From the table of
+/// Commands that Claude Code itself handles, and its own prompts: switching a model, clearing the conversation or
+/// writing a CLAUDE.md is not the use of a tool. Bundled skills are not included. From the table of
 /// code.claude.com/docs/en/commands, with earlier names and the aliases.
 const BUILT_IN: [&str; 141] = [
     "add-dir",
@@ -149,7 +149,7 @@ const BUILT_IN: [&str; 141] = [
     "workflows",
 ];
 
-/// True for a command, without its slash, that Claude Code answers itself.
+/// True for a command, without its slash, that Claude Code handles itself.
 pub(crate) fn is_built_in(name: &str) -> bool {
     BUILT_IN.contains(&name)
 }

@@ -1,5 +1,5 @@
-//! What a session had loaded: the attachment records in which Claude Code lists skills, agents, deferred tools and
-//! MCP instructions, with the size of the text that each brings into the context.
+//! The tools that a session had loaded: the attachment records in which Claude Code lists skills, agents, deferred
+//! tools and MCP instructions, with the size of the text that each adds to the context.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl Loaded {
     }
 }
 
-/// A server's name as it is written in the names of its tools.
+/// A server's name in the form that is used in the names of its tools.
 fn server_in_tool_names(name: &str) -> String {
     name.chars()
         .map(|c| {

@@ -1,5 +1,6 @@
-//! Results of calls whose ids only count: the same id comes again in every turn or session, so a result belongs to
-//! the call that its record names, wherever that is. Only where no record is named it is the last one with its id.
+//! Results of calls with positional ids: the same id occurs again in every turn or session, so a result belongs to the
+//! call that its record names, wherever that is. Only where no record is named does it belong to the last call with its
+//! id.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::{
     strings::Sym,
 };
 
-/// The calls of one file whose ids only count, by their ids in the log.
+/// The calls of one file with positional ids, by their ids in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
     last: HashMap<Vec<u8>, Sym, foldhash::fast::RandomState>,
@@ -22,7 +23,7 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// Notes a call.
+    /// Records a call.
     pub(crate) fn call(&mut self, id: Str<'_>, call: Sym, record: &Record<'_>, facts: &mut FileFacts) {
         self.last.insert(id.0.to_vec(), call);
         let number = facts.strings.intern(&id.text());
@@ -47,8 +48,8 @@ impl Positions {
         self.last.get(id).copied()
     }
 
-    /// The call that a result with an id that only counts belongs to. Where it is not in this file, or not yet, a
-    /// name of its own that [`crate::join()`] replaces when all calls are known.
+    /// The call that a result with a positional id belongs to. Where it is not in this file, or not yet, a placeholder
+    /// that [`crate::join()`] replaces when all calls are known.
     pub(crate) fn of_result(
         &mut self,
         id: Str<'_>,

@@ -1,5 +1,5 @@
-//! One line of a Claude Code transcript, as far as facts come from it. The keys come in any order and any of them
-//! may be missing, so a line is collected first and understood afterwards.
+//! One line of a Claude Code transcript: the fields that facts are derived from. The keys come in any order and any of
+//! them may be missing, so a line is collected first and interpreted afterwards.
 
 use crate::{
     Tier,
@@ -21,7 +21,7 @@ pub(crate) struct Record<'a> {
     pub(crate) request: Option<Str<'a>>,
     /// The record of the call that a result answers.
     pub(crate) source: Option<Str<'a>>,
-    /// The record is the text that a call brought: of a skill, say.
+    /// The record is text that a call loaded: of a skill, for example.
     pub(crate) of_call: bool,
     pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) session: Option<Str<'a>>,
@@ -76,7 +76,7 @@ pub(crate) struct Spent<'a> {
     pub(crate) tokens: Tokens,
     pub(crate) tier: Tier,
     pub(crate) web_searches: u32,
-    /// The parts of the response, in an array. An advisor's are in no total.
+    /// The iterations of the response, as an array. An advisor's are in no total.
     pub(crate) iterations: Option<Raw<'a>>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct Advice<'a> {
     pub(crate) tier: Tier,
 }
 
-/// Who refused a call, as newer records state it.
+/// Who refused a call, in newer records.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refusal {
     decision: Decision,
@@ -96,18 +96,18 @@ pub(crate) struct Refusal {
     before_run: bool,
 }
 
-/// What `toolUseResult` states of its own.
+/// The fields of `toolUseResult`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OwnFigures<'a> {
     pub(crate) flags: ResultFlags,
     pub(crate) duration_ms: Option<f64>,
-    /// The work was only launched: the call is answered at once, and the work goes on.
+    /// The work was only started: the call is answered at once, and the work continues.
     pub(crate) goes_on: bool,
-    /// The task that was launched.
+    /// The task that was started.
     pub(crate) task: Option<Str<'a>>,
-    /// Web searches, which the counter of the response does not know of.
+    /// Web searches, which are not in the response's own count.
     pub(crate) searches: u32,
-    /// What it says about another task.
+    /// The state of another task.
     pub(crate) asked: Asked<'a>,
     /// The record has it, as an object.
     pub(crate) stated: bool,
@@ -122,7 +122,7 @@ pub(crate) struct Data<'a> {
     pub(crate) outcome: OwnFigures<'a>,
 }
 
-/// How the results of calls begin that only launched something.
+/// Prefixes of the results of calls that only started something.
 const LAUNCHES: [&[u8]; 5] = [
     b"Command running in background with ID: ",
     b"Command was manually backgrounded by user with ID: ",
@@ -250,7 +250,7 @@ fn read_usage<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Spent<'a>>, Malforme
 }
 
 impl<'a> Spent<'a> {
-    /// What advisors used. Iterations of other kinds are what the totals hold already.
+    /// The usage of advisors. Iterations of other kinds are already in the totals.
     pub(crate) fn advice(&self) -> Vec<Advice<'a>> {
         let mut advice = Vec::new();
         let Some(iterations) = self.iterations else {
@@ -366,7 +366,7 @@ fn read_decision(cursor: &mut Cursor<'_>) -> Result<Decision, Malformed> {
 }
 
 impl Refusal {
-    /// The flags of a result with what the record says about its refusal.
+    /// The flags of a result, with the record's data about its refusal.
     pub(crate) fn with(self, flags: ResultFlags) -> ResultFlags {
         ResultFlags {
             decision: self.decision,
@@ -482,12 +482,12 @@ impl<'a> ToolResult<'a> {
         texts
     }
 
-    /// True when the text is what Claude Code says about work that it launched.
+    /// True when the text is Claude Code's message about work that it started.
     pub(crate) fn is_launch(&self) -> bool {
         LAUNCHES.iter().any(|words| self.begins(words))
     }
 
-    /// The task that the text of a launch names.
+    /// The task that the text of a start names.
     pub(crate) fn launched_task(&self) -> Option<Str<'a>> {
         let raw = self.content?.bytes();
         [&b"with ID: "[..], b"agentId: ", b"Task ID: "]

@@ -1,4 +1,4 @@
-//! Which response a message belongs to, which ids its calls have, and what was used on its behalf.
+//! The response that a message belongs to, the ids of its calls, and the usage on its behalf.
 
 use std::hash::BuildHasher;
 
@@ -39,8 +39,8 @@ impl Reader {
         Some(group)
     }
 
-    /// The id of a call, which becomes its uuid. One that only counts becomes one together with its message, or with
-    /// what the copies of its record share.
+    /// The id of a call, which becomes its uuid. A positional id becomes one together with its message, or with the
+    /// values that the copies of its record share.
     pub(super) fn call_id(
         &mut self,
         block: &ToolUse<'_>,
@@ -75,7 +75,7 @@ impl Reader {
     }
 }
 
-/// The request that made a message, where it can be told: relays give all their messages one id.
+/// The request that made a message, where it is known: relays give all their messages one id.
 pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
     let hasher = FixedState::default();
     if let Some(request) = stated(record.request) {
@@ -87,7 +87,7 @@ pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
     hasher.hash_one((tokens.input, tokens.cache_read, tokens.cache_creation())) << 1
 }
 
-/// What advisors used on behalf of a response: each is a response of its own, within it.
+/// The usage of advisors on behalf of a response: each is a response of its own, within it.
 pub(super) fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts: &mut FileFacts) {
     for (nth, advice) in spent.advice().into_iter().enumerate() {
         let name = format!("{}/advisor/{nth}", facts.strings.get(group));

@@ -1,5 +1,5 @@
-//! How work in the background ended: the notifications that Claude Code gives the model about its tasks, and the
-//! results of tools that ask for a task.
+//! The end of work in the background: the notifications about tasks from Claude Code to the model, and the results of
+//! tools that query a task.
 //!
 //! A notification comes as a `user` record, as a `queued_command` attachment, or both, with a copy in
 //! `queue-operation` records. It names the task and, in newer versions, the call that launched it.
@@ -12,7 +12,8 @@ use crate::json::{Cursor, Malformed, Raw, Str};
 
 const OPENING: &str = "<task-notification>";
 
-/// Bytes at the beginning of a notification that hold its identification and status, and at its end its usage.
+/// Length of the beginning of a notification, which contains its identification and status, and of its end with the
+/// usage, in bytes.
 const HEAD_BYTES: usize = 4 * 1024;
 const TAIL_BYTES: usize = 512;
 
@@ -20,11 +21,11 @@ const TAIL_BYTES: usize = 512;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ended<'a> {
     pub(crate) task: Option<Cow<'a, str>>,
-    /// The call that launched it.
+    /// The call that started it.
     pub(crate) call: Option<Cow<'a, str>>,
     pub(crate) verdict: CallResult,
     pub(crate) duration_ms: Option<f64>,
-    /// It is reported when it happens, not when somebody asks.
+    /// It is reported when it happens, not on a query.
     pub(crate) exact: bool,
 }
 
@@ -33,13 +34,13 @@ pub(crate) fn is_notification(text: Str<'_>) -> bool {
     text.begins_with(OPENING)
 }
 
-/// The end that a notification reports; `None` when it reports something else (a line of a monitor, a progress).
+/// The end that a notification reports; `None` when it reports something else (a line of a monitor, progress).
 pub(crate) fn notified(text: Str<'_>) -> Option<Ended<'static>> {
     if !is_notification(text) {
         return None;
     }
     let head = text.head(HEAD_BYTES);
-    // The summary and the result hold words that are not Claude Code's own.
+    // The summary and the result contain text that is not Claude Code's own.
     let own = head.split("<summary>").next().unwrap_or(&head);
     let status =
         tag(own, "status").or_else(|| tag(head.split("<result>").next().unwrap_or(&head), "status"))?;
@@ -102,7 +103,7 @@ pub(crate) fn queued(attachment: Raw<'_>) -> Option<(Ended<'static>, Option<Str<
     Some((ended, time))
 }
 
-/// What the result of a tool that asks for a task, or stops one, says about it.
+/// The state of a task in the result of a tool that queries or stops one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asked<'a> {
     task: Option<Str<'a>>,
@@ -125,7 +126,7 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The shell that BashOutput asked for.
+    /// The shell that BashOutput queried.
     pub(crate) fn shell(&mut self, id: Option<Str<'a>>, status: Option<Str<'a>>, exit_code: Option<f64>) {
         if self.task.is_none() {
             (self.task, self.status, self.exit_code) = (id, status, exit_code);
@@ -139,7 +140,8 @@ impl<'a> Asked<'a> {
 
     /// The end of the task, if it has ended.
     pub(crate) fn ended(self) -> Option<Ended<'a>> {
-        // What the model stops has mostly served its purpose (a server for a test): whether it had failed is not said.
+        // A process that the model stops has mostly served its purpose (a server for a test): whether it had failed is
+        // not stated.
         let status = self.status.map(Str::text).unwrap_or_default();
         #[expect(
             clippy::cast_possible_truncation,
@@ -160,7 +162,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// How a task with this status ended; `None` while it goes on.
+/// The verdict on a task with this status; `None` while it continues.
 fn verdict(status: &str, exit_code: Option<i64>) -> Option<CallResult> {
     Some(match status.trim() {
         "completed" | "success" | "succeeded" | "done" => match exit_code {

@@ -1,10 +1,10 @@
-//! How a call of Claude Code ended. The log marks errors, but not whose they were: a person's refusal, a cancelled
-//! sibling and a failed command all carry `is_error`. Newer versions say in fields of the record who decided; in
-//! older ones only the beginning of the text tells, where Claude Code puts its own words.
+//! The verdict on a call of Claude Code. The log marks errors, but not their cause: a person's refusal, a cancelled
+//! sibling and a failed command all carry `is_error`. Newer versions state in fields of the record who decided; in
+//! older ones only the beginning of the text shows it, where Claude Code writes its own messages.
 
 use model::{CallResult, Reason};
 
-/// What the record says beside the text of a result.
+/// The record's data about the result, apart from its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ResultFlags {
     /// `is_error` of the block.
@@ -13,7 +13,7 @@ pub(crate) struct ResultFlags {
     pub(crate) unsuccessful: bool,
     /// `toolUseResult.interrupted` is true.
     pub(crate) interrupted: bool,
-    /// `toolUseResult` is what Claude Code writes for a refusal by a person.
+    /// `toolUseResult` is the text that Claude Code writes for a refusal by a person.
     pub(crate) refused: bool,
     /// `permissionDecision`.
     pub(crate) decision: Decision,
@@ -26,10 +26,10 @@ pub(crate) struct ResultFlags {
 /// Who decided whether the call may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// The record does not say.
+    /// The record does not state it.
     #[default]
     Unknown,
-    /// It may.
+    /// It is allowed.
     Accepted,
     /// A rule, a mode, a hook or a classifier refused.
     Denied,
@@ -40,7 +40,7 @@ pub(crate) enum Decision {
 /// The kind of a refusal. `user-rejected` alone does not mean a person: it is also written in runs without a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Denial {
-    /// The record does not say.
+    /// The record does not state it.
     #[default]
     Unknown,
     /// `permission-rule`, or any other kind but the next.
@@ -49,7 +49,7 @@ pub(crate) enum Denial {
     User,
 }
 
-/// How a call ended, and whether the words that say so are known.
+/// A verdict, and whether the message behind it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classified {
     pub(crate) verdict: CallResult,
@@ -76,7 +76,7 @@ pub(crate) fn classify(flags: ResultFlags, text: &str) -> Classified {
         };
     }
     let bare = bare(text);
-    // What was allowed to run can be stopped and can fail, but not be refused any more.
+    // A call that was allowed to run can be stopped and can fail, but not be refused any more.
     let words = match told_by_words(text, bare) {
         Some(Reason::Denied | Reason::Rejected) if flags.decision == Decision::Accepted => {
             Some(Reason::Error)
@@ -101,11 +101,11 @@ pub(crate) fn classify(flags: ResultFlags, text: &str) -> Classified {
     }
 }
 
-/// The reason that Claude Code's own words at the beginning of an error give; `None` when they are not known.
+/// The reason given by Claude Code's own message at the beginning of an error; `None` when it is not known.
 fn told_by_words(text: &str, bare: &str) -> Option<Reason> {
     let begins = |with: &[&str]| with.iter().any(|prefix| bare.starts_with(prefix));
     if begins(&REFUSED) {
-        // A call that was running when its person stopped the turn has the same sentence, and says so behind it.
+        // A call that was running when its person stopped the turn has the same sentence, followed by a remark.
         return Some(if text.contains("this call was stopped while running") {
             Reason::Interrupted
         } else {
@@ -132,13 +132,13 @@ fn told_by_words(text: &str, bare: &str) -> Option<Reason> {
     of_tool.then_some(Reason::Error)
 }
 
-/// The text without what Claude Code puts around its own errors.
+/// The text without the markup that Claude Code adds around its own errors.
 fn bare(text: &str) -> &str {
     let bare = text.strip_prefix("<tool_use_error>").unwrap_or(text);
     bare.strip_prefix("Error: ").unwrap_or(bare)
 }
 
-/// How the errors begin with which a person refuses.
+/// Prefixes of errors for a refusal by a person.
 const REFUSED: [&str; 8] = [
     "The user doesn't want to proceed with this tool use",
     "The user doesn't want to take this action right now",
@@ -150,7 +150,7 @@ const REFUSED: [&str; 8] = [
     "The user wants to clarify these questions",
 ];
 
-/// How the errors begin of calls that were thrown away because of something else.
+/// Prefixes of errors for calls that were discarded because of something else.
 const CANCELLED: [&str; 4] = [
     "Sibling tool call errored",
     "Cancelled: parallel tool call",
@@ -158,7 +158,7 @@ const CANCELLED: [&str; 4] = [
     "Conversation ended by model",
 ];
 
-/// How the errors begin with which rules, modes, hooks and the classifier of auto mode refuse.
+/// Prefixes of errors for a refusal by rules, modes, hooks and the classifier of auto mode.
 const DENIED: [&str; 19] = [
     "Permission to use ",
     "Permission for this ",
@@ -181,7 +181,7 @@ const DENIED: [&str; 19] = [
     "Tool use was denied",
 ];
 
-/// How errors of the tools begin.
+/// Prefixes of errors of the tools.
 const FAILED: [&str; 22] = [
     "Exit code ",
     "### Error",
@@ -216,7 +216,7 @@ fn denied_by_form(text: &str) -> bool {
         .char_indices()
         .nth(300)
         .map_or(sentence, |(at, _)| &sentence[..at]);
-    // Below an exit code comes what the command printed.
+    // The output of the command is below the exit code.
     if text.starts_with("Exit code ") {
         return false;
     }
@@ -241,7 +241,7 @@ fn denied_by_form(text: &str) -> bool {
 }
 
 /// True for a command that was stopped by its person: the marker alone is on the line below the exit code of a signal.
-/// Below any other exit code it is what the command printed.
+/// Below any other exit code it is output of the command.
 fn stopped_command(text: &str) -> bool {
     let Some((code, below)) = text
         .strip_prefix("Exit code ")

@@ -1,6 +1,6 @@
-//! Records that report the end of a call: `item_completed`, and before it an event for each kind of call. They
-//! say more than the result: the server's own name, whether it answered with an error, the duration. Where no
-//! record states the call itself (a script of code mode made it), they are the call.
+//! Records that report the end of a call: `item_completed`, and before it an event for each kind of call. They contain
+//! more than the result: the server's own name, whether it answered with an error, the duration. Where no record states
+//! the call itself (a script of code mode made it), they are the only record of the call.
 
 use model::{CallResult, Reason};
 
@@ -13,7 +13,7 @@ use crate::{
     tool_name::ToolName,
 };
 
-/// What kind of call ended.
+/// The kind of call that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Mcp,
@@ -25,7 +25,7 @@ enum Kind {
     Own(&'static str),
 }
 
-/// The server under which Codex reports its own tools that read resources of servers.
+/// The server name that Codex reports for its own tools that read resources of servers.
 const OWN_SERVER: &[u8] = b"codex";
 
 const RESOURCE_TOOLS: [&[u8]; 3] = [
@@ -120,18 +120,18 @@ impl Reader {
         let measured = started.zip(at).and_then(|(started, at)| at.checked_sub(started));
         let duration_ms = match kind {
             Kind::Mcp => stated.or(measured),
-            // Codex starts the clock of a command after its process; the times of the item hold all of it.
+            // Codex starts the clock of a command after its process; the times of the item include all of it.
             Kind::Command => stated.max(measured).filter(|ms| *ms > 0),
             _ => stated.or(measured).filter(|ms| *ms > 0),
         };
         let tool = ended_tool(kind, ended);
         let asked = self.calls.get(&id).copied();
-        // A command that still ran when the session ended was ended with it: what it was answered stands.
+        // A command that still ran when the session ended was ended with it: its earlier answer remains.
         let killed = ended.exit_code.is_some_and(|code| code < 0);
         if killed && asked.is_some_and(|asked| asked.runs_on) {
             return;
         }
-        // The words of the result say who refused. Where they do not, or there are none, the status still counts.
+        // The text of the result shows who refused. Where it does not, or there is none, the status still counts.
         let is_declined = ended.status == Some(Str(b"declined"));
         if let Some(asked) = self.calls.get_mut(&id) {
             asked.declined |= is_declined;
@@ -144,12 +144,12 @@ impl Reader {
         };
         facts.notes.push(Note {
             id,
-            // Below zero is no exit code: the words of the result say what happened.
+            // A negative number is no exit code: the text of the result shows what happened.
             verdict: verdict.filter(|_| !killed || asked.is_none()),
             duration_ms,
             tool: renamed,
         });
-        // A person's own command is no call.
+        // A command that the person ran is no call.
         let by_person = ended
             .source
             .is_some_and(|source| matches!(source.0, b"user_shell" | b"userShell"));
@@ -172,7 +172,7 @@ impl Reader {
         });
     }
 
-    /// What the end says by itself; `None` where only the words of the result do.
+    /// The verdict of the end alone; `None` where only the text of the result shows it.
     fn end_verdict(&self, kind: Kind, ended: &Payload<'_>, answered: bool) -> Option<CallResult> {
         let words = || ended.error.map(Str::text).unwrap_or_default();
         match ended.status.map(|status| status.0) {
@@ -197,7 +197,7 @@ impl Reader {
     }
 }
 
-/// The tool of a call that only its end states.
+/// The tool of a call for which there is only a report of its end.
 fn ended_tool(kind: Kind, ended: &Payload<'_>) -> Option<ToolName> {
     let name = ended.tool.map(Str::text);
     Some(match kind {

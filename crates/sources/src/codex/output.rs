@@ -1,16 +1,16 @@
-//! The result of a call: what Codex reports about how it went, and below that what the tool itself said.
+//! The result of a call: Codex's report about it, and below that the output of the tool itself.
 
 use std::borrow::Cow;
 
 use crate::json::{Index, Raw, Str};
 
-/// How much of a result is looked at: room for a report with a long command in it.
+/// How many bytes of a result are read: enough for a report with a long command in it.
 const HEAD: usize = 1_024;
 
-/// How much of a refusal is looked at, whose reason comes after the command.
+/// How many bytes of a refusal are read: its reason comes after the command.
 const REFUSAL: usize = 64 * 1_024;
 
-/// A result, taken apart.
+/// A parsed result.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Output {
     /// It begins with a report. Otherwise all of it is in `body`.
@@ -19,7 +19,7 @@ pub(crate) struct Output {
     /// The exit code of a second report below the first: `apply_patch` run as a command writes its own.
     pub(crate) inner_exit_code: Option<i64>,
     pub(crate) seconds: Option<f64>,
-    /// The command goes on in a session of its own.
+    /// The command continues in a session of its own.
     pub(crate) runs_on: bool,
     /// How a script of code mode ended.
     pub(crate) script_failed: bool,
@@ -54,7 +54,7 @@ impl Output {
         Output::reported_in(&head)
     }
 
-    /// `{output, metadata: {exit_code, duration_seconds}}`: how the first versions wrote a result.
+    /// `{output, metadata: {exit_code, duration_seconds}}`: the format of results in the first versions.
     fn wrapped(text: Str<'_>) -> Option<Output> {
         let text = text.text();
         let mut read = Output::default();

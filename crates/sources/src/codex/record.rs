@@ -1,4 +1,4 @@
-//! One line of a rollout, as far as facts come from it.
+//! One line of a rollout: the fields that facts are derived from.
 //!
 //! Three shapes occur: `{timestamp, type, payload}` since September 2025; before that the payload itself on the
 //! line, below a header `{id, timestamp, instructions, git}`; and before that one document `{session, items}`.
@@ -18,7 +18,7 @@ pub(crate) struct Record<'a> {
     pub(crate) payload: Option<Payload<'a>>,
 }
 
-/// The payloads of all types of records in one, and the items within them: their keys mean the same everywhere.
+/// The payloads of all types of records in one, and the items within them: their keys have the same meaning everywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Payload<'a> {
     pub(crate) kind: Option<Str<'a>>,
@@ -31,7 +31,7 @@ pub(crate) struct Payload<'a> {
     pub(crate) turn: Option<Str<'a>>,
     pub(crate) forked: bool,
     pub(crate) approval_policy: Option<Str<'a>>,
-    /// Who started a session, or a command.
+    /// The initiator of a session, or of a command.
     pub(crate) source: Option<Str<'a>>,
     pub(crate) call_id: Option<Str<'a>>,
     pub(crate) name: Option<Str<'a>>,
@@ -49,14 +49,14 @@ pub(crate) struct Payload<'a> {
     pub(crate) tool: Option<Str<'a>>,
     pub(crate) status: Option<Str<'a>>,
     pub(crate) exit_code: Option<i64>,
-    /// What the end of a call was reported with: `stderr` of a patch, the output of a command, the error of a tool.
+    /// The report about the end of a call: `stderr` of a patch, the output of a command, the error of a tool.
     pub(crate) error: Option<Str<'a>>,
     pub(crate) duration_ms: Option<f64>,
     pub(crate) started_ms: Option<u64>,
     pub(crate) completed_ms: Option<u64>,
     /// An MCP call that ended in an error, or a patch or tool without success.
     pub(crate) failed: bool,
-    /// What a search was for.
+    /// The subject of a search.
     pub(crate) query: Option<Str<'a>>,
     /// Tokens of the session so far, and of the last response.
     pub(crate) total: Option<Counts>,
@@ -194,7 +194,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// What a search did: it searched for a query, or opened a page.
+    /// The action of a search: it searched for a query, or opened a page.
     fn action(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         cursor.object(|cursor, key| {
             match key {

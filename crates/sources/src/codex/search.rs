@@ -1,4 +1,4 @@
-//! Tools that OpenAI runs itself: the log has the call and that it is done, in one record or in two.
+//! Tools that OpenAI runs itself: the log contains the call and its completion, in one record or in two.
 
 use model::{CallResult, Reason};
 use sha2::{Digest, Sha256};
@@ -11,12 +11,12 @@ use crate::{
     tool_name::ToolName,
 };
 
-/// Web searches whose other record has not come yet. The record of the call has an id only since 2026; the record
+/// Web searches whose other record has not come yet. The record of the call has had an id only since 2026; the record
 /// of the end always has one.
 #[derive(Debug, Default)]
 pub(super) struct Searches {
     open: Vec<Search>,
-    /// How many searches of the turn had no id.
+    /// The number of searches of the turn without an id.
     unnamed: u64,
     turn: Option<Sym>,
 }
@@ -29,7 +29,7 @@ struct Search {
     named: bool,
 }
 
-/// Longest list of searches that wait for their other record.
+/// Maximum number of searches that wait for their other record.
 const OPEN_SEARCHES: usize = 64;
 
 impl Reader {
@@ -79,7 +79,7 @@ impl Reader {
         self.searches.open.push(Search { query, call, named });
     }
 
-    /// An id for a search that has none: the same in every copy of the record, wherever it is.
+    /// An id for a search that has none: the same in every copy of the record.
     fn unnamed_search(&mut self, item: &Payload<'_>, facts: &FileFacts) -> String {
         let place = self.turn.or(self.origin);
         if self.searches.turn != place {
@@ -94,7 +94,7 @@ impl Reader {
         format!("codex:web_search:{}", model::text::hex(&hash.finalize()[..12]))
     }
 
-    /// A call that is in the log when it is done.
+    /// A call that is logged when it is done.
     pub(super) fn hosted(
         &mut self,
         item: &Payload<'_>,
@@ -113,8 +113,8 @@ impl Reader {
         self.done(item, id, timestamp, facts);
     }
 
-    /// The end of a call by its `status`; a record of an end without one says that it is done. How long it took is not
-    /// in the log.
+    /// The end of a call by its `status`; a record of an end without one means that it is done. The duration is not in
+    /// the log.
     pub(super) fn done(
         &mut self,
         item: &Payload<'_>,

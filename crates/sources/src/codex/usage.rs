@@ -7,7 +7,8 @@ use crate::{
     json::{Cursor, Malformed},
 };
 
-/// Tokens as Codex counts them: input holds what was read from and written to the cache, output the reasoning.
+/// Tokens as Codex counts them: input includes what was read from and written to the cache, output includes the
+/// reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     input: u64,
@@ -17,11 +18,11 @@ pub(crate) struct Counts {
     total: u64,
 }
 
-/// Tells what each count adds to those before it.
+/// Computes what each count adds to those before it.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     total: Option<Counts>,
-    /// What a `token_usage_record` said last, until `token_count` repeats it.
+    /// The last `token_usage_record`, until `token_count` repeats it.
     recorded: Option<Counts>,
 }
 
@@ -53,7 +54,7 @@ impl Counts {
         Ok(Some(counts))
     }
 
-    /// All of them in one text, to tell responses apart.
+    /// All of them in one text, to distinguish responses.
     pub(crate) fn key(&self) -> String {
         let Counts {
             input,
@@ -65,7 +66,7 @@ impl Counts {
         format!("{input}:{cached}:{cache_write}:{output}:{total}")
     }
 
-    /// The tokens by what they cost.
+    /// The tokens by price category.
     pub(crate) fn tokens(&self) -> Tokens {
         let cache_read = self.cached.min(self.input);
         let cache_write_5m = self.cache_write.min(self.input - cache_read);
@@ -126,7 +127,7 @@ impl Counter {
             return None;
         }
         let response = last.or_else(|| match before {
-            // Sums that shrink began anew.
+            // Sums that decrease were reset.
             Some(before) if before.total < total.total => Some(total.minus(&before)),
             None if continued => None,
             _ => Some(total),

@@ -1,32 +1,32 @@
-//! How a call of Codex ended, where only words say it. They count at the beginning of a result that Codex wrote
-//! itself; what a command printed or a server answered is below a report and decides nothing.
+//! The verdict on a call of Codex where only the text shows it. Codex's own messages count only at the beginning of a
+//! result that Codex wrote itself; the output of a command or of a server is below a report and is ignored.
 //!
-//! The sentences are those of `codex-rs/core/src/tools`, of several versions.
+//! The messages are those of `codex-rs/core/src/tools`, of several versions.
 
 use model::{CallResult, Reason};
 
 use crate::codex::output::Output;
 
-/// Whose words a result holds when it is no report.
+/// The author of a result that is no report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Speaker {
-    /// A tool of Codex itself: every text that is no report is Codex's own.
+    /// A tool of Codex itself: every text that is no report is a message of Codex.
     Codex,
     /// An MCP server.
     Server,
-    /// A tool that somebody else added, or a call that is in no record before.
+    /// A tool that was added by the user, or a call without an earlier record.
     #[default]
     Other,
 }
 
-/// A verdict, and whether its words are known. Unknown ones that look like an error are worth a look.
+/// A verdict, and whether the message is known. Unknown ones that look like an error are reported.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Judged {
     pub(crate) verdict: CallResult,
     pub(crate) known: bool,
 }
 
-/// Tools of Codex whose results are either reports or its own words.
+/// Tools of Codex whose results are either reports or messages of Codex.
 const OWN: [&str; 33] = [
     "apply_patch",
     "close_agent",
@@ -64,7 +64,7 @@ const OWN: [&str; 33] = [
 ];
 
 impl Speaker {
-    /// The speaker of the results of a tool that is not a server's.
+    /// The author of the results of a tool that is not a server's.
     pub(crate) fn of(name: &str) -> Speaker {
         if OWN.contains(&name) {
             Speaker::Codex
@@ -74,7 +74,7 @@ impl Speaker {
     }
 }
 
-/// Classifies a result. `attended`: a person could have been asked.
+/// Classifies a result. `attended`: a person could have been asked for approval.
 pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Judged {
     let known = |verdict| Judged { verdict, known: true };
     if output.body == "aborted" {
@@ -90,7 +90,7 @@ pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Jud
     }
     let text = output.body.trim_start();
     if output.reported {
-        // Where a server was not reached, Codex writes its own sentence instead of the answer.
+        // Where a server was not reached, Codex writes a message of its own instead of the answer.
         let reason = (speaker == Speaker::Server)
             .then(|| refusal(text, attended).or_else(|| of_server(text)))
             .flatten();
@@ -112,14 +112,14 @@ pub(crate) fn classify(output: &Output, speaker: Speaker, attended: bool) -> Jud
     }
 }
 
-/// Why a call of an MCP server failed, by the error that was reported with its end.
+/// The reason why a call of an MCP server failed, from the error that was reported with its end.
 pub(crate) fn server_error(message: &str, attended: bool) -> Reason {
     refusal(message.trim_start(), attended)
         .or_else(|| of_server(message))
         .unwrap_or(Reason::Error)
 }
 
-/// Why a call was refused where no words tell: a person rejects; without one it was denied.
+/// The reason of a refusal without a message: a person rejects; without a person the call was denied.
 pub(crate) fn by_whom(attended: bool) -> Reason {
     if attended {
         Reason::Rejected
@@ -128,7 +128,7 @@ pub(crate) fn by_whom(attended: bool) -> Reason {
     }
 }
 
-/// Who said no, in the words of Codex.
+/// Who refused, by Codex's own message.
 pub(crate) fn refusal(text: &str, attended: bool) -> Option<Reason> {
     let by_person = by_whom(attended);
     let begins = |with: &[&str]| with.iter().any(|words| text.starts_with(words));
@@ -195,7 +195,7 @@ fn said_no(why: &str) -> Reason {
     }
 }
 
-/// A refusal in other words than those above, by what its first line says.
+/// A refusal with another message, classified by its first line.
 fn loose_refusal(text: &str) -> Option<Reason> {
     let (line, _) = text.split_once('\n').unwrap_or((text, ""));
     let line = line.to_ascii_lowercase();
@@ -233,7 +233,7 @@ fn loose_refusal(text: &str) -> Option<Reason> {
     }
 }
 
-/// What Codex says about a call that it could not make, for any tool.
+/// Codex's messages about a call that it could not make, for any tool.
 fn failure(text: &str) -> Option<Reason> {
     let begins = |with: &[&str]| with.iter().any(|words| text.starts_with(words));
     match () {
@@ -297,7 +297,7 @@ fn error(text: &str) -> Option<Reason> {
     }
 }
 
-/// What Codex writes instead of a server's answer when the call did not reach it, or came back as an error.
+/// Codex's messages instead of a server's answer when the call did not reach it, or returned an error.
 fn of_server(text: &str) -> Option<Reason> {
     if let Some(error) = text.strip_prefix("err: ") {
         let unreadable = error.contains(" at line ") && error.contains(" column ");
@@ -310,7 +310,7 @@ fn of_server(text: &str) -> Option<Reason> {
     text.starts_with("tool call error: ").then_some(Reason::Error)
 }
 
-/// True for a text that begins the way errors do.
+/// True for a text that begins like an error.
 fn looks_like_an_error(text: &str) -> bool {
     let (line, _) = text.split_once('\n').unwrap_or((text, ""));
     let line: String = line.chars().take(300).collect::<String>().to_ascii_lowercase();

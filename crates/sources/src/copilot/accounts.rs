@@ -1,5 +1,6 @@
-//! What the requests of a session used. Since 2026 each has a record of its own. A shutdown sums up the models: the
-//! whole session, or in some versions the time since it was last resumed. What no record told is left for the sums.
+//! The usage of a session's requests. Since 2026 each has a record of its own. A shutdown reports sums by model: of the
+//! whole session, or in some versions of the time since it was last resumed. The usage that no record reports is taken
+//! from the sums.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use crate::{facts::Tokens, strings::Sym};
 /// Sums by model.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    /// All that was counted, and that since the last shutdown or resume.
+    /// Everything counted so far, and what was counted since the last shutdown or resume.
     all: HashMap<Sym, Spent>,
     recent: HashMap<Sym, Spent>,
     last: Option<Shutdown>,
@@ -38,7 +39,7 @@ impl Accounts {
         }
     }
 
-    /// What the sums of a shutdown tell of each model that was not counted yet.
+    /// The part of the sums of a shutdown that was not counted yet, by model.
     pub(super) fn shutdown(&mut self, record: &Record<'_>, metrics: Vec<(Sym, Spent)>) -> Vec<(Sym, Spent)> {
         let whole = record.whole_session || self.sums_up(record.session_began, &metrics);
         let counted = if whole { &self.all } else { &self.recent };
@@ -58,7 +59,7 @@ impl Accounts {
         rest
     }
 
-    /// True when the metrics hold those of the last shutdown and what came after it, not the latter alone.
+    /// True when the metrics include those of the last shutdown, not only what came after it.
     fn sums_up(&self, began: Option<u64>, metrics: &[(Sym, Spent)]) -> bool {
         let Some(last) = &self.last else { return false };
         if began.is_some() && last.began.is_some() && began != last.began {

@@ -1,4 +1,5 @@
-//! One line of a session, as far as facts come from it. The names are those of the GitHub Copilot SDK's session events.
+//! One line of a session: the fields that facts are derived from. The names are those of the GitHub Copilot SDK's
+//! session events.
 
 use crate::{
     facts::Tokens,
@@ -25,16 +26,16 @@ pub(crate) struct Record<'a> {
     pub(crate) success: Option<bool>,
     pub(crate) error_code: Option<Str<'a>>,
     pub(crate) error_message: Option<Str<'a>>,
-    /// What a call was answered with.
+    /// The answer to a call.
     pub(crate) answer: Option<Str<'a>>,
     pub(crate) exit_code: Option<f64>,
-    /// The exit code as older versions have it.
+    /// The exit code in older versions.
     pub(crate) measured_exit_code: Option<f64>,
     pub(crate) execution_mode: Option<Str<'a>>,
     pub(crate) syntax_error: bool,
     pub(crate) duration_ms: Option<f64>,
     pub(crate) shell: Option<Str<'a>>,
-    /// A question to a person, its answer (`kind` of the result), and who gave it.
+    /// A question to a person, its answer (`kind` of the result), and who answered.
     pub(crate) request_id: Option<Str<'a>>,
     pub(crate) decision: Option<Str<'a>>,
     pub(crate) decided_by: Option<Str<'a>>,
@@ -44,11 +45,11 @@ pub(crate) struct Record<'a> {
     pub(crate) usage: Spent,
     pub(crate) metrics: Vec<(Str<'a>, Spent)>,
     pub(crate) session_began: Option<u64>,
-    /// The metrics are said to be those of the whole session.
+    /// The metrics cover the whole session.
     pub(crate) whole_session: bool,
 }
 
-/// A call that a message asks for, or that starts or ends.
+/// A call that a message requests, or that starts or ends.
 #[derive(Debug, Default)]
 pub(crate) struct Request<'a> {
     pub(crate) id: Option<Str<'a>>,
@@ -58,7 +59,7 @@ pub(crate) struct Request<'a> {
     pub(crate) arguments: Option<Raw<'a>>,
 }
 
-/// What one request, or all of a model, used.
+/// The usage of one request, or of all requests of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) requests: Option<u64>,
@@ -129,7 +130,7 @@ impl<'a> Record<'a> {
                 }
                 Ok(())
             })?,
-            // What a notification is about.
+            // The subject of a notification.
             b"kind" => cursor.object(|cursor, key| {
                 match key {
                     b"shellId" => self.shell = cursor.string()?,
@@ -247,7 +248,7 @@ impl Spent {
         Ok(())
     }
 
-    /// Input counts what was read from and written to the cache.
+    /// Input includes what was read from and written to the cache.
     fn settle(&mut self) {
         let tokens = &mut self.tokens;
         tokens.input = tokens

@@ -1,10 +1,11 @@
-//! How a call of Copilot CLI ended. A flag says whether it did, a code who refused, and the message the rest.
+//! The verdict on a call of Copilot CLI. A flag shows whether it succeeded, a code who refused it, and the message the
+//! rest.
 
 use model::{CallResult, Reason};
 
 use super::record::Record;
 
-/// A verdict, and whether the words behind it are known.
+/// A verdict, and whether the message behind it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) verdict: CallResult,
@@ -73,7 +74,7 @@ fn by_message(message: &str, syntax_error: bool) -> Option<Reason> {
     }
 }
 
-/// `"path": Required`: the input has a field that is not as it must be.
+/// `"path": Required`: the input has an invalid field.
 fn names_a_field(message: &str) -> bool {
     message
         .strip_prefix('"')
@@ -81,7 +82,7 @@ fn names_a_field(message: &str) -> bool {
         .is_some_and(|(field, _)| !field.is_empty() && !field.contains(['"', '\n']))
 }
 
-/// Whether the last line says that the command ended with another exit code than 0: `<… exit code 3>`.
+/// Whether the last line reports that the command ended with another exit code than 0: `<… exit code 3>`.
 fn exit_code_below(answer: &str) -> Option<bool> {
     let line = answer.trim_end().rsplit('\n').next()?;
     let inner = line.strip_prefix('<')?.strip_suffix('>')?;
@@ -112,8 +113,8 @@ pub(super) fn ended_command(answer: &str) -> Option<(&str, bool)> {
     Some((shell, exit_code_below(line)?))
 }
 
-/// Who said no to a request for permission; `None` when it was not refused. A person rejects; rules, hooks, policies and the
-/// want of a person deny.
+/// Who refused a request for permission; `None` when it was not refused. A person rejects; rules, hooks and policies
+/// deny, and so does the absence of a person.
 pub(super) fn refusal(decision: &str, decided_by: &str) -> Option<Reason> {
     let by_person = decision.ends_with("by-user") || decided_by == "user";
     match () {

@@ -36,7 +36,7 @@ pub(super) struct ToolCall<'a> {
     display: Option<Str<'a>>,
 }
 
-/// The parts of a `functionResponse` that tell how a call ended.
+/// The parts of a `functionResponse` that show how a call ended.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Response<'a> {
     pub(crate) id: Option<Str<'a>>,
@@ -117,7 +117,7 @@ impl<'a> ToolCall<'a> {
         tool_name::waits_for_person(&name) || name == "exit_plan_mode"
     }
 
-    /// The id as it is where it tells calls apart, else together with the message.
+    /// The id unchanged where it is unique, else together with the message.
     pub(super) fn uuid(&self, id: Sym, message: Option<Sym>, facts: &mut FileFacts) -> Sym {
         let name = self.name.map(Str::text).unwrap_or_default();
         let message = message.map(|message| facts.strings.get(message));
@@ -125,7 +125,7 @@ impl<'a> ToolCall<'a> {
         facts.strings.intern(&uuid)
     }
 
-    /// The tool by its name, its arguments, and the name that the person saw.
+    /// The tool by its name, its arguments, and the name that was displayed.
     pub(super) fn tool(&self, facts: &mut FileFacts) -> (Sym, Option<Sym>) {
         let name = self.name.map(Str::text).unwrap_or_default();
         let named = match &*name {
@@ -152,7 +152,7 @@ impl<'a> ToolCall<'a> {
         }
     }
 
-    /// The server of `<tool> (<server> MCP Server)`, as the person saw it, where it fits the name.
+    /// The server of `<tool> (<server> MCP Server)`, as displayed, where it fits the name.
     fn shown_server(&self, name: &str) -> Option<ToolName> {
         let shown = self.display_name?.text();
         let (tool, server) = shown.strip_suffix(" MCP Server)")?.rsplit_once(" (")?;
@@ -219,7 +219,7 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Str<'a>>, Malformed> {
     Ok(text)
 }
 
-/// Input counts what was read from the cache, but not what tools put into the prompt; thoughts are billed as output.
+/// Input includes what was read from the cache, but not what tools added to the prompt; thoughts are billed as output.
 fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Malformed> {
     if cursor.peek()? != b'{' {
         cursor.skip()?;

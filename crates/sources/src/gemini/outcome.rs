@@ -1,14 +1,14 @@
-//! How a call of Gemini CLI, or of Qwen Code, which grew out of it, ended: a status, and texts where the status does
-//! not tell.
+//! The verdict on a call of Gemini CLI, or of Qwen Code, which is derived from it: a status, and texts where the status
+//! is not sufficient.
 
 use model::{CallResult, Reason};
 
 use crate::json::Str;
 
-/// Bytes of an error that are looked at, and of the end of a command's output.
+/// Number of bytes that are read of an error, and of the end of a command's output.
 const LOOKED_AT: usize = 1_024;
 
-/// What a result says, as the model saw it and as the person did.
+/// The text of a result, for the model and as displayed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told<'a> {
     pub(crate) status: Option<Str<'a>>,
@@ -19,7 +19,7 @@ pub(crate) struct Told<'a> {
     pub(crate) is_shell: bool,
 }
 
-/// A verdict, and whether the words it rests on are known.
+/// A verdict, and whether the message behind it is known.
 pub(crate) type Known = (Option<CallResult>, bool);
 
 impl Told<'_> {
@@ -84,7 +84,7 @@ impl Told<'_> {
     }
 }
 
-/// True when the lines that the agent puts behind a command's output name an exit code other than 0, or a signal.
+/// True when the lines that the agent adds after a command's output report an exit code other than 0, or a signal.
 /// `shown` is the output alone: a command may print lines that look the same.
 fn ended_badly(text: &str, shown: &str) -> bool {
     let text = text
@@ -102,7 +102,7 @@ fn ended_badly(text: &str, shown: &str) -> bool {
             "Process Group PGID" | "Background PIDs" => {}
             "Signal" if value == "(none)" || value == "0" => {}
             "Exit Code" if matches!(value, "0" | "(none)") => return false,
-            // Printed by the command itself as its last line, and not said once more by the agent.
+            // The command itself printed it as its last line, and the agent did not repeat it.
             "Signal" | "Exit Code" if line == printed && lines.peek() != Some(&line) => return false,
             "Signal" => return true,
             "Exit Code" => return value.parse::<i64>().is_ok(),
@@ -112,7 +112,7 @@ fn ended_badly(text: &str, shown: &str) -> bool {
     false
 }
 
-/// Why a call failed, by the words of the agent at the beginning of the error.
+/// The reason of a failed call, by the agent's message at the beginning of the error.
 fn failed(error: &str) -> (Reason, bool) {
     let error = error.trim_start();
     let error = error.strip_prefix("Error: ").unwrap_or(error);
@@ -163,7 +163,7 @@ fn failed(error: &str) -> (Reason, bool) {
     (Reason::Error, !looks_like_the_agents_own)
 }
 
-/// Why a call was cancelled. Without a reason it is the person who was asked to allow it.
+/// The reason of a cancelled call. Without a reason it is the person who was asked for approval.
 fn cancelled(error: &str) -> (Reason, bool) {
     let error = error.trim_start();
     let Some(reason) = error.strip_prefix("[Operation Cancelled]") else {

@@ -1,4 +1,4 @@
-//! What people typed: commands, and skills by their command.
+//! Typed commands, and skills that were called by their command.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,15 @@ use foldhash::fast::RandomState;
 use super::Pool;
 use crate::{facts::Call, strings::Sym};
 
-/// The operation of a skill that a person called as a slash command, in the words of Claude Code's own telemetry. A
-/// skill that the model called has none.
+/// The operation of a skill that a person called as a slash command, as Claude Code's own telemetry names it. A skill
+/// that the model called has none.
 pub(crate) const TYPED: &str = "user-slash";
 
 type Listed = HashSet<(Option<Sym>, Sym), RandomState>;
 
 impl Pool {
-    /// Makes calls of the commands. One is a skill where the record behind it or a listing of its session says so,
-    /// else a command, unless the agent answers it itself.
+    /// Turns typed commands into calls. A command is a skill when the record after it or a listing of its session says
+    /// so; otherwise it is a command, unless the agent handles it itself.
     pub(super) fn typed_calls(&mut self) {
         let commands = std::mem::take(&mut self.commands);
         if commands.is_empty() {

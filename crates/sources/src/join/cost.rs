@@ -1,4 +1,4 @@
-//! What responses used and cost, and which share of it each call has.
+//! Usage and cost of responses, and the share of each call.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -51,7 +51,7 @@ impl ByModel<'_> {
 }
 
 impl Pool {
-    /// Counts the tokens of every response and prices them, each response once however many records repeat it.
+    /// Adds up the tokens of all responses and prices them; each response counts once, however many records repeat it.
     pub(super) fn costs(&mut self, prices: &Prices) -> Costs {
         let mut usage = std::mem::take(&mut self.usage);
         fold(&mut usage, &self.strings, |usage| (usage.group, usage.request));
@@ -75,7 +75,7 @@ impl Pool {
         costs
     }
 
-    /// Splits what responses cost over their calls, and tells what has no price.
+    /// Splits the cost of responses over their calls, and reports the models without a price.
     pub(super) fn share(&mut self, calls: &mut [Joined], mut costs: Costs, prices: &Prices) {
         split(calls, &costs, &self.strings);
         let searches = std::mem::take(&mut self.searches);
@@ -112,7 +112,7 @@ impl Pool {
     }
 }
 
-/// Makes one of all records of a response.
+/// Merges all records of a response.
 fn fold(usage: &mut Vec<Usage>, strings: &Strings, response: impl Fn(&Usage) -> (Sym, u64)) {
     let model = |usage: &Usage| usage.model.map(|model| strings.get(model));
     usage.sort_unstable_by(|a, b| {
@@ -148,8 +148,8 @@ impl Costs {
     }
 }
 
-/// What a response cost: by a price that was given for its model, else as the log states it, else by the list. One
-/// without a single token says nothing about its cost.
+/// The cost of a response: by a price that was given for its model, else as stated in the log, else by the price list.
+/// The cost of a response without any tokens is unknown.
 fn cost(usage: &Usage, applied: Option<Applied<'_>>) -> Option<MicroUsd> {
     let stated = usage.stated_cost.filter(|cost| cost.0 > 0);
     let by = |applied: Applied<'_>| applied.cost(&usage.tokens, usage.web_searches);
@@ -184,7 +184,7 @@ impl Request {
 impl TokenTotals {
     fn add(&mut self, usage: &Usage) {
         let tokens = &usage.tokens;
-        // What an advisor used is part of the response that asked it.
+        // The usage of an advisor belongs to the response that called it.
         self.groups += u64::from(usage.within.is_none());
         for (sum, tokens) in [
             (&mut self.input, tokens.input),
@@ -197,7 +197,8 @@ impl TokenTotals {
     }
 }
 
-/// Splits what a response cost over its calls. The micro-USD that do not divide go to the first by id, one each.
+/// Splits the cost of a response over its calls. The remainder of the division goes to the first calls by id, one
+/// micro-USD each.
 fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     let mut by_group: Vec<(Sym, &mut Joined)> = calls
         .iter_mut()
@@ -225,8 +226,8 @@ fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     }
 }
 
-/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum. A
-/// response that counts its searches itself has paid for them.
+/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum. The
+/// cost of a response that counts its searches itself already includes them.
 fn add_searches(
     calls: &mut [Joined],
     mut searches: Vec<Searches>,
@@ -279,7 +280,7 @@ mod tests {
         prices::Tier,
     };
 
-    /// A log in the making.
+    /// Builds a log.
     struct Log(FileFacts);
 
     impl Log {
@@ -404,7 +405,7 @@ mod tests {
             log.response("n", "house-model");
             log.call("a", "m", "house-model");
             log.call("b", "m", "house-model");
-            // Without a token nobody knows what was used.
+            // Without tokens the usage is unknown.
             log.response("o", "claude-opus-4-8").tokens = Tokens::default();
             log.call("c", "o", "claude-opus-4-8");
             log

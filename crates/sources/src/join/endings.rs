@@ -1,4 +1,4 @@
-//! How work ended that goes on after the result of its call: background commands, agents, workflows.
+//! The end of work that continues after the result of its call: background commands, agents, workflows.
 
 use std::collections::HashMap;
 
@@ -15,8 +15,8 @@ use crate::{
 pub(super) type Endings = HashMap<Sym, Ending, RandomState>;
 
 impl Pool {
-    /// The first end that is reported of each call. An agent that is asked again ends again: what came later does not
-    /// take back what was said.
+    /// The first reported end of each call. An agent that is resumed ends again; a later report does not change the
+    /// first.
     pub(super) fn endings(&mut self) -> Endings {
         let mut endings = std::mem::take(&mut self.endings);
         let launches = std::mem::take(&mut self.launches);
@@ -34,7 +34,7 @@ impl Pool {
         });
         for ending in endings {
             let launches = ending.task.and_then(|task| by_task.get(&(ending.session, task)));
-            // Older versions use the names of tasks again: it is the last that was launched before.
+            // Older versions reuse the names of tasks: the report is about the last one that was launched before it.
             let of_task = || {
                 launches?
                     .iter()
@@ -58,7 +58,7 @@ impl Pool {
     }
 }
 
-/// How long the work took: as the report says, else from the call to the report.
+/// The duration of the work: as reported, else from the call to the report.
 pub(super) fn duration(call: &Call, ending: &Ending) -> Option<i64> {
     let measured = || ending.at.filter(|_| ending.exact)?.checked_sub(call.at?);
     ending

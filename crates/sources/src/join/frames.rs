@@ -1,9 +1,9 @@
-//! Messages and sessions that have records of their own: what they say fills the gaps of their calls, and the copies
-//! of a message that a fork makes become one.
+//! Messages and sessions that have records of their own: these fill the missing values of their calls, and the copies
+//! of a message that a fork makes are merged.
 //!
-//! OpenCode copies messages into a forked session under new ids, with all else as it was. Two messages of sessions
-//! that belong together, begun and ended in the same milliseconds, by the same model and with the same tokens, are
-//! one: the one with the smallest id, because ids grow with time.
+//! OpenCode copies messages into a forked session under new ids and leaves the rest unchanged. Two messages of related
+//! sessions with the same start and end in milliseconds, the same model and the same tokens are one message: the one
+//! with the smallest id, because ids increase with time.
 
 use std::collections::HashMap;
 
@@ -17,12 +17,12 @@ use crate::{
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
-/// What copies of a message have in common.
+/// Identifies the copies of a message.
 type Content = (Option<Millis>, Option<Millis>, Option<Sym>, Tokens);
 
 impl Pool {
-    /// Fills the calls from the frames of their messages and sessions, and gives copies the message that they are
-    /// copies of.
+    /// Fills the missing values of the calls from the frames of their messages and sessions, and replaces the message
+    /// of a copy by the original.
     pub(super) fn apply_frames(&mut self) {
         if self.frames.is_empty() {
             return;
@@ -70,7 +70,7 @@ impl Call {
     }
 }
 
-/// The frames of messages and of sessions, by their ids. Of several of one message the one that knows most.
+/// The frames of messages and of sessions, by their ids. Of several frames of one message the most complete one.
 fn by_id(frames: Vec<Frame>, strings: &Strings) -> (Map<Sym, Frame>, Map<Sym, Frame>) {
     let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
     let knows = |frame: &Frame| {
@@ -92,7 +92,7 @@ fn by_id(frames: Vec<Frame>, strings: &Strings) -> (Map<Sym, Frame>, Map<Sym, Fr
     (messages, sessions)
 }
 
-/// The message and the session that each copy is of.
+/// The original message and session of each copy.
 fn originals(messages: &Map<Sym, Frame>, calls: &[Call], strings: &Strings) -> Map<Sym, (Sym, Option<Sym>)> {
     let mut by_content: Map<Content, Vec<(Sym, Sym)>> = Map::default();
     for (&message, frame) in messages {
@@ -108,7 +108,7 @@ fn originals(messages: &Map<Sym, Frame>, calls: &[Call], strings: &Strings) -> M
     }
     let mut related = related(&by_content, calls);
     for alike in by_content.into_values() {
-        // The nth of a session is a copy of the nth of another one that it belongs to.
+        // The nth of a session is a copy of the nth of a related session.
         let mut places: Vec<(Sym, usize, Sym, Sym)> = Vec::with_capacity(alike.len());
         let mut alike = alike;
         alike.sort_unstable_by_key(|(session, message)| (*session, strings.get(*message)));
@@ -132,7 +132,7 @@ fn originals(messages: &Map<Sym, Frame>, calls: &[Call], strings: &Strings) -> M
     originals
 }
 
-/// Sessions that belong together: a call is in both, or two messages that are alike.
+/// Groups related sessions: those that share a call or an equal message.
 fn related(by_content: &Map<Content, Vec<(Sym, Sym)>>, calls: &[Call]) -> Sets {
     let mut sets = Sets::default();
     let mut session_of: Map<Sym, Sym> = Map::default();

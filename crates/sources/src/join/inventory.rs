@@ -6,7 +6,7 @@ use super::{Pool, Projects, time, tool_id};
 use crate::facts::{Load, earlier};
 
 impl Pool {
-    /// The tools of each session with the bytes that they brought into its context. The same record twice in a
+    /// The tools of each session with the bytes that they added to its context. A record that is repeated within a
     /// session counts once; the copies in a fork were in its context too and count for the fork.
     pub(super) fn inventory(&mut self, projects: &mut Projects<'_>) -> Vec<SessionInventory> {
         let mut loads = std::mem::take(&mut self.loads);

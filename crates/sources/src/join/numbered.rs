@@ -1,4 +1,4 @@
-//! Calls whose ids only count, and their results where those are in another file or before them.
+//! Calls with positional ids, and their results where those are in another file or come first.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 type InSession = Vec<(Option<Millis>, Sym)>;
 
 impl Pool {
-    /// Gives the results whose call was not known in their file the call that their record names, else the last one
-    /// with their id before them in the file, else in the session. `calls` are sorted by id.
+    /// Assigns the results whose call was unknown in their file to the call that their record names, else to the last
+    /// one with their id before them in the file, else in the session. `calls` are sorted by id.
     pub(super) fn place_numbered(&mut self, calls: &[Call]) {
         let results = std::mem::take(&mut self.numbered_results);
         if results.is_empty() {

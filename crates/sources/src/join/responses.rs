@@ -1,5 +1,5 @@
-//! Responses that share the id of their message: relays give all their messages one id, and a side question repeats
-//! the response before it under a request of its own.
+//! Responses that share a message id: some relays give all their messages one id, and a side question repeats the
+//! previous response under a request of its own.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,8 @@ use crate::{
 type Map<K, V> = HashMap<K, V, RandomState>;
 
 impl Pool {
-    /// Gives responses that share an id, though not a request, groups of their own. They are one response all the
-    /// same where they share a call or their time. `usage` is sorted by group and request. False when no id is
-    /// shared.
+    /// Puts responses that share an id but not a request into separate groups. They are still one response when they
+    /// share a call or their time. `usage` is sorted by group and request. Returns false when no id is shared.
     pub(super) fn separate(&mut self, usage: &mut [Usage]) -> bool {
         let requested = std::mem::take(&mut self.requested);
         let shared = |usages: &&mut [Usage]| usages.iter().any(|usage| usage.request != usages[0].request);
@@ -56,7 +55,7 @@ impl Pool {
         true
     }
 
-    /// Gives the calls the groups that [`Pool::separate`] made.
+    /// Assigns the calls to the groups that [`Pool::separate`] made.
     pub(super) fn regroup(&mut self, calls: &mut [Call]) {
         let regrouped = std::mem::take(&mut self.regrouped);
         if regrouped.is_empty() {
@@ -95,7 +94,7 @@ fn responses(usages: &[Usage], calls: &[Requested]) -> Vec<Vec<u64>> {
         let same_time = same_time
             .filter(|(_, other)| !differ(usage, other))
             .map(|(at, _)| *at);
-        // A record without a request that counts nothing and calls nothing is a part of the response before it.
+        // A record without a request, tokens and calls is a part of the previous response.
         let part = usage.request & 1 == 0 && calls.is_empty() && usage.tokens.prompt() == 0;
         let last = responses.len().checked_sub(1).filter(|_| part);
         let at = same_call.or(same_time).or(last).unwrap_or_else(|| {

@@ -1,17 +1,18 @@
-//! The names of MCP servers. A call's own record may hold only a form of the name that fits into a tool's name
-//! (`my_echo`); the report of its end holds the name itself (`my-echo`). What one call teaches holds for the others.
+//! The names of MCP servers. A call's own record may contain only the form that is allowed in a tool's name
+//! (`my_echo`); the report of its end contains the actual name (`my-echo`). A name learned from one call applies to the
+//! others.
 
 use std::collections::HashMap;
 
 use super::Joined;
 use crate::strings::{Strings, Sym};
 
-/// Which server each plain name stands for; `None` when two have the same.
+/// The server of each plain name; `None` when two servers share it.
 #[derive(Debug, Default)]
 pub(super) struct ServerNames(HashMap<Sym, Option<Sym>>);
 
 impl ServerNames {
-    /// A call that was recorded as one of `recorded` went to `named`.
+    /// Records that a call with one of the `recorded` tools went to `named`.
     pub(super) fn learn(&mut self, recorded: Sym, named: Sym, strings: &Strings) {
         if !is_plain_form(strings.get(recorded), strings.get(named)) {
             return;
@@ -22,7 +23,7 @@ impl ServerNames {
             .or_insert(Some(named));
     }
 
-    /// Gives the calls whose end was not reported the names that others taught.
+    /// Applies the names learned from other calls to the calls whose end was not reported.
     pub(super) fn apply(&self, calls: &mut [Joined]) {
         if self.0.is_empty() {
             return;
@@ -35,7 +36,7 @@ impl ServerNames {
     }
 }
 
-/// True when a tool's id is that of an MCP server with the characters replaced that a tool's name cannot hold.
+/// True when a tool's id is that of an MCP server with the characters replaced that are not allowed in a tool's name.
 fn is_plain_form(plain: &str, name: &str) -> bool {
     let (Some(plain), Some(name)) = (plain.strip_prefix("mcp:"), name.strip_prefix("mcp:")) else {
         return false;

@@ -1,4 +1,4 @@
-//! Leaves out what belongs to projects that are not shared.
+//! Removes the facts of projects that are not shared.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -90,12 +90,12 @@ impl Pool {
         (calls, excluded)
     }
 
-    /// True in the usual case, which needs no look at each record.
+    /// True in the usual case, in which the records need not be checked one by one.
     fn is_everything_shared(&mut self, calls: &[Call], projects: &mut Projects<'_>) -> bool {
         let loads = self.loads.iter().map(|load| load.context.cwd);
         let folders: HashSet<Option<Sym>, foldhash::fast::RandomState> =
             calls.iter().map(|call| call.context.cwd).chain(loads).collect();
-        // Asks about every folder, not only up to the first excluded one: the caller learns from it which there are.
+        // Checks every folder, not only up to the first excluded one, because the caller records which ones there are.
         let mut all = true;
         for cwd in folders {
             all &= projects.is_shared(cwd, &mut self.strings);

@@ -2,7 +2,7 @@
 //!
 //! The method is that of simdjson's first stage (Langdale, Lemire: "Parsing Gigabytes of JSON per Second", VLDB
 //! Journal 28, 2019), with one bit a byte: which quotes are escaped, and from them which bytes lie inside strings.
-//! The widest registers that the processor has are found out when the program runs.
+//! The widest registers of the processor are detected at run time.
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64};
 
@@ -10,17 +10,17 @@ use super::Cursor;
 
 const BLOCK: usize = 64;
 
-/// The marks of the last text; their room is used again for the next.
+/// The marks of the last text; their memory is reused for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Marks, and room for those of one block behind them.
+    /// Marks, and space for those of one more block.
     marks: Vec<u32>,
 }
 
 impl Index {
     /// A cursor at the beginning of `bytes`, which hold at most 4 GiB.
     pub(crate) fn of<'a>(&'a mut self, bytes: &'a [u8]) -> Cursor<'a> {
-        // A giant line does not hold on to its room.
+        // A giant line does not keep its memory.
         if self.marks.len() > 1 << 20 {
             self.marks = Vec::new();
         }
@@ -32,8 +32,8 @@ impl Index {
         }
     }
 
-    /// Writes down the places of all quotes that begin or end a string, and of all brackets outside of strings.
-    /// Returns how many there are.
+    /// Records the places of all quotes that begin or end a string, and of all brackets outside of strings. Returns how
+    /// many there are.
     fn mark(&mut self, bytes: &[u8]) -> usize {
         self.mark_with(Level::new(), bytes)
     }
@@ -42,7 +42,7 @@ impl Index {
         dispatch!(level, simd => self.mark_in(simd, bytes))
     }
 
-    // Whatever runs in the registers of a level must be inlined into the one function that the level is chosen for.
+    // Code that runs in the registers of a level must be inlined into the one function for which the level is chosen.
     #[inline(always)]
     fn mark_in<S: Simd>(&mut self, simd: S, bytes: &[u8]) -> usize {
         let mut carry = Carry::default();
@@ -60,7 +60,7 @@ impl Index {
         marked
     }
 
-    /// Writes down the bits of one block. The room is made and checked once a block, not once a bit.
+    /// Records the bits of one block. Memory is reserved and checked once per block, not once per bit.
     #[inline(always)]
     fn push(&mut self, mut bits: u64, base: u32, marked: usize) -> usize {
         if bits == 0 {
@@ -73,11 +73,11 @@ impl Index {
             return marked;
         };
         let count = bits.count_ones() as usize;
-        // Four at a time, past the last bit if need be: a branch after every bit is mispredicted once a block.
+        // Four at a time, past the last bit if necessary: a branch after every bit is mispredicted once a block.
         let (groups, _) = room.as_chunks_mut::<4>();
         for group in groups {
             for place in group {
-                // The highest bit makes the zero impossible, which costs more than writing an unused mark.
+                // Setting the highest bit avoids a zero, whose handling costs more than writing an unused mark.
                 *place = base.wrapping_add((bits | 1 << 63).trailing_zeros());
                 bits &= bits.wrapping_sub(1);
             }
@@ -89,7 +89,7 @@ impl Index {
     }
 }
 
-/// What one block leaves for the next.
+/// The state that one block passes to the next.
 #[derive(Default)]
 struct Carry {
     /// 1: the first byte of the next block is escaped.
@@ -191,7 +191,8 @@ mod tests {
         marks
     }
 
-    /// Checks what is marked, in the registers that every processor of this kind has and in the widest of this one.
+    /// Compares the marks from the registers that every processor of this kind has with those from the widest of this
+    /// one.
     fn marked_as_plainly(bytes: &[u8]) {
         let expected = plainly(bytes);
         let mut index = Index::default();

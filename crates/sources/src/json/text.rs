@@ -1,4 +1,4 @@
-//! Strings: the text behind the escapes.
+//! Strings: unescaping.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ impl<'a> Str<'a> {
         Str(&self.0[..self.0.len().min(bytes)]).text()
     }
 
-    /// True when the text is `text`, however it is escaped: programs in Go write `<`, `>` and `&` as escapes.
+    /// True when the text is `text`, however it is escaped: programs in Go escape `<`, `>` and `&`.
     pub(crate) fn is(self, text: &str) -> bool {
         self.0 == text.as_bytes() || self.has_escape(self.0.len()) && self.text() == text
     }

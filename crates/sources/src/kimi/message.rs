@@ -1,4 +1,4 @@
-//! One record of the wire and what it carries.
+//! One record of the wire and its payload.
 
 use model::{CallResult, Reason};
 
@@ -12,10 +12,10 @@ use crate::{
 /// The greatest time that is one, in milliseconds: beyond the year 9999.
 const LATEST: f64 = 2.6e14;
 
-/// Greatest number of bytes of a call's arguments that are looked at for what tells the tool.
+/// Greatest number of bytes of a call's arguments that are searched for the name of the tool.
 const ARGUMENT_BYTES: usize = 1_024 * 1_024;
 
-/// A message: the fields of all types together, as far as facts come from them.
+/// A message: the fields that facts are derived from, of all types together.
 #[derive(Default)]
 pub(super) struct Message<'a> {
     pub(super) kind: Option<Str<'a>>,
@@ -23,7 +23,7 @@ pub(super) struct Message<'a> {
     /// The name of a called tool.
     pub(super) name: Option<Str<'a>>,
     arguments: Option<Str<'a>>,
-    /// What the person or the model said.
+    /// The text of the person or the model.
     pub(super) text: Option<Str<'a>>,
     pub(super) result: ToolResult<'a>,
     pub(super) tokens: Option<Tokens>,
@@ -33,7 +33,7 @@ pub(super) struct Message<'a> {
     pub(super) servers: Vec<(Str<'a>, Vec<Str<'a>>)>,
     event: Option<Raw<'a>>,
     agent: Option<Str<'a>>,
-    /// The call that runs the subagent, where the subagent has no id.
+    /// The call that runs the subagent, used when the subagent has no id.
     parent: Option<Str<'a>>,
 }
 
@@ -127,7 +127,7 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// A text, or parts of which the first text counts.
+    /// A text, or the first text of a list of parts.
     fn said(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         if cursor.peek()? == b'"' {
             self.text = cursor.string()?;
@@ -162,7 +162,8 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// What a subagent did, and which. One level: a subagent has none of its own, and hostile depth costs nothing.
+    /// A message of a subagent, and which subagent. One level only: subagents do not nest, and deep nesting in a
+    /// hostile file costs nothing.
     pub(super) fn event(&self) -> Option<(Message<'a>, Option<Str<'a>>)> {
         let event = Message::envelope(&mut self.event?.cursor()).ok()?;
         let is_wrapped = event.kind == Some(Str(b"SubagentEvent"));
@@ -171,7 +172,7 @@ impl<'a> Message<'a> {
 
     pub(super) fn tool(&self, name: &str) -> ToolName {
         match name {
-            // `Task` and `subagent_name` are of the first versions.
+            // The first versions wrote `Task` and `subagent_name`.
             "Agent" | "Task" => {
                 let kind = self
                     .argument(b"subagent_type")
@@ -182,7 +183,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A text among the arguments, which are JSON in a text.
+    /// A text field of arguments that are JSON in a string.
     fn argument(&self, key: &[u8]) -> Option<String> {
         let text = self
             .arguments
@@ -230,7 +231,7 @@ impl<'a> ToolResult<'a> {
         })
     }
 
-    /// The program's own words: `message` is its explanation, the tool's output stands elsewhere.
+    /// The program's own message: `message` is its explanation; the tool's output is in another field.
     fn reason(&self) -> Reason {
         let message = self.message.map(|text| text.head(200)).unwrap_or_default();
         let begins = |words: &[&str]| words.iter().any(|word| message.starts_with(word));

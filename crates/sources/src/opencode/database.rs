@@ -16,8 +16,8 @@ use crate::{
     strings::Sym,
 };
 
-/// Makes facts of the rows of one database. Keeps what is known of each session and message beside the facts, never
-/// a row.
+/// Converts the rows of one database to facts. Keeps the state of each session and message beside the facts, never a
+/// row.
 #[derive(Debug)]
 pub struct DatabaseReader {
     facts: FileFacts,
@@ -25,14 +25,14 @@ pub struct DatabaseReader {
     index: Index,
     sessions: HashMap<Sym, Context>,
     messages: HashMap<Sym, Known>,
-    /// What the person asked for, by message.
+    /// The person's request, by message.
     prompts: HashMap<Sym, Sym>,
-    /// The prompts that the calls answer, in the order of the calls; only where the task is wanted.
+    /// The prompts that the calls answer, in the order of the calls; only where the task text is wanted.
     asked: Vec<Option<Sym>>,
     counted: Counted,
 }
 
-/// What is known of a message.
+/// The state of a message.
 #[derive(Debug)]
 enum Known {
     Prompt,
@@ -88,7 +88,7 @@ impl DatabaseReader {
         let mut cursor = self.index.of(data);
         let read = Info::read(&mut cursor).and_then(|info| cursor.end().map(|()| info));
         let read = read.map(|mut info| {
-            // The ids are columns. They hold nothing that JSON would escape.
+            // The ids are columns. They contain nothing that JSON would escape.
             info.id = Some(Str(id.as_bytes()));
             if info.is_prompt() {
                 return Known::Prompt;

@@ -1,4 +1,4 @@
-//! A part of a message. A tool part holds call and result in one.
+//! A part of a message. A tool part contains call and result in one.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use crate::{
     tool_name::{self, ToolName},
 };
 
-/// Bytes of an error that are looked at: OpenCode's own words come first.
+/// Bytes of an error that are read: OpenCode's own messages come first.
 const ERROR_HEAD: usize = 512;
 
-/// How OpenCode's own errors begin, and what they mean.
+/// Prefixes of OpenCode's own errors, and what they mean.
 const ERRORS: [(&str, Reason); 13] = [
     ("The user rejected permission", Reason::Rejected),
     ("The user dismissed", Reason::Rejected),
@@ -35,7 +35,7 @@ const ERRORS: [(&str, Reason); 13] = [
     ("Invalid input for tool", Reason::InvalidInput),
 ];
 
-/// The messages of the calls whose ids only count, by session and uuid.
+/// The messages of the calls with positional ids, by session and uuid.
 pub(super) type Counted = HashMap<(Option<Sym>, Sym), Option<Sym>>;
 
 #[derive(Default)]
@@ -178,9 +178,9 @@ impl<'a> Part<'a> {
         true
     }
 
-    /// The id as it is, where it tells calls apart. One that only counts does so together with the moment at which
-    /// the call began: a fork copies it, and gives the message a new id. Two messages of one session that begin a
-    /// call in the same moment are told apart by their own ids.
+    /// The id unchanged where it is unique. A positional one is unique together with the moment at which the call
+    /// began: a fork copies it, and gives the message a new id. Two messages of one session that begin a call in the
+    /// same moment are distinguished by their own ids.
     fn uuid(&self, id: Sym, name: &str, frame: &Frame, counted: &mut Counted, facts: &mut FileFacts) -> Sym {
         let text = facts.strings.get(id);
         if !call_id::is_positional(text, name) {
@@ -201,7 +201,7 @@ impl<'a> Part<'a> {
         facts.strings.intern(&uuid)
     }
 
-    /// How the call ended, and whether what says so is known.
+    /// The verdict on the call, and whether the message behind it is known.
     fn verdict(&self) -> (Option<CallResult>, bool) {
         let because = |reason| (Some(CallResult::because(reason)), true);
         let Some(Str(status)) = self.status else {
@@ -264,7 +264,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What an error means that begins with OpenCode's own words. What comes later may be anybody's.
+/// The meaning of an error that begins with OpenCode's own message. The text after it may come from anywhere.
 fn own_words(error: &str) -> Option<Reason> {
     let mut error = error.trim_start();
     // The class of the error comes first where it was made a text as a whole: `Error: `, `AbortError: `.

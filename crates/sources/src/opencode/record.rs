@@ -1,4 +1,4 @@
-//! What `info` of an export and of a message says, and files of the storage folder that hold nothing else.
+//! `info` of an export and of a message, and files of the storage folder that contain nothing else.
 
 use model::MicroUsd;
 
@@ -97,7 +97,7 @@ impl<'a> Info<'a> {
         }
     }
 
-    /// Adds what the response used. A message of the person has none.
+    /// Adds the usage of the response. A message of the person has none.
     pub(super) fn usage(&self, facts: &mut FileFacts) {
         let (Some(group), Some(tokens)) = (facts.name(self.id), self.tokens) else {
             return;
@@ -120,7 +120,7 @@ impl<'a> Info<'a> {
 /// Milliseconds since 1970, as a number.
 pub(super) fn millis(cursor: &mut Cursor<'_>) -> Result<Option<Millis>, Malformed> {
     let millis = cursor.number()?;
-    // Beyond the year 9999 it is no time.
+    // Times beyond the year 9999 are invalid.
     #[expect(clippy::cast_possible_truncation, reason = "checked against the bounds")]
     Ok(millis
         .filter(|ms| (0.0..253_402_300_800_000.0).contains(ms))

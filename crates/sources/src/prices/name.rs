@@ -1,4 +1,4 @@
-//! What a model is called: by its vendor, by those who host it, and in logs.
+//! Model names, as vendors, hosts and logs write them.
 
 /// A name with a `*` for anything before or after it.
 #[derive(Debug)]
@@ -24,7 +24,8 @@ impl Pattern {
         self.text.len()
     }
 
-    /// True for a name that it stands for. A digit after a digit makes another number: `k2.5*` is not `k2.55`.
+    /// True when the pattern matches the name. A digit after a digit makes another number: `k2.5*` does not match
+    /// `k2.55`.
     pub(super) fn matches(&self, name: &str) -> bool {
         let text = self.text.as_str();
         let goes_on = |rest: &str| {
@@ -44,7 +45,7 @@ impl Pattern {
     }
 }
 
-/// The names under which a model is looked up, the most special first: as the log has it, without the host before it
+/// The names under which a model is looked up, the most specific first: as in the log, without the prefix of the host
 /// (`openai/…`, `us.anthropic.…`), and with the version of a Claude model in dashes (`claude-sonnet-4.6`).
 pub(super) fn candidates(model: &str) -> Vec<String> {
     let full = model.trim().to_lowercase();
@@ -76,7 +77,7 @@ fn without_host(name: &str) -> &str {
     name
 }
 
-/// The beginnings of a name after which only decoration follows, the longest first.
+/// The prefixes of a name that are followed only by a suffix that does not change the model, the longest first.
 pub(super) fn without_decoration(name: &str) -> impl Iterator<Item = &str> {
     (1..name.len())
         .rev()
@@ -84,9 +85,9 @@ pub(super) fn without_decoration(name: &str) -> impl Iterator<Item = &str> {
         .map(|end| &name[..end])
 }
 
-/// True for what may follow a model's name without making it another model: a date, `-latest`, `-preview`, a version
-/// of the hosting (`-v1:0`), a tag. A further number or word makes another model, whose price is not known; and what
-/// is given away (`:free`) does not cost what the model costs elsewhere.
+/// True for a suffix that does not change the model: a date, `-latest`, `-preview`, a version of the hosting (`-v1:0`),
+/// a tag. Any other number or word makes another model, whose price is not known. `:free` is not accepted, because a
+/// free offer does not cost what the model costs elsewhere.
 fn is_decoration(rest: &str) -> bool {
     let Some(first) = rest.chars().next() else {
         return true;

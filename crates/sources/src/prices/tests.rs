@@ -16,7 +16,7 @@ fn request(at: &str) -> Request {
     }
 }
 
-/// Input and output of a model by the prices of the program.
+/// Input and output price of a model in the built-in table.
 fn listed(model: &str, request: Request) -> Option<(f64, f64)> {
     let prices = Prices::builtin();
     let applied = prices.find(model)?.at(request)?;
@@ -194,7 +194,7 @@ fn reads_and_writes_of_the_cache_and_web_searches_have_their_own_prices() {
     // 3*5 + 393*25 + 24983*0.5 + 1000*6.25 + 19233*10 = 220,911.5
     assert_eq!(applied.cost(&tokens, 0), MicroUsd(220_912));
     assert_eq!(applied.cost(&tokens, 3), MicroUsd(250_912));
-    // A price of one's own that says nothing about searches leaves that of the list.
+    // A user's price without a price for searches keeps the listed price for searches.
     let prices = own(&entry("claude-opus-4-6", "input = 1"));
     let model = prices.find("claude-opus-4-6").unwrap();
     let applied = model.at(request("2026-11-01")).unwrap();

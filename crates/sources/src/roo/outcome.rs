@@ -1,14 +1,14 @@
-//! How a call ended, by the program's own words. A tool's output may stand at the same place, so only whole beginnings
-//! count that the program writes.
+//! The verdict on a call, by the program's own messages. A tool's output may be at the same place, so only complete
+//! known prefixes count.
 
 use model::{CallResult, Reason};
 
 use crate::json::Str;
 
-/// Bytes at the beginning of a result within which the program's words stand.
+/// Length of the beginning of a result in which the program's messages are searched, in bytes.
 const HEAD: usize = 8_192;
 
-/// What a call is of, as far as the words of results depend on it.
+/// The kind of a call, as far as the messages of results depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CalledAs {
     Command,
@@ -16,11 +16,11 @@ pub(super) enum CalledAs {
     Other,
 }
 
-/// How a call ended.
+/// The verdict on a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) verdict: CallResult,
-    /// The work was not done then.
+    /// The work was not finished then.
     pub(super) goes_on: bool,
     pub(super) is_known: bool,
 }
@@ -50,10 +50,10 @@ impl Ended {
     }
 }
 
-/// How a call ended whose result is `output`.
+/// The verdict on a call whose result is `output`.
 pub(super) fn of(output: Option<Str<'_>>, is_error: bool, called_as: CalledAs) -> Ended {
     let head = output.map(|text| text.head(HEAD)).unwrap_or_default();
-    // What a person said when they approved stands before the result.
+    // The person's comment on an approval comes before the result.
     let text = if head.starts_with(r#"{"status":"approved","#) {
         head.split_once("\n\n").map_or("", |(_, result)| result)
     } else {
@@ -137,7 +137,7 @@ fn failure(text: &str) -> Option<Reason> {
     })
 }
 
-/// The state of a command stands before its output.
+/// The state of a command comes before its output.
 fn command(text: &str) -> Ended {
     if text.starts_with("Command is still running in terminal") {
         return Ended {
@@ -160,7 +160,7 @@ fn command(text: &str) -> Ended {
         Some(state) => match state.rsplit_once("Exit code: ") {
             Some((_, "0")) => Ended::known(CallResult::SUCCESS),
             Some((_, code)) if code.parse::<i64>().is_ok() => Ended::because(Reason::Error),
-            // The editor does not know either.
+            // The editor does not know the exit code either.
             _ => Ended::known(CallResult::UNKNOWN),
         },
         None => Ended::known(CallResult::SUCCESS),

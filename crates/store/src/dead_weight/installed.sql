@@ -1,5 +1,5 @@
 -- dead_weight::with_installations
--- Who has the tools of one page installed: how many, and the names of twenty.
+-- For each tool of one page: how many members have it installed, and the handles of twenty.
 select i.tool_id, count(*) as members_installed, (array_agg(i.name order by i.name))[1:20] as installed_by
 from (
     select distinct i.tool_id, board_name(o.show_names, o.board_salt, m.member_id, m.handle) as name

@@ -1,7 +1,6 @@
 -- dead_weight::rows_of (live)
--- What is known about each tool of the catalogue, for any window that begins on day $2, and for what one project ($4)
--- or one member ($5) has: tools that neither ever had are not theirs to remove. With $6, only of tools without an event
--- since then.
+-- The figures of each tool of the catalogue, for any window that begins on day $2, and for one project ($4) or one
+-- member ($5): tools that neither ever had are left out. With $6, only of tools without an event since then.
 with used as (
     select
         tool_id,

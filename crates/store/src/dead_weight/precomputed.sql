@@ -1,6 +1,6 @@
 -- dead_weight::rows_of (precomputed)
--- What is known about each tool of the catalogue, for one of the windows that the boards hold ($2 days); with
--- $4, only of those without an event in it.
+-- The figures of each tool of the catalogue, for one of the windows that the boards hold ($2 days); with $4, only of
+-- those without an event in it.
 select
     t.tool_id,
     least(t.first_seen_at, s.first_used_at, ever.first_loaded_at) as known_since,

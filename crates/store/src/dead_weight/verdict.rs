@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use model::api::Verdict;
 
-/// A tool known for fewer days than the window, or than this in a longer window, has had no time to be used.
+/// A tool known for fewer days than the window, or than this in a longer window, is too new for a verdict.
 pub const NEW_DAYS: i64 = 30;
 
 /// Sessions that must have loaded a tool before its lack of calls counts.
@@ -15,12 +15,12 @@ pub const MIN_DECIDED: i64 = 5;
 /// A tool that succeeds at most this often, of what was decided, almost never succeeds.
 pub const FAILING_RATE: f64 = 0.1;
 
-/// What the store knows of a tool. Counts are of the window unless they say otherwise.
+/// The figures of a tool. Counts are of the window unless stated otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) tool_id: String,
     pub(super) known_since: DateTime<Utc>,
-    /// Ever.
+    /// Over all time.
     pub(super) last_used_at: Option<DateTime<Utc>>,
     pub(super) events: i64,
     pub(super) successes: i64,
@@ -33,12 +33,12 @@ pub(super) struct Facts {
     pub(super) context_bytes: i64,
     pub(super) ever_loaded: bool,
     pub(super) installed: bool,
-    /// Members who called anything at all.
+    /// Members who called any tool.
     pub(super) active_members: i64,
 }
 
 impl Facts {
-    /// Judges the tool over a window of `days` that ends on `today`.
+    /// Classifies the tool over a window of `days` that ends on `today`.
     pub(super) fn judge(&self, days: i64, today: NaiveDate) -> (Verdict, String) {
         if self.events > 0 {
             return self.judge_called();

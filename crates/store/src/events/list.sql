@@ -1,7 +1,7 @@
 -- events::list
 -- Newest first; the cursor is the key of the last row of the page before. At most one of tool, member, session and
--- outcome is given, and the index of that one is walked; it is planned with these values. What is asked for in
--- combination is found by events::by_day.
+-- outcome is given, and the index of that one is scanned; it is planned with the actual values. Combinations are read
+-- by events::by_day.
 select
     e.uuid, m.handle, e.tool_id, e.operation, e.session_id, e.project, e.task_text, e.outcome::text, e.reason::text,
     e.duration_ms, e.cost_micro_usd, e.model, e.agent, e.agent_version, e.git_branch, e.occurred_at, e.received_at,

@@ -1,6 +1,6 @@
 -- identity::authenticate (speaker)
--- A second statement that names the org, so that a distributed database asks one node and not all of them. The member is
--- looked up as in ingest/compare.sql.
+-- A second statement that names the org, so that a distributed database queries one node and not all of them. The
+-- member is looked up as in ingest/compare.sql.
 select o.slug, m.handle, m.kind, m.role, u.last_used_at
 from (
     select m.handle, m.kind, m.role, m.deactivated_at

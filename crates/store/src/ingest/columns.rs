@@ -10,8 +10,8 @@ use super::group::Group;
 /// One parameter of a statement.
 pub(super) type Parameter<'p> = &'p (dyn ToSql + Sync);
 
-/// The events as one array per column, for `unnest`. All have the same length: a shorter one would be filled with
-/// nulls in silence.
+/// The events as one array per column, for `unnest`. All have the same length: `unnest` would fill a shorter one with
+/// nulls.
 #[derive(Default)]
 pub(super) struct Columns<'a> {
     member_id: Vec<i64>,

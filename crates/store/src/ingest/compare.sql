@@ -2,8 +2,8 @@
 -- Which of these events are not stored, which are stored as calls of another tool, and which would change the stored
 -- event. Locks nothing, so that a replay costs only a read.
 -- Each is looked up by its key, written as a range in the order of the key: only the primary key has that order, so the
--- planner takes it whatever the statistics say. Of `uuid = b.uuid` it may think that an org, or a member, of which it
--- has no statistics has one event, and read all of them through a smaller index.
+-- planner uses it whatever the statistics are. For `uuid = b.uuid` it may estimate that an org, or a member, without
+-- statistics has one event, and read all of them through a smaller index.
 select
     coalesce(array_agg(b.ordinal) filter (where e.uuid is null), '{}') as absent,
     coalesce(array_agg(b.ordinal) filter (where e.tool_id <> b.tool_id), '{}') as conflict,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::batch::{Batch, BatchResult};
 use crate::policy::Policy;
 
-/// What the database knows about a call, compared with what was sent.
+/// The state of a call in the database, compared with what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// It was not stored, and is now.

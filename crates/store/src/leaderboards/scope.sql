@@ -1,5 +1,5 @@
 -- leaderboards::read_scope
--- The day on which the windows end, whether names are shown, and the number of the member that is asked for.
+-- The day on which the windows end, whether names are shown, and the id of the requested member.
 select
     r.today,
     o.show_names,

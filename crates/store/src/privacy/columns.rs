@@ -1,4 +1,4 @@
-//! Every column of the schema, and whether it is about a person. A test holds this table against the schema, so that
+//! Every column of the schema, and whether it is about a person. A test checks this table against the schema, so that
 //! no column is added without a class. The columns that a BI tool may read come from it (`readers.rs`).
 
 /// Whether a column is about a person.

@@ -1,4 +1,4 @@
-//! Deleting what a member has uploaded: all of it, in one transaction, and what is derived from it.
+//! Deleting the data that a member has uploaded, and what is derived from it, in one transaction.
 //!
 //! The row of the member is locked first, so uploads under way are waited for and later ones know the cut
 //! ([`crate::policy`]). The catalogue keeps the names of tools, which are not linked to a member, and the audit log
@@ -47,7 +47,8 @@ impl Store {
             )
             .await?;
         let (events, last) = delete_events(&transaction, &key).await?;
-        // A clock that was ahead wrote times that are yet to come: the same logs must not come back by them.
+        // A clock that was ahead wrote times in the future: uploading the same logs again must not restore these
+        // events.
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
         let [uploads, sessions, machines] = delete_others(&transaction, &key).await?;
         rollup::forget(&*transaction, act.org, member.id).await?;
@@ -58,7 +59,7 @@ impl Store {
                 &[&act.org.0, &member.id.0, &cut],
             )
             .await?;
-        // The scores hold the events until they are refreshed.
+        // The scores contain the events until they are refreshed.
         refresh::mark(&*transaction, act.org, Uuid::now_v7()).await?;
         let deleted = Deleted {
             member: handle.to_owned(),

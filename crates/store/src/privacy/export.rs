@@ -1,4 +1,4 @@
-//! Everything that is kept about a member, as one JSON document that is never whole in memory.
+//! Everything that is stored about a member, as one JSON document that is streamed and never whole in memory.
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -15,15 +15,15 @@ use crate::{
 };
 use std::{pin::pin, time::Duration};
 
-/// A slow reader may take a while; one that takes longer than this has gone.
+/// A slow reader may take a while; one that takes longer than this has disconnected.
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(600),
     lock: Duration::from_secs(5),
     idle_in_transaction: Duration::from_secs(120),
 };
 
-/// Every table that holds something about a member, and how it is read. A test holds the list against the schema.
-/// Ids of the database and hashes of tokens are left out: they have no meaning outside of it.
+/// Every table that contains data about a member, and how it is read. A test checks the list against the schema. Ids of
+/// the database and hashes of tokens are left out: they have no meaning outside of it.
 pub const EXPORTED: &[(&str, &str)] = &[
     (
         "members",
@@ -110,7 +110,7 @@ impl Store {
         let (store, org, now, handle) = (self.clone(), act.org, act.now, act.name().to_owned());
         tokio::spawn(async move {
             if let Err(error) = store.export(org, member, &handle, now, &pieces).await {
-                // The reader gets the error, or has gone.
+                // The reader gets the error, or has disconnected.
                 let _ = pieces.send(Err(error)).await;
             }
         });

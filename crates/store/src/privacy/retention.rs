@@ -1,4 +1,4 @@
-//! Keeping events no longer than an org wants to.
+//! Deleting events that are older than the retention of their org.
 //!
 //! The job goes member by member and takes whole UTC days from the oldest on, about ten thousand events at a time: each
 //! step is a transaction that removes the events and the rows of the rollup that count them, and marks the scores as
@@ -31,7 +31,8 @@ pub struct RetentionDeleted {
 }
 
 impl Store {
-    /// Deletes what is kept too long. One process at a time does it; the others answer at once that nothing was done.
+    /// Deletes what is older than the retention. One process at a time does it; the others return at once that nothing
+    /// was done.
     ///
     /// # Errors
     /// When the database fails. What was deleted before stays deleted, with everything derived from it.

@@ -16,10 +16,10 @@ use crate::{
     team::{self, NewToken, Origin},
 };
 
-/// What a checked identity token says about the run that it was given to.
+/// The claims of a verified identity token about its run.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Who signed it.
+    /// The issuer.
     pub issuer: String,
     /// `owner/name`.
     pub repository: String,
@@ -31,13 +31,13 @@ pub struct Run {
     pub environment: Option<String>,
     /// The id of the identity token.
     pub jti: String,
-    /// When the identity token ends, leeway included.
+    /// When the identity token expires, leeway included.
     pub expires_at: DateTime<Utc>,
-    /// What the token is labelled with.
+    /// The label of the token.
     pub ci: CiContext,
 }
 
-/// A token that a run was given.
+/// A token that was issued to a run.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
     /// The token in plain text.
@@ -46,7 +46,7 @@ pub struct Exchanged {
     pub token_id: Uuid,
     /// The org.
     pub org: OrgId,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -129,7 +129,7 @@ impl Store {
     }
 }
 
-/// Notes that the identity token was used.
+/// Records that the identity token was used.
 async fn use_identity(transaction: &Transaction<'_>, run: &Run) -> Result<(), StoreError> {
     let fresh = transaction
         .execute(
@@ -170,7 +170,7 @@ fn candidate(row: &Row) -> Result<Candidate, StoreError> {
     })
 }
 
-/// The publisher that vouches for a run; of several in one org the one that says most.
+/// The publisher that matches a run; of several in one org the most specific one.
 fn choose(mut candidates: Vec<Candidate>, run: &Run) -> Result<Candidate, Untrusted> {
     fn keep(
         candidates: &mut Vec<Candidate>,
@@ -190,7 +190,7 @@ fn choose(mut candidates: Vec<Candidate>, run: &Run) -> Result<Candidate, Untrus
     keep(&mut candidates, Untrusted::Environment, |one| {
         match (&one.environment, &run.environment) {
             (None, _) => true,
-            // GitHub takes the names of environments in any case.
+            // GitHub treats the names of environments as case-insensitive.
             (Some(trusted), Some(actual)) => trusted.eq_ignore_ascii_case(actual),
             (Some(_), None) => false,
         }

@@ -1,8 +1,8 @@
-//! What an ingest changes in the rollup, and how it is written.
+//! The changes of an ingest to the rollup, and how they are written.
 //!
-//! Inserted events are added; upgraded ones are moved from what they were to what they are. The rows are written by one
-//! statement per table in the order of the key, after the events and the days before the totals; a transaction that
-//! holds rows of the rollup waits for no event any more, so ingests cannot wait for each other in a circle.
+//! Inserted events are added; upgraded ones are moved from their old row to their new one. The rows are written by one
+//! statement per table in the order of the key, after the events, and the days before the totals; a transaction that
+//! has locked rows of the rollup no longer waits for an event, so ingests cannot deadlock.
 
 use std::collections::BTreeMap;
 
@@ -91,11 +91,11 @@ struct Change {
     cost_micro_usd: i64,
     first_used_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
-    /// An event has gone to another row: its time may have been the first or the last of this one.
+    /// An event has moved to another row: its time may have been the first or the last of this one.
     left: bool,
 }
 
-/// What one ingest changes in the rollup.
+/// The changes of one ingest to the rollup.
 #[derive(Default)]
 pub(crate) struct Changes<'a>(BTreeMap<Key<'a>, Change>);
 
@@ -118,7 +118,7 @@ impl<'a> Changes<'a> {
         change.add(facts, 1);
     }
 
-    /// Moves an event from what it was to what it is.
+    /// Moves an event from its old row to its new one.
     pub(crate) fn upgrade(&mut self, event: &'a UpgradedEvent) {
         let UpgradedEvent {
             member,
@@ -199,7 +199,7 @@ impl<'a> Changes<'a> {
         if left.member_id.is_empty() {
             return Ok(());
         }
-        // Their rows are locked by now, so what a new snapshot sees of their events is all there is of them.
+        // Their rows are locked by now, so a new snapshot sees all of their events.
         for sql in [table.narrow, table.drop_empty] {
             let statement = transaction.prepare_cached(sql).await?;
             transaction.execute(&statement, &left.keys(&org.0)).await?;

@@ -38,7 +38,7 @@ pub(crate) async fn find(
     })
 }
 
-/// Refuses to act on a member, or to give a role, above one's own role.
+/// Refuses to act on a member, or to assign a role, above the actor's own role.
 pub(crate) fn within(rank: Role, role: Role) -> Result<(), StoreError> {
     if role <= rank {
         Ok(())

@@ -128,8 +128,8 @@ impl Store {
         Ok(Page::of(members, limit, |member| page::cursor(&member.handle)))
     }
 
-    /// Renames a member, gives them another role, deactivates or takes them back. Who is deactivated loses every
-    /// token for good.
+    /// Renames a member, changes the role, deactivates or reactivates the member. Deactivation revokes every token
+    /// permanently.
     ///
     /// # Errors
     /// [`StoreError::NotAllowed`] when the member, or the role, is above the actor; [`StoreError::Conflict`] when the
@@ -212,7 +212,8 @@ pub(crate) async fn add(
     Ok(member)
 }
 
-/// An org that has an owner keeps one. The acts of an org run one after the other, so none can slip in between.
+/// An org that has an owner keeps at least one. The acts of an org run one after the other, so there is no race between
+/// them.
 async fn require_an_owner(transaction: &Transaction<'_>, org: OrgId) -> Result<(), StoreError> {
     let row = transaction
         .query_one(

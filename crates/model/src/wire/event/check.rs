@@ -1,4 +1,4 @@
-//! Whether the fields found in the JSON make an event.
+//! Checks whether the fields found in the JSON are a valid event.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::{finding::Finding, read::Raw};
 use crate::{CallResult, Event, MicroUsd, NoticeCode, Outcome, Reason, ToolId, limits, text};
 
 impl Raw<'_> {
-    /// Checks the fields and takes what the event keeps. `now` is the server's clock.
+    /// Checks the fields and builds the event. `now` is the server's clock.
     pub(super) fn check(&mut self, now: DateTime<Utc>) -> Result<(Event, Vec<Finding>), Finding> {
         self.check_keys()?;
         let mut warnings = Vec::new();

@@ -1,4 +1,4 @@
-//! What reading an event finds, before it is known which event of the batch it is.
+//! Findings about an event, before its position in the batch is known.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
 -- publishers::exchange::candidates
--- Who trusts a repository: like signing in, before the org is known. Names of repositories have no case.
+-- The publishers that trust a repository, looked up before the org is known, as for signing in. Names of repositories
+-- are case-insensitive.
 select p.org_id, p.publisher_id, p.member_id, p.owner_id, p.workflow, p.environment, p.provider
 from trusted_publishers p
 join orgs o on o.org_id = p.org_id

@@ -1,5 +1,5 @@
 -- rollup::changes::write (narrow days)
--- First and last use of rows that an event has left: the one thing that a difference cannot tell.
+-- First and last use of rows that an event has left, which differences cannot express.
 update usage_days d
 set first_used_at = e.first_used_at, last_used_at = e.last_used_at
 from unnest($2::bigint[], $3::text[], $4::text[], $5::date[]) as b (member_id, tool_id, project, day)

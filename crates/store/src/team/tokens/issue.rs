@@ -28,21 +28,21 @@ pub struct NewToken<'a> {
     pub name: &'a str,
     /// What it may do; not empty.
     pub scopes: &'a [Scope],
-    /// When it ends; `None` for never.
+    /// When it expires; `None` for never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A token that was made. Its `Debug` shows nothing of it.
+/// A new token. Its `Debug` shows nothing of it.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// The plain text, which is here and nowhere else.
+    /// The plain text, which is not stored.
     pub token: Token,
     /// Its id.
     pub token_id: Uuid,
 }
 
 impl Store {
-    /// Makes a token for a member: an act of the operator. The plain text is in the answer and nowhere else.
+    /// Makes a token for a member: an act of the operator. Only the returned value contains the plain text.
     ///
     /// # Errors
     /// As [`Store::token_issue`].
@@ -74,7 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotAllowed`] when the role of the member, or of the actor, does not allow it;
-    /// [`StoreError::Invalid`] when the name is none; [`StoreError::NotFound`] when there is no such member;
+    /// [`StoreError::Invalid`] when the name is invalid; [`StoreError::NotFound`] when there is no such member;
     /// [`StoreError::Conflict`] when the member is not active.
     pub async fn token_issue(
         &self,
@@ -116,8 +116,8 @@ impl Store {
         Ok(issued)
     }
 
-    /// Makes a fresh token in place of another: same member, scopes and length of life, but that an invitation gets the
-    /// life of any token. The old one goes on working for `overlap`, so that it can be replaced wherever it is in use.
+    /// Makes a fresh token in place of another: same member, scopes and lifetime, except that an invitation gets the
+    /// default lifetime. The old one remains valid for `overlap`, so that it can be replaced wherever it is in use.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such token that works, or another member has it and the actor

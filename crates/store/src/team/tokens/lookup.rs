@@ -25,7 +25,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// How long a token in its place lives: as long as it, and what an invitation is exchanged for as long as any.
+    /// The lifetime of a token in its place: the same, or the default when an invitation is exchanged.
     pub(super) fn life(&self, end: DateTime<Utc>) -> TimeDelta {
         if self.name == INVITATION {
             TimeDelta::days(i64::from(DEFAULT_TOKEN_DAYS))
@@ -35,7 +35,7 @@ impl Found {
     }
 }
 
-/// Finds a token that works and that the actor may know of.
+/// Finds a valid token that the actor may see.
 pub(super) async fn find(
     transaction: &Transaction<'_>,
     act: &Act,
@@ -45,7 +45,7 @@ pub(super) async fn find(
     if token.works { Ok(token) } else { Err(unknown()) }
 }
 
-/// Finds a token that the actor may know of. Whether one exists that they may not know of makes no difference.
+/// Finds a token that the actor may see. A token that they may not see is treated like one that does not exist.
 pub(super) async fn find_any(
     transaction: &Transaction<'_>,
     act: &Act,
