@@ -177,7 +177,7 @@ async fn a_retention_whose_server_is_killed_again_and_again_ends_and_takes_nothi
     let mut deployment = Deployment::start().await;
     let ann = deployment.member("ann").await;
     let midnight = now().date_naive().and_hms_opt(0, 0, 0).unwrap().and_utc();
-    let logs = logs(14, |n| {
+    let logs = logs(28, |n| {
         midnight - TimeDelta::days(i64::try_from(n % DAYS).unwrap())
     });
     let all = (logs.len() * BATCH) as u64;
