@@ -160,7 +160,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 /// Removes everything that uploads wrote.
 async fn empty(sql: &Client) -> anyhow::Result<()> {
     sql.batch_execute(
-        "truncate usage_events, usage_days, usage_totals, uploads, pending_scores; refresh materialized view tool_scores; checkpoint",
+        "truncate usage_events, usage_days, usage_totals, uploads, pending_changes, board_days, board_scores, tool_medians; refresh materialized view tool_scores; checkpoint",
     )
     .await?;
     Ok(())

@@ -11,12 +11,12 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use chrono::{NaiveDate, TimeDelta};
 use futures_util::TryStreamExt;
 use model::{CallResult, Event, ToolId, event::Source};
 use store::{
-    Store,
+    derived::refresh::{Refresh, Refresher},
     ingest::Batch,
-    refresh::{Refresh, View},
 };
 use uuid::Uuid;
 
@@ -39,73 +39,165 @@ const BARE: &str = "select org_id, tool_id, percentile_cont(0.5) within group (o
 /// Runs `bench refresh`.
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let server = arguments.data.start().await?;
-    let mut scores = Vec::new();
+    let mut measured = Vec::new();
     for &events in &arguments.data.events {
         let data = Data::open(&server, events).await?;
         println!("\n{events} events");
-        let mut bare = Duration::MAX;
-        let mut ours = Duration::MAX;
-        data.client.batch_execute("set work_mem = '64MB'").await?;
-        for _ in 0..arguments.rounds {
-            let (_, took) = timed(async { Ok(data.client.query(BARE, &[]).await?) }).await?;
-            bare = bare.min(took);
-            ours = ours.min(refresh(&data.store, View::Scores).await?);
-        }
-        let boards = refresh(&data.store, View::Boards).await?;
-        line("the bare query over the index", bare, None);
-        line("refresh of the scores", ours, Some((bare, "of the bare query")));
-        line("refresh of the boards", boards, Some((bare, "of the bare query")));
-        line(
-            "from the last commit to scores that hold it",
-            latency(&data).await?,
-            None,
-        );
-        if events <= 1_000_000 {
-            let (tools, took) = timed(read_everything(&data)).await?;
-            line(
-                &format!("reading every row to aggregate {tools} tools"),
-                took,
-                Some((ours, "of the refresh")),
-            );
-        }
-        let alone = ingest_rate(&data, false).await?;
-        let beside = ingest_rate(&data, true).await?;
-        println!(
-            "  {:<52} {alone:>9.0} events/s alone, {beside:.0} while refreshing: {:.2} of it",
-            "ingest of batches of 1,000",
-            beside / alone
-        );
-        scores.push((events, ours));
+        measured.push((events, measure(&data, arguments.rounds).await?));
     }
-    if let [(few, small), .., (many, great)] = scores[..] {
-        println!(
-            "\nfrom {few} to {many} events the refresh of the scores grows {:.1} times",
-            great.as_secs_f64() / small.as_secs_f64()
-        );
+    if let [(few, small), .., (many, great)] = measured[..] {
+        println!("\nfrom {few} to {many} events");
+        for (what, index) in [
+            ("the refresh of the view", 0),
+            ("the boards after an upload", 1),
+            ("the boards at midnight", 2),
+        ] {
+            let ratio = great[index].as_secs_f64() / small[index].as_secs_f64();
+            println!("  {what:<52} {ratio:>9.1} times");
+        }
     }
     server.stop().await?;
     Ok(())
+}
+
+/// The best of the view, the boards after an upload, and the boards at midnight.
+async fn measure(data: &Data, rounds: u32) -> Result<[Duration; 3]> {
+    let mut refresher = data.store.refresher().await?;
+    let mut today = now().date_naive();
+    boards(&mut refresher, today).await?;
+    let (mut bare, mut best) = (Duration::MAX, [Duration::MAX; 3]);
+    data.client.batch_execute("set work_mem = '64MB'").await?;
+    for _ in 0..rounds {
+        let (_, took) = timed(async { Ok(data.client.query(BARE, &[]).await?) }).await?;
+        bare = bare.min(took);
+        data.store.ingest(data.org, &[upload(data)?], now()).await?;
+        best[1] = best[1].min(boards(&mut refresher, today).await?);
+        best[0] = best[0].min(timed(async { Ok(refresher.scores(0).await?) }).await?.1);
+        today = today.succ_opt().unwrap_or(today);
+        best[2] = best[2].min(boards(&mut refresher, today).await?);
+    }
+    let [view, after_upload, midnight] = best;
+    let of_bare = Some((bare, "of the bare query"));
+    line("the bare query over the index", bare, None);
+    line("refresh of the view `tool_scores`", view, of_bare);
+    line("boards after an upload of 5,000 events", after_upload, of_bare);
+    line("boards at midnight", midnight, of_bare);
+    boards(&mut refresher, now().date_naive()).await?;
+    let mut waits = freshness(data).await?;
+    waits.sort_unstable();
+    let at = |part: usize| {
+        waits
+            .get((waits.len() * part / 100).min(waits.len() - 1))
+            .copied()
+    };
+    if let (Some(half), Some(most)) = (at(50), at(99)) {
+        line(
+            "from a commit to fresh boards, uploads without rest: p50",
+            half,
+            None,
+        );
+        line(
+            "from a commit to fresh boards, uploads without rest: p99",
+            most,
+            None,
+        );
+    }
+    if data.events <= 1_000_000 {
+        let (tools, took) = timed(read_everything(data)).await?;
+        line(
+            &format!("reading every row to aggregate {tools} tools"),
+            took,
+            Some((view, "of the refresh of the view")),
+        );
+    }
+    let alone = ingest_rate(data, false).await?;
+    let beside = ingest_rate(data, true).await?;
+    println!(
+        "  {:<56} {alone:>9.0} events/s alone, {beside:.0} while refreshing: {:.2} of it",
+        "ingest of batches of 1,000",
+        beside / alone
+    );
+    Ok(best)
 }
 
 fn line(what: &str, took: Duration, beside: Option<(Duration, &str)>) {
     let ratio = beside.map_or(String::new(), |(other, of)| {
         format!("   {:.2} {of}", took.as_secs_f64() / other.as_secs_f64())
     });
-    println!("  {what:<52} {:>9.0} ms{ratio}", took.as_secs_f64() * 1_000.0);
+    println!("  {what:<56} {:>9.0} ms{ratio}", took.as_secs_f64() * 1_000.0);
 }
 
-async fn refresh(store: &Store, view: View) -> Result<Duration> {
-    let (done, took) = timed(async { Ok(store.refresh_view(view, now().date_naive()).await?) }).await?;
+async fn boards(refresher: &mut Refresher, today: NaiveDate) -> Result<Duration> {
+    let (done, took) = timed(async { Ok(refresher.boards(today, 0).await?) }).await?;
     match done {
         Refresh::Done { .. } => Ok(took),
-        Refresh::Busy => bail!("another process is refreshing this database"),
+        _ => bail!("another process is refreshing this database"),
     }
 }
 
-/// Commits an upload and refreshes, as the worker does without its debounce.
-async fn latency(data: &Data) -> Result<Duration> {
-    data.store.ingest(data.org, &[batch(data, 500)], now()).await?;
-    refresh(&data.store, View::Scores).await
+/// Events of one member within three days: the tools that all members use and some of the others, in two projects.
+fn upload(data: &Data) -> Result<Batch> {
+    let mut events = Vec::new();
+    for n in 0..5_000_i64 {
+        // 48 tools, the first of which has a seventh of the calls.
+        let random = n * 7919 % 5_003;
+        let rank = random * random * 48 / (5_003 * 5_003);
+        let kind = ["mcp", "skill", "agent", "plugin"][usize::try_from(rank % 4)?];
+        let kind = if rank < 3 { "builtin" } else { kind };
+        let Ok(tool) = ToolId::parse(&format!(
+            "{kind}:tool-{}",
+            if rank < 12 { rank } else { rank * 8 }
+        )) else {
+            continue;
+        };
+        // Between 12 ms and 3 s, as many in each power of two.
+        let spread = n * 104_729 % 5_009;
+        let power = 12 << (spread / 627);
+        events.push(Event {
+            uuid: Some(Uuid::new_v4().to_string()),
+            duration_ms: (n % 33 > 0).then_some(power + power * (spread % 627) / 627),
+            session: Some("bench".to_owned()),
+            project: Some(format!("project-{}", n % 2)),
+            ..Event::new(tool, CallResult::SUCCESS, now() - TimeDelta::seconds(n * 50))
+        });
+    }
+    Ok(batch_of(data, events))
+}
+
+/// How long commits take to be in the boards, while uploads of 1,000 events follow each other without rest for twenty
+/// seconds and the boards are refreshed as the server does it.
+async fn freshness(data: &Data) -> Result<Vec<Duration>> {
+    const REST: u32 = 3;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let (store, stopped) = (data.store.clone(), stop.clone());
+    let refreshing = tokio::spawn(async move {
+        let mut refresher = store.refresher().await?;
+        let mut began = Vec::new();
+        while !stopped.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            match refresher.boards(now().date_naive(), REST).await? {
+                Refresh::Done { .. } => began.push((start, Instant::now())),
+                Refresh::Resting(left) => tokio::time::sleep(left).await,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+        anyhow::Ok(began)
+    });
+    let mut commits = Vec::new();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(20) {
+        data.store.ingest(data.org, &[batch(data, 1_000)], now()).await?;
+        commits.push(Instant::now());
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    stop.store(true, Ordering::Relaxed);
+    let refreshes = refreshing.await??;
+    let waits = commits.iter().filter_map(|commit| {
+        let (_, end) = refreshes.iter().find(|(start, _)| start >= commit)?;
+        Some(*end - *commit)
+    });
+    Ok(waits.collect())
 }
 
 fn batch(data: &Data, events: usize) -> Batch {
@@ -119,6 +211,10 @@ fn batch(data: &Data, events: usize) -> Batch {
         project: Some("project-1".to_owned()),
         ..Event::new(tools[n % tools.len()].clone(), CallResult::SUCCESS, now())
     });
+    batch_of(data, events.collect())
+}
+
+fn batch_of(data: &Data, events: Vec<Event>) -> Batch {
     Batch {
         member: data.member,
         upload_id: Uuid::now_v7(),
@@ -127,19 +223,20 @@ fn batch(data: &Data, events: usize) -> Batch {
         ci: None,
         hash: String::new(),
         rejected: 0,
-        events: events.collect(),
+        events,
     }
 }
 
-/// Events per second of one uploader within five seconds, alone or while the scores are refreshed without rest. The
+/// Events per second of one uploader within five seconds, alone or while the boards are refreshed without rest. The
 /// first batches are not counted: a checkpoint's full pages would be.
 async fn ingest_rate(data: &Data, beside_refresh: bool) -> Result<f64> {
     let stop = Arc::new(AtomicBool::new(false));
     let refresher = beside_refresh.then(|| {
         let (store, stop) = (data.store.clone(), stop.clone());
         tokio::spawn(async move {
+            let mut refresher = store.refresher().await?;
             while !stop.load(Ordering::Relaxed) {
-                refresh(&store, View::Scores).await?;
+                boards(&mut refresher, now().date_naive()).await?;
             }
             anyhow::Ok(())
         })

@@ -18,7 +18,7 @@ pub(crate) async fn run(app: App) {
         match app.store.retention_run(app.now()).await {
             Ok(kept) => {
                 if kept.events > 0 {
-                    app.scores_stale.notify_one();
+                    app.stale.notify_one();
                 }
                 if kept != store::privacy::RetentionDeleted::default() {
                     tracing::info!(

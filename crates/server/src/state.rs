@@ -25,12 +25,10 @@ pub(crate) struct Inner {
     pub(crate) requests: Semaphore,
     /// Permits for large bodies that are being decoded and parsed, on threads of their own.
     pub(crate) decoding: Semaphore,
-    /// Wakes the worker of the scores: they are stale.
-    pub(crate) scores_stale: Notify,
-    /// Wakes the worker of the boards.
-    pub(crate) boards_stale: Notify,
-    /// Wakes requests that wait for fresh scores or boards.
-    pub(crate) scores_fresh: Notify,
+    /// Wakes the worker: the boards are stale.
+    pub(crate) stale: Notify,
+    /// Wakes requests that wait for fresh boards.
+    pub(crate) fresh: Notify,
     /// The rate limits.
     pub(crate) rates: Rates,
     /// Verifies the identity tokens of CI runs.
@@ -50,9 +48,8 @@ impl App {
             store,
             config,
             durable,
-            scores_stale: Notify::new(),
-            boards_stale: Notify::new(),
-            scores_fresh: Notify::new(),
+            stale: Notify::new(),
+            fresh: Notify::new(),
             draining: AtomicBool::new(false),
         }))
     }

@@ -28,9 +28,9 @@ use self::{
     group::{Group, State, count, fold},
 };
 use crate::{
-    Store, StoreError, catalogue, policy, refresh,
-    rollup::{self, UpgradedEvent},
-    row,
+    Store, StoreError, catalogue,
+    derived::rollup::{Changes, UpgradedEvent},
+    policy, row,
 };
 
 const MAX_ATTEMPTS: u32 = 4;
@@ -82,14 +82,14 @@ impl Store {
         insert(&transaction, org, &mut groups, now).await?;
         compare(&transaction, org, &mut groups).await?;
         let upgraded = upgrade(&transaction, org, &mut groups).await?;
-        let mut changes = rollup::Changes::default();
+        let mut changes = Changes::default();
         for group in groups.iter().filter(|group| group.state == Some(State::New)) {
             changes.insert(group.member, &group.event);
         }
         for event in &upgraded {
             changes.upgrade(event);
         }
-        changes.apply(&transaction, org).await?;
+        changes.apply(&transaction, org, batches[0].upload_id).await?;
         count(&mut results, &groups);
         for (batch, result) in batches.iter().zip(&results) {
             record_upload(&transaction, org, batch, result.counts, now).await?;
@@ -101,7 +101,7 @@ impl Store {
 
 /// Plans the statements of this transaction independently of the org: for an org that is not in the statistics yet, the
 /// planner estimates one event, and then any index seems as good as the key.
-async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+pub(crate) async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let statement = transaction
         .prepare_cached(include_str!("ingest/plan_for_any_org.sql"))
         .await?;
@@ -240,7 +240,7 @@ fn keys(rows: &[tokio_postgres::Row]) -> Result<HashSet<(i64, &str)>, StoreError
         .collect()
 }
 
-/// Writes the upload with its receipt, and marks the scores as outdated when the batch changed something.
+/// Writes the upload with its receipt.
 async fn record_upload(
     transaction: &Transaction<'_>,
     org: OrgId,
@@ -275,8 +275,5 @@ async fn record_upload(
             ],
         )
         .await?;
-    if counts.changed() {
-        refresh::mark(&**transaction, org, batch.upload_id).await?;
-    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use model::{
 };
 use uuid::Uuid;
 
-use crate::{Store, StoreError, catalogue, policy, refresh};
+use crate::{Store, StoreError, catalogue, derived::queue::Changed, ingest, policy};
 
 impl Store {
     /// Stores an inventory in one transaction. Monotonic for sessions (the greatest size and the earliest time are kept); a
@@ -49,35 +49,97 @@ impl Store {
             loaded: rows.tool_id.len() as u64,
             ..InventoryReceipt::default()
         };
-        let statement = transaction
-            .prepare_cached(include_str!("inventory/sessions.sql"))
-            .await?;
-        receipt.changed += transaction
-            .execute(
-                &statement,
-                &[
-                    &org.0,
-                    &member.0,
-                    &rows.session_id,
-                    &rows.tool_id,
-                    &rows.context_bytes,
-                    &rows.project,
-                    &rows.observed_at,
-                ],
-            )
-            .await?;
+        receipt.changed += put_sessions(&transaction, org, member, &rows).await?;
         if let Some(machine) = machine {
             let (installed, changed) = put_machine(&transaction, org, member, machine).await?;
             receipt.installed = installed;
             receipt.changed += changed;
         }
-        if receipt.changed > 0 {
-            // The refresh of the boards counts sessions for dead weight.
-            refresh::mark(&*transaction, org, Uuid::now_v7()).await?;
-        }
         transaction.commit().await?;
         Ok(receipt)
     }
+}
+
+/// Stores what sessions had loaded, when a member last had it loaded, and what the boards lack. Returns how many rows
+/// it changed.
+async fn put_sessions(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    member: MemberId,
+    rows: &Rows<'_>,
+) -> Result<u64, StoreError> {
+    if rows.tool_id.is_empty() {
+        return Ok(0);
+    }
+    ingest::plan_for_any_org(transaction).await?;
+    // One inventory of a member at a time: what is read here of a session must not change until it is written.
+    transaction
+        .query_opt(
+            "-- inventory::put_sessions\n\
+             select from members where org_id = $1 and member_id = $2 for no key update",
+            &[&org.0, &member.0],
+        )
+        .await?;
+    let moved = transaction
+        .prepare_cached(include_str!("inventory/moved.sql"))
+        .await?;
+    let moved = transaction
+        .query(
+            &moved,
+            &[
+                &org.0,
+                &member.0,
+                &rows.session_id,
+                &rows.tool_id,
+                &rows.observed_at,
+            ],
+        )
+        .await?;
+    let statement = transaction
+        .prepare_cached(include_str!("inventory/sessions.sql"))
+        .await?;
+    let stored = transaction
+        .query(
+            &statement,
+            &[
+                &org.0,
+                &member.0,
+                &rows.session_id,
+                &rows.tool_id,
+                &rows.context_bytes,
+                &rows.project,
+                &rows.observed_at,
+            ],
+        )
+        .await?;
+    let mut changed = Changed::default();
+    for row in stored.iter().chain(&moved) {
+        let observed_at: DateTime<Utc> = row.try_get("observed_at")?;
+        changed.loaded(row.try_get("tool_id")?, observed_at.date_naive());
+    }
+    let last_loaded = transaction
+        .prepare_cached(include_str!("inventory/last_loaded.sql"))
+        .await?;
+    transaction
+        .execute(
+            &last_loaded,
+            &[&org.0, &member.0, &rows.tool_id, &rows.observed_at],
+        )
+        .await?;
+    if !moved.is_empty() {
+        let tools: Vec<&str> = moved
+            .iter()
+            .map(|row| row.try_get("tool_id"))
+            .collect::<Result<_, _>>()?;
+        transaction
+            .execute(
+                include_str!("inventory/correct_last_loaded.sql"),
+                &[&org.0, &member.0, &tools],
+            )
+            .await?;
+    }
+    changed.write(transaction, org, Uuid::now_v7()).await?;
+    Ok(stored.len() as u64)
 }
 
 /// Replaces the tools of a machine, where this report of it is not older than the stored one. Returns how many tools

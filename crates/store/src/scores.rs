@@ -1,4 +1,4 @@
-//! Scores: reading the materialized view `tool_scores`.
+//! Scores: the tools over everything, as the boards hold them.
 
 use model::{
     Kind, OrgId,

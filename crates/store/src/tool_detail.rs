@@ -11,9 +11,10 @@ use model::{
 use tokio_postgres::{GenericClient, IsolationLevel, Row, types::Type};
 
 use crate::{
-    Store, StoreError, events,
+    Store, StoreError,
+    derived::refresh::{as_of, last_day},
+    events,
     page::Page,
-    refresh::{self, View},
     row, scores,
 };
 
@@ -56,7 +57,7 @@ impl Store {
         let Some(score) = scores::find(&*snapshot, org, tool_id).await? else {
             return Ok(None);
         };
-        let as_of = refresh::as_of(&*snapshot, View::Scores).await?;
+        let as_of = as_of(&*snapshot, org).await?;
         let detail = read_detail(&*snapshot, org, tool_id, query.window.unwrap_or_default()).await?;
         let of_tool = EventsQuery {
             tool_id: Some(tool_id.to_owned()),
@@ -81,13 +82,7 @@ async fn read_detail(
     tool_id: &str,
     window: Window,
 ) -> Result<ToolDetail, StoreError> {
-    let today = client
-        .query_one(
-            "-- tool_detail::read_detail\nselect today from score_refresh where view_name = 'board_scores'",
-            &[],
-        )
-        .await?;
-    let first_day = window.first_day(row::only(&today)?);
+    let first_day = window.first_day(last_day(client, org).await?);
     let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
     // Planned with the actual values: a rare tool and the most used one are read differently.
     let of_tool = [

@@ -196,7 +196,7 @@ impl Run<'_> {
             }
             Step::Delete(member) => self.delete(member, false).await,
             Step::DeleteAmidKill(member) => self.delete(member, true).await,
-            Step::Refresh => refreshed(self.deployment, self.beside).await,
+            Step::Refresh => refreshed(self.beside).await,
         }
     }
 
@@ -328,10 +328,20 @@ fn against_the_model(cases: u32) {
 }
 
 /// The scores say what the events say, once nothing is pending.
-async fn refreshed(deployment: &Deployment, beside: &testing::Beside) -> Result<(), TestCaseError> {
+async fn refreshed(beside: &testing::Beside) -> Result<(), TestCaseError> {
     until("the scores are fresh", async || {
-        let today = deployment.store.clock().await.unwrap().date_naive();
-        !deployment.store.refresh_needed(today).await.unwrap().scores
+        let stale = beside
+            .number(
+                "select count(*) from (
+                    select from pending_changes
+                    union all
+                    select from score_refresh boards, score_refresh scores
+                    where boards.view_name = 'board_scores' and scores.view_name = 'tool_scores'
+                        and boards.started_at > coalesce(scores.started_at, '-infinity')
+                ) stale",
+            )
+            .await;
+        stale == 0
     })
     .await;
     let differences = beside

@@ -6,4 +6,8 @@ select
     200 + t * 40, null, d.day::timestamp at time zone 'UTC'
 from (select distinct org_id, member_id, day from usage_days) d
 cross join generate_series(0, 2) s
-cross join generate_series(0, 29) t
+cross join generate_series(0, 29) t;
+insert into loaded_members (org_id, member_id, last_loaded_at, tool_id)
+select org_id, member_id, max(observed_at), tool_id
+from session_tools
+group by org_id, member_id, tool_id

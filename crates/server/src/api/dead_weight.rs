@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use model::api::{DeadWeight, query::DeadWeightQuery};
-use store::refresh::View;
 
 use super::refresh;
 use crate::{
@@ -20,7 +19,7 @@ pub(crate) async fn list(
     deadline: Deadline,
     Query(query): Query<DeadWeightQuery>,
 ) -> Result<Json<DeadWeight>, ApiError> {
-    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh, &deadline).await?;
+    let as_of = refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let page = app.store.dead_weight(caller.org, &query).await?;
     Ok(Json(DeadWeight {
         dead_weight: page.rows,

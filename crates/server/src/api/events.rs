@@ -60,7 +60,7 @@ pub(crate) async fn ingest(
     receipt.duplicate = counts.duplicate;
     receipt.conflict = counts.conflict;
     if counts.changed() {
-        app.scores_stale.notify_one();
+        app.stale.notify_one();
     }
     count(&receipt);
     Ok(Json(receipt))

@@ -28,7 +28,7 @@ pub(crate) async fn put(
         .inventory_put(caller.org, caller.member, &inventory, app.now())
         .await?;
     if receipt.changed > 0 {
-        app.scores_stale.notify_one();
+        app.stale.notify_one();
     }
     Ok(Json(receipt))
 }

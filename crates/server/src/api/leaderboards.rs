@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use model::api::{Board, Leaderboard, query::LeaderboardQuery};
-use store::refresh::View;
 
 use super::refresh;
 use crate::{
@@ -24,7 +23,7 @@ pub(crate) async fn get(
     let board: Board = board
         .parse()
         .map_err(|error| ApiError::NotFound(format!("no such board: {error}")))?;
-    let as_of = refresh::as_of(&app, caller.org, View::Boards, query.fresh, &deadline).await?;
+    let as_of = refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let ranking = app.store.leaderboard(caller.org, board, &query).await?;
     Ok(Json(Leaderboard {
         leaderboard: ranking.page.rows,

@@ -98,7 +98,7 @@ pub(crate) async fn erase(
 pub(crate) async fn delete(app: App, act: Act, handle: String) -> Result<Deleted, ApiError> {
     let deleting = tokio::spawn(async move {
         let deleted = app.store.member_erase(&act, &handle).await?;
-        app.scores_stale.notify_one();
+        app.stale.notify_one();
         Ok::<_, ApiError>(deleted)
     });
     deleting.await.map_err(|error| ApiError::Internal {

@@ -5,7 +5,6 @@ use model::api::{
     ScoreDetail, Scores,
     query::{ScoreQuery, ScoresQuery},
 };
-use store::refresh::View;
 
 use super::refresh;
 use crate::{
@@ -23,7 +22,7 @@ pub(crate) async fn list(
     deadline: Deadline,
     Query(query): Query<ScoresQuery>,
 ) -> Result<Json<Scores>, ApiError> {
-    let as_of = refresh::as_of(&app, caller.org, View::Scores, query.fresh, &deadline).await?;
+    let as_of = refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let page = app.store.score_list(caller.org, &query).await?;
     Ok(Json(Scores {
         scores: page.rows,
@@ -41,7 +40,7 @@ pub(crate) async fn get(
     Query(query): Query<ScoreQuery>,
 ) -> Result<Json<ScoreDetail>, ApiError> {
     let window = query.window.unwrap_or_default();
-    refresh::as_of(&app, caller.org, View::Scores, query.fresh, &deadline).await?;
+    refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let tool = app
         .store
         .tool_snapshot(caller.org, &tool_id, &query)

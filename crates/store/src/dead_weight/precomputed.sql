@@ -21,7 +21,8 @@ select
         where a.org_id = $1 and a.board = 'members' and a.days = $2 and a.builtins
     ) as active_members
 from tools t
-left join tool_scores s on s.org_id = $1 and s.tool_id = t.tool_id
+left join board_scores s
+    on s.org_id = $1 and s.board = 'tools' and s.days = 0 and s.builtins and s.subject = t.tool_id
 left join board_scores b
     on b.org_id = $1 and b.board = 'tools' and b.days = $2 and b.builtins and b.subject = t.tool_id
 left join loaded_tools l on l.org_id = $1 and l.days = $2 and l.tool_id = t.tool_id

@@ -1,4 +1,4 @@
--- inventory::inventory_put
+-- inventory::put_sessions (sessions)
 insert into session_tools (org_id, member_id, session_id, tool_id, context_bytes, project, observed_at)
 select $1, $2, b.session_id, b.tool_id, b.context_bytes, b.project, b.observed_at
 from unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[])
@@ -12,3 +12,4 @@ set
 where session_tools.context_bytes < excluded.context_bytes
     or (session_tools.project is null and excluded.project is not null)
     or session_tools.observed_at > excluded.observed_at
+returning tool_id, observed_at

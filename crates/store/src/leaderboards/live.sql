@@ -1,6 +1,6 @@
 -- leaderboards::live_rows
--- A board over a part of the events: counted from the rollup, its medians from the events of the members and days
--- that the rollup names. $2 is the board, $3 and $4 the first days of the window and of the one before, $5 the kind
+-- A board over a part of the events, counted from the rollup. The median of a tool is that of all its calls, so these
+-- rows have none. $2 is the board, $3 and $4 the first days of the window and of the one before, $5 the kind
 -- (null leaves built-ins out, 'all' does not), $6 the project, $7 the member.
 with scope as materialized (
     select
@@ -37,21 +37,6 @@ counts as (
     from scope
     group by subject
     having sum(events) filter (where inside) >= $8
-),
-medians as (
-    select
-        case $2 when 'tools' then e.tool_id when 'projects' then e.project else e.member_id::text end as subject,
-        percentile_cont(0.5) within group (order by e.duration_ms) as median_duration_ms
-    from (select distinct member_id, day from scope where inside) c
-    join usage_events e
-        on e.org_id = $1
-        and e.member_id = c.member_id
-        and e.occurred_at >= c.day::timestamp at time zone 'UTC'
-        and e.occurred_at < (c.day + 1)::timestamp at time zone 'UTC'
-    where e.duration_ms is not null
-        and ($5 = 'all' or ($5 is null and e.tool_id not like 'builtin:%') or e.tool_id like $5 || ':%')
-        and ($6::text is null or e.project = $6)
-    group by 1
 )
 select
     n.name as subject, b.tools, b.events, b.successes, b.failures, b.abandoned, b.unknown,
@@ -59,14 +44,13 @@ select
     b.successes::double precision / nullif(b.successes + b.failures, 0) as decided_rate,
     wilson_low(b.successes, b.successes + b.failures) as wilson_low,
     b.cost_micro_usd::double precision / nullif(b.costed, 0) / 1e6 as avg_cost_usd,
-    d.median_duration_ms, b.members, b.first_used_at, b.last_used_at,
+    null::double precision as median_duration_ms, b.members, b.first_used_at, b.last_used_at,
     b.previous_events,
     b.previous_successes::double precision / nullif(b.previous_successes + b.previous_failures, 0)
         as previous_decided_rate,
     wilson_low(b.previous_successes, b.previous_successes + b.previous_failures) as previous_wilson_low
 from counts b
 join orgs o on o.org_id = $1
-left join medians d on d.subject = b.subject
 left join members m on m.org_id = $1 and $2 = 'members' and m.member_id::text = b.subject
 cross join lateral (
     select case

@@ -49,6 +49,26 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
+        "board_days",
+        &[
+            ("org_id", Internal),
+            ("day", Internal),
+            ("builtin", Internal),
+            ("events", Internal),
+            ("successes", Internal),
+            ("failures", Internal),
+            ("abandoned", Internal),
+            ("unknown", Internal),
+            ("unknown_tool", Internal),
+            ("costed", Internal),
+            ("cost_micro_usd", Internal),
+            ("first_used_at", Internal),
+            ("last_used_at", Internal),
+            ("board", Internal),
+            ("subject", Internal),
+        ],
+    ),
+    (
         "board_scores",
         &[
             ("org_id", Internal),
@@ -74,6 +94,38 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("previous_events", Internal),
             ("previous_decided_rate", Internal),
             ("previous_wilson_low", Internal),
+        ],
+    ),
+    (
+        "board_state",
+        &[
+            ("org_id", Internal),
+            ("today", Internal),
+            ("windows", Internal),
+            ("as_of", Internal),
+            ("last_error", Internal),
+            ("last_error_at", Internal),
+        ],
+    ),
+    ("board_windows", &[("days", Internal)]),
+    (
+        "loaded_days",
+        &[
+            ("org_id", Internal),
+            ("day", Internal),
+            ("sessions", Internal),
+            ("context_bytes", Internal),
+            ("first_loaded_at", Internal),
+            ("tool_id", Internal),
+        ],
+    ),
+    (
+        "loaded_members",
+        &[
+            ("org_id", Internal),
+            ("member_id", Internal),
+            ("last_loaded_at", Internal),
+            ("tool_id", Internal),
         ],
     ),
     (
@@ -146,7 +198,18 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("retention_days", Internal),
         ],
     ),
-    ("pending_scores", &[("org_id", Internal), ("upload_id", Internal)]),
+    (
+        "pending_changes",
+        &[
+            ("org_id", Internal),
+            ("change_id", Internal),
+            ("day", Internal),
+            ("board", Internal),
+            ("subject", Internal),
+            ("added", Internal),
+            ("removed", Internal),
+        ],
+    ),
     (
         "reader_scores",
         &[
@@ -177,8 +240,6 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("rows_changed", Internal),
             ("last_error", Internal),
             ("last_error_at", Internal),
-            ("today", Internal),
-            ("news_at", Internal),
         ],
     ),
     (
@@ -199,6 +260,19 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("org_id", Internal),
             ("token_id", Internal),
             ("last_used_at", Personal),
+        ],
+    ),
+    (
+        "tool_medians",
+        &[
+            ("org_id", Internal),
+            ("days", Internal),
+            ("timed", Internal),
+            ("below", Internal),
+            ("level", Internal),
+            ("pivot_ms", Internal),
+            ("median_duration_ms", Internal),
+            ("tool_id", Internal),
         ],
     ),
     (

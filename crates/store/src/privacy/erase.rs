@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 use model::administration::Deleted;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
-    refresh, rollup, team,
+    derived::{queue, rollup},
+    team,
 };
 
 impl Store {
@@ -46,11 +46,14 @@ impl Store {
                 &key,
             )
             .await?;
+        // The boards contain the events until they are refreshed.
+        queue::remove_events(&*transaction, act.org, member.id, None).await?;
+        queue::remove_loaded(&*transaction, act.org, member.id).await?;
         let (events, last) = delete_events(&transaction, &key).await?;
         // A clock that was ahead wrote times in the future: uploading the same logs again must not restore these
         // events.
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
-        let [uploads, sessions, machines] = delete_others(&transaction, &key).await?;
+        let [uploads, sessions, machines, _] = delete_others(&transaction, &key).await?;
         rollup::forget(&*transaction, act.org, member.id).await?;
         transaction
             .execute(
@@ -59,8 +62,6 @@ impl Store {
                 &[&act.org.0, &member.id.0, &cut],
             )
             .await?;
-        // The scores contain the events until they are refreshed.
-        refresh::mark(&*transaction, act.org, Uuid::now_v7()).await?;
         let deleted = Deleted {
             member: handle.to_owned(),
             events,
@@ -94,9 +95,10 @@ async fn delete_events(
     Ok((row.try_get("events")?, row.try_get("last")?))
 }
 
-/// Deletes the uploads, the loaded and the installed tools of a member. Returns how many rows each were.
-async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 3], StoreError> {
-    let mut deleted = [0_i64; 3];
+/// Deletes the uploads, the loaded and the installed tools of a member, and when they were last loaded. Returns how many
+/// rows each were.
+async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 4], StoreError> {
+    let mut deleted = [0_i64; 4];
     for (count, statement) in deleted.iter_mut().zip([
         "-- privacy::erase::delete_others (uploads)\n\
          delete from uploads where org_id = $1 and member_id = $2",
@@ -104,6 +106,8 @@ async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[
          delete from session_tools where org_id = $1 and member_id = $2",
         "-- privacy::erase::delete_others (machines)\n\
          delete from machine_tools where org_id = $1 and member_id = $2",
+        "-- privacy::erase::delete_others (loaded)\n\
+         delete from loaded_members where org_id = $1 and member_id = $2",
     ]) {
         *count = i64::try_from(transaction.execute(statement, key).await?).unwrap_or(i64::MAX);
     }

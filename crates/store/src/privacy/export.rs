@@ -63,6 +63,12 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where org_id = $1 and member_id = $2 order by observed_at",
     ),
     (
+        "loaded_members",
+        "-- privacy::export::export (loaded)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from loaded_members t\n\
+         where org_id = $1 and member_id = $2 order by tool_id",
+    ),
+    (
         "uploads",
         "-- privacy::export::export (uploads)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from uploads t\n\

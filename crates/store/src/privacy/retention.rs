@@ -1,7 +1,7 @@
 //! Deleting events that are older than the retention of their org.
 //!
 //! The job goes member by member and takes whole UTC days from the oldest on, about ten thousand events at a time: each
-//! step is a transaction that removes the events and the rows of the rollup that count them, and marks the scores as
+//! step is a transaction that removes the events and the rows of the rollup that count them, and marks the boards as
 //! stale. It may be interrupted anywhere and goes on where it was. Events that are too old already are refused when
 //! they arrive ([`crate::policy`]), so what it deletes does not come back.
 
@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use model::{MemberId, OrgId};
-use uuid::Uuid;
 
-use crate::{Store, StoreError, policy, refresh, rollup, row, session::SessionLimits};
+use crate::{
+    Store, StoreError,
+    derived::{queue, rollup},
+    policy, row,
+    session::SessionLimits,
+};
 
 const LIMITS: SessionLimits = SessionLimits {
     statement: Duration::from_secs(60),
@@ -98,26 +102,26 @@ async fn delete_others(
 ) -> Result<u64, StoreError> {
     let mut deleted = 0;
     for statement in [
-        "-- privacy::retention::delete_others (uploads)\n\
-         delete from uploads where org_id = $1 and upload_id in (\n\
-         \x20   select upload_id from uploads where org_id = $1 and received_at < $2 limit 5000)",
-        "-- privacy::retention::delete_others (sessions)\n\
-         delete from session_tools where org_id = $1 and (member_id, session_id, tool_id) in (\n\
-         \x20   select member_id, session_id, tool_id from session_tools\n\
-         \x20   where org_id = $1 and observed_at < $2 limit 5000)",
-        "-- privacy::retention::delete_others (machines)\n\
-         delete from machine_tools where org_id = $1 and (member_id, machine_id, tool_id) in (\n\
-         \x20   select member_id, machine_id, tool_id from machine_tools\n\
-         \x20   where org_id = $1 and observed_at < $2 limit 5000)",
+        include_str!("retention/uploads.sql"),
+        include_str!("retention/sessions.sql"),
+        include_str!("retention/machines.sql"),
     ] {
         loop {
-            let rows = session.execute(statement, &[&org.0, &since]).await?;
+            let row = session.query_one(statement, &[&org.0, &since]).await?;
+            let rows: i64 = row::only(&row)?;
             if rows == 0 {
                 break;
             }
-            deleted += rows;
+            deleted += rows.unsigned_abs();
         }
     }
+    session
+        .execute(
+            "-- privacy::retention::delete_others\n\
+             delete from loaded_members where org_id = $1 and last_loaded_at < $2",
+            &[&org.0, &since],
+        )
+        .await?;
     Ok(deleted)
 }
 
@@ -165,6 +169,7 @@ async fn forget_days(
     let Some(end) = row::only::<Option<NaiveDate>>(&row)? else {
         return Ok(None);
     };
+    queue::remove_events(&transaction, org, member, Some(end)).await?;
     let events = transaction
         .execute(
             "-- privacy::retention::forget_days (events)\n\
@@ -181,7 +186,6 @@ async fn forget_days(
         )
         .await?;
     rollup::rebuild_totals(&transaction, org, member).await?;
-    refresh::mark(&transaction, org, Uuid::now_v7()).await?;
     transaction.commit().await?;
     Ok(Some(events))
 }

@@ -8,6 +8,7 @@
 )]
 
 mod boards;
+mod derived;
 mod ingest;
 mod migrate;
 mod plans;

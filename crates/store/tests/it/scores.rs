@@ -12,11 +12,7 @@ use model::{
     event::Source,
     team::{MemberKind, Role},
 };
-use store::{
-    Store,
-    ingest::Batch,
-    refresh::{Refresh, View},
-};
+use store::{Store, derived::refresh::Refresh, ingest::Batch};
 use testing::TestDatabase;
 use uuid::Uuid;
 
@@ -45,11 +41,8 @@ fn event(tool: &str, result: CallResult, duration_ms: Option<i64>, days_ago: i64
     }
 }
 
-async fn scores(store: &Store) -> Refresh {
-    store
-        .refresh_view(View::Scores, now().date_naive())
-        .await
-        .unwrap()
+async fn refresh(store: &Store) -> Refresh {
+    store.refresh_boards(now().date_naive()).await.unwrap()
 }
 
 async fn score(store: &Store, org: OrgId, tool: &str) -> Score {
@@ -157,7 +150,6 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let (org, ann) = acme(&store).await;
-    assert!(!store.refresh_needed(now().date_naive()).await.unwrap().scores);
     send(
         &store,
         org,
@@ -171,24 +163,20 @@ async fn a_refresh_says_what_it_changed_and_nothing_waits_after_it() {
         rows_changed,
         started_at,
         ..
-    } = scores(&store).await
+    } = refresh(&store).await
     else {
         panic!("no other process refreshes")
     };
-    assert_eq!(rows_changed, 1);
+    // All time and three windows, with the built-in tools and without, of the tool and of the member.
+    assert_eq!(rows_changed, 16);
     assert!(started_at >= before);
     let state = store.freshness(org).await.unwrap().state;
-    assert_eq!(
-        (state.pending, state.as_of, state.last_error),
-        (false, Some(started_at), None)
-    );
-    let Refresh::Done { rows_changed, .. } = scores(&store).await else {
+    assert_eq!((state.pending, state.last_error), (false, None));
+    assert!(state.as_of >= Some(started_at));
+    let Refresh::Done { rows_changed, .. } = refresh(&store).await else {
         panic!("no other process refreshes")
     };
-    assert_eq!(
-        rows_changed, 0,
-        "a refresh without news writes no row of the view"
-    );
+    assert_eq!(rows_changed, 0, "a refresh without news writes nothing");
 }
 
 #[tokio::test]
@@ -207,11 +195,7 @@ async fn dead_weight_is_what_was_not_used_in_the_window() {
         ],
     )
     .await;
-    scores(&store).await;
-    store
-        .refresh_view(View::Boards, now().date_naive())
-        .await
-        .unwrap();
+    refresh(&store).await;
     let dead = async |days: i64| -> Vec<String> {
         let query = DeadWeightQuery {
             days: Some(days),
@@ -236,11 +220,7 @@ async fn the_pages_of_dead_weight_together_are_the_whole_list_for_every_verdict(
         .map(|n| event(&format!("skill:n{n:02}"), CallResult::SUCCESS, None, last_use(n)))
         .collect();
     send(&store, org, ann, events).await;
-    store.refresh().await.unwrap();
-    store
-        .refresh_view(View::Boards, now().date_naive())
-        .await
-        .unwrap();
+    refresh(&store).await;
     let list = async |query: &DeadWeightQuery, limit: u32| -> Vec<String> {
         let (mut tools, mut cursor) = (Vec::new(), None);
         loop {
@@ -301,7 +281,7 @@ async fn a_tool_is_read_in_one_snapshot_while_the_scores_are_refreshed() {
         vec![event("skill:x", CallResult::SUCCESS, None, 0)],
     )
     .await;
-    scores(&store).await;
+    refresh(&store).await;
     let writer = store.clone();
     let writing = tokio::spawn(async move {
         // How many events the scores hold since each refresh.
@@ -314,10 +294,9 @@ async fn a_tool_is_read_in_one_snapshot_while_the_scores_are_refreshed() {
                 vec![event("skill:x", CallResult::SUCCESS, None, 0)],
             )
             .await;
-            let Refresh::Done { started_at, .. } = scores(&writer).await else {
-                panic!("nothing else refreshes");
-            };
-            refreshes.insert(started_at, events);
+            refresh(&writer).await;
+            let as_of = writer.freshness(org).await.unwrap().state.as_of;
+            refreshes.insert(as_of.unwrap(), events);
         }
         refreshes
     });
@@ -431,7 +410,7 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
                 "a deletion by hand is seen"
             );
         }
-        scores(&store).await;
+        store.refresh().await.unwrap();
         assert_eq!(
             rows(&client, SCORED).await,
             rows(&client, PLAIN).await,
@@ -462,19 +441,13 @@ async fn the_first_refresh_gives_the_planner_statistics_of_what_is_stored() {
         let sql = "select reltuples from pg_class where oid = 'usage_events'::regclass";
         client.query_one(sql, &[]).await.unwrap().get("reltuples")
     };
-    store
-        .refresh_view(View::Scores, now().date_naive())
-        .await
-        .unwrap();
+    refresh(&store).await;
     assert!(known().await < 0.0, "nothing is known of an empty table");
     let (org, ann) = acme(&store).await;
     let events = (0..30)
         .map(|n| event("mcp:a", CallResult::SUCCESS, None, n))
         .collect();
     send(&store, org, ann, events).await;
-    store
-        .refresh_view(View::Scores, now().date_naive())
-        .await
-        .unwrap();
+    refresh(&store).await;
     assert!((known().await - 30.0).abs() < 0.5, "{}", known().await);
 }

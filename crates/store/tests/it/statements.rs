@@ -77,7 +77,6 @@ const FILL: &str = "
             case when n % 9 = 0 then 'failure' else 'success' end::event_outcome, null, 'api', gen_random_uuid(),
             'toolu_' || n, 'mcp:tool-' || (n * 7919 % 1600 / 40), null, 'session-' || n / 50, 'project-' || n % 5
         from generate_series(1, 60000) n;
-    update score_refresh set today = '2026-11-01' where view_name = 'board_scores';
 ";
 
 async fn filled() -> (TestDatabase, Client) {
@@ -138,7 +137,7 @@ async fn the_scores_read_the_events_from_the_covering_index_alone() {
     )
     .await;
     assert!(
-        plan.contains("Index Only Scan using usage_events_scores_idx on usage_events"),
+        plan.contains("Index Only Scan using usage_events_durations_idx on usage_events"),
         "{plan}"
     );
     assert!(!plan.contains("Seq Scan on usage_events"), "{plan}");
@@ -214,7 +213,7 @@ async fn a_tool_in_depth_reads_the_events_of_that_tool() {
         ),
         (
             include_str!("../../src/tool_detail/durations.sql"),
-            "Index Only Scan using usage_events_tool_recent_idx",
+            "Index Only Scan using usage_events_durations_idx",
         ),
     ] {
         let plan = plan_of(

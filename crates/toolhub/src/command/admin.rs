@@ -10,7 +10,7 @@ use model::{
     team::{MemberKind, Role},
 };
 use serde_json::json;
-use store::{Store, refresh::Refresh, team::NewToken};
+use store::{Store, derived::refresh::Refresh, team::NewToken};
 
 use crate::{
     args::{self, Scopes},
@@ -254,10 +254,13 @@ async fn refresh(store: &Store) -> anyhow::Result<Done> {
             duration_ms,
             rows_changed,
             started_at,
+            ..
         } => done(
-            format!("refreshed the scores in {duration_ms} ms; {rows_changed} rows changed"),
+            format!("refreshed the boards in {duration_ms} ms; {rows_changed} rows changed"),
             json!({ "as_of": started_at, "duration_ms": duration_ms, "rows_changed": rows_changed }),
         ),
-        Refresh::Busy => done("another refresh is in progress", json!({ "busy": true })),
+        Refresh::Busy | Refresh::Unneeded | Refresh::Resting(_) => {
+            done("another refresh is in progress", json!({ "busy": true }))
+        }
     }
 }

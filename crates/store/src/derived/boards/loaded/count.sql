@@ -1,0 +1,32 @@
+-- derived::boards::loaded::count (count)
+-- In how many sessions, and of how many members, the tools that changed, or with $4 all, were loaded in the windows $3,
+-- which end on day $2.
+insert into loaded_tools (org_id, days, tool_id, sessions, members, context_bytes, first_loaded_at)
+select $1, w.days, t.tool_id, c.sessions, reach.members, c.context_bytes, c.first_loaded_at
+from (
+    select subject as tool_id from pending_changes where org_id = $1 and board = 'loaded'
+    union
+    select tool_id from loaded_tools where org_id = $1 and days = 0 and $4
+) t
+cross join unnest($3::integer[]) as w (days)
+cross join lateral (
+    select case w.days when 0 then '-infinity' else $2::date - w.days end as before
+) d
+cross join lateral (
+    select
+        sum(l.sessions)::bigint as sessions, least(sum(l.context_bytes), 9223372036854775807)::bigint as context_bytes,
+        min(l.first_loaded_at) as first_loaded_at
+    from loaded_days l
+    where l.org_id = $1 and l.tool_id = t.tool_id and l.day > d.before
+) c
+cross join lateral (
+    select count(*) as members
+    from loaded_members l
+    where l.org_id = $1 and l.tool_id = t.tool_id
+        and l.last_loaded_at >= (d.before + 1)::timestamp at time zone 'UTC'
+) reach
+where c.sessions > 0
+on conflict (org_id, days, tool_id) do update
+set
+    sessions = excluded.sessions, members = excluded.members, context_bytes = excluded.context_bytes,
+    first_loaded_at = excluded.first_loaded_at

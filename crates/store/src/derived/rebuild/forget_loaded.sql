@@ -1,0 +1,2 @@
+-- derived::rebuild::rebuild_boards (forget loaded)
+delete from loaded_tools where org_id = $1

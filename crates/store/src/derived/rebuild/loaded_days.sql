@@ -1,0 +1,30 @@
+-- derived::rebuild::differences (loaded days)
+-- How many days of loaded tools, and how many last times of members, differ from what the sessions say.
+with days as (
+    select
+        tool_id, (observed_at at time zone 'UTC')::date as day, count(*) as sessions,
+        least(sum(context_bytes), 9223372036854775807)::bigint as context_bytes, min(observed_at) as first_loaded_at
+    from session_tools
+    where org_id = $1
+    group by 1, 2
+),
+kept_days as (
+    select tool_id, day, sessions, context_bytes, first_loaded_at from loaded_days where org_id = $1
+),
+members as (
+    select member_id, tool_id, max(observed_at) as last_loaded_at
+    from session_tools
+    where org_id = $1
+    group by 1, 2
+),
+kept_members as (
+    select member_id, tool_id, last_loaded_at from loaded_members where org_id = $1
+)
+select
+    (select count(*) from days full join kept_days using (tool_id, day) where days is distinct from kept_days)
+    + (
+        select count(*)
+        from members
+        full join kept_members using (member_id, tool_id)
+        where members is distinct from kept_members
+    )

@@ -1,2 +1,0 @@
--- refresh::refresh_once (delete pending)
-delete from pending_scores

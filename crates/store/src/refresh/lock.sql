@@ -1,3 +1,0 @@
--- refresh::refresh_once (lock)
--- One refresh of a view at a time, in any process. The lock ends with the transaction, also when the process dies.
-select pg_try_advisory_xact_lock(hashtextextended('toolhub.' || $1, 0))

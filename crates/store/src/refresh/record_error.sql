@@ -1,2 +1,0 @@
--- refresh::refresh_view
-update score_refresh set last_error = $2, last_error_at = clock_timestamp() where view_name = $1

@@ -1,2 +1,0 @@
--- rollup::forget_totals
-delete from usage_totals where org_id = $1 and member_id = $2

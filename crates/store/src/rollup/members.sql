@@ -1,8 +1,0 @@
--- rollup::rebuild
--- Every member of every org, for the rebuild.
-select org_id, member_id from members
-union
-select org_id, member_id from usage_days
-union
-select org_id, member_id from usage_totals
-order by org_id, member_id
