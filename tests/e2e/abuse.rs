@@ -183,7 +183,10 @@ async fn what_was_uploaded_is_harmless_in_every_format_and_nothing_harmless_is_l
         (["scores", "--limit", "500"].to_vec(), "mcp:"),
         ([&["leaderboard", "tools"], window.as_slice()].concat(), "mcp:"),
         ([&["leaderboard", "projects"], window.as_slice()].concat(), ""),
-        (["dead-weight", "--limit", "500"].to_vec(), "skill:"),
+        (
+            ["dead-weight", "--verdict", "all", "--limit", "500"].to_vec(),
+            "skill:",
+        ),
         (["events", "--limit", "500"].to_vec(), ""),
     ] {
         let json = shown(&hub, &olga, &arguments).await;

@@ -10,6 +10,7 @@ mod inventory;
 mod isolation;
 mod leaderboards;
 mod members;
+mod names;
 mod oidc;
 mod prices;
 mod privacy;

@@ -177,6 +177,107 @@ fn the_api_lists_every_code_of_an_error() {
     }
 }
 
+/// The variables of ours that the code of the programs names. Tests and deliberate bugs have others.
+fn variables_in_code() -> BTreeSet<String> {
+    let mut folders: Vec<PathBuf> = ["client", "embedded", "server", "sources", "store", "toolhub"]
+        .iter()
+        .map(|name| root().join("crates").join(name).join("src"))
+        .collect();
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("planted.rs") {
+                let text = fs::read_to_string(path).unwrap();
+                for rest in text.split("TOOLHUB_").skip(1) {
+                    let name: String = rest
+                        .chars()
+                        .take_while(|c| c.is_ascii_uppercase() || *c == '_')
+                        .collect();
+                    if !name.is_empty() {
+                        found.insert(format!("TOOLHUB_{name}"));
+                    }
+                }
+            }
+        }
+    }
+    found.remove("TOOLHUB_TEST_DATABASE_URL");
+    found
+}
+
+#[test]
+fn the_configuration_lists_every_setting_variable_and_price_key_and_no_other() {
+    let page = read("docs/configuration.md");
+    let set = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+
+    let settings = read("crates/client/src/settings.rs");
+    let arms = settings.lines().filter(|line| line.contains("=> set_if_unset("));
+    let mut keys: BTreeSet<String> = arms
+        .map(|line| line.split('"').nth(1).unwrap().to_owned())
+        .collect();
+    keys.insert("projects".to_owned());
+    assert!(keys.len() > 8, "{keys:?}");
+    assert_eq!(set(rows(&page, "## Settings")), keys);
+    let user_only = quoted("crates/client/src/settings.rs", "const USER_FILE_ONLY", "];");
+    let refused: BTreeSet<String> = user_only.into_iter().filter(|key| keys.contains(key)).collect();
+    let section = page
+        .split_once("## Settings")
+        .unwrap()
+        .1
+        .split_once("\n## ")
+        .unwrap()
+        .0;
+    let stated: BTreeSet<String> = section
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.ends_with("| no |"))
+        .map(|line| line.split('`').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(stated, refused, "what a repository must not set");
+
+    assert_eq!(set(rows(&page, "## Environment variables")), variables_in_code());
+
+    let price = read("crates/model/src/api/prices.rs");
+    let fields = price
+        .split_once("struct PriceInput {")
+        .unwrap()
+        .1
+        .split_once("\n}")
+        .unwrap()
+        .0;
+    let fields: BTreeSet<String> = fields
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert!(fields.len() > 10, "{fields:?}");
+    assert_eq!(set(rows(&page, "## Price files")), fields);
+}
+
+#[test]
+fn the_first_org_has_an_owner_whose_token_manages_the_team() {
+    let operations = read("docs/operations.md");
+    let section = operations
+        .split_once("## The first org")
+        .unwrap()
+        .1
+        .split_once("\n## ")
+        .unwrap()
+        .0;
+    let owner = section
+        .lines()
+        .find(|line| line.contains("member add") && line.contains("--role owner"));
+    let token = section
+        .lines()
+        .find(|line| line.contains("admin token create"))
+        .unwrap();
+    assert!(
+        owner.is_some() && token.contains("--scope upload,read,admin"),
+        "{token}"
+    );
+}
+
 #[test]
 fn every_link_within_the_project_leads_somewhere() {
     let mut broken = Vec::new();

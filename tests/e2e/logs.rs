@@ -107,7 +107,9 @@ async fn a_whole_run_with_everything_logged() {
     hub.stranger(&mistyped).get("/v1/me").await;
     secrets.push(mistyped);
     // Where a token does not belong.
-    ann.get(&format!("/v1/events?member={}", ann.token)).await.json();
+    ann.get(&format!("/v1/events?member={}", ann.token))
+        .await
+        .problem(404);
     ann.get(&format!("/v1/scores/{}", ann.token)).await.problem(404);
     call(&ann, Method::POST, "/v1/tokens", json!({ "nome": ann.token }))
         .await

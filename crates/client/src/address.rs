@@ -34,6 +34,19 @@ pub fn is_loopback(url: &str) -> bool {
     }
 }
 
+/// The same address under each name of the loopback interface; none for other addresses.
+pub(crate) fn loopback_names(url: &str) -> Vec<String> {
+    const NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+    let Some(host) = Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .filter(|host| NAMES.contains(&host.as_str()))
+    else {
+        return Vec::new();
+    };
+    NAMES.iter().map(|name| url.replacen(&host, name, 1)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +78,20 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn the_loopback_interface_has_three_names() {
+        assert_eq!(
+            loopback_names("http://localhost:7711"),
+            [
+                "http://127.0.0.1:7711",
+                "http://localhost:7711",
+                "http://[::1]:7711"
+            ]
+        );
+        assert_eq!(loopback_names("http://localhost.example"), [""; 0]);
+        assert_eq!(loopback_names("http://127.0.0.2"), [""; 0]);
     }
 
     #[test]

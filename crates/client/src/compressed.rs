@@ -1,5 +1,5 @@
-//! Logs that their agent has compressed: Codex turns older rollouts into `.jsonl.zst`. They are decompressed as they
-//! are read, so that memory holds a window and one line, never the file.
+//! Logs that are compressed: Codex turns older rollouts into `.jsonl.zst`, and people keep logs as `.jsonl.gz`. They are
+//! decompressed as they are read, so that memory holds a window and one line, never the file.
 
 use std::{
     fs::File,
@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use flate2::read::MultiGzDecoder;
 use sources::{FileFacts, LogReader};
 use zstd::stream::read::Decoder;
 
@@ -31,9 +32,17 @@ impl Read for Counted<'_> {
 
 /// True for the name of a compressed log.
 pub(crate) fn is_compressed(path: &Path) -> bool {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .is_some_and(|name| name.ends_with(".jsonl.zst"))
+    name(path).is_some_and(|name| name.ends_with(".jsonl.zst") || name.ends_with(".jsonl.gz"))
+}
+
+/// True for the name of a file that must be unpacked before it can be read.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    const ENDS: [&str; 9] = [".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".tar", ".br"];
+    name(path).is_some_and(|name| ENDS.iter().any(|end| name.to_ascii_lowercase().ends_with(end)))
+}
+
+fn name(path: &Path) -> Option<&str> {
+    path.file_name().and_then(|name| name.to_str())
 }
 
 /// Reads a compressed log. What comes before a damaged place counts; the damage is a problem.
@@ -44,9 +53,16 @@ pub(crate) fn read(
     chunk: &mut [u8],
     read: &(dyn Fn(u64) + Sync),
 ) -> (FileFacts, Option<Problem>) {
+    let file = Counted { file, read };
     let feed = || -> io::Result<()> {
-        let mut decoder = Decoder::new(Counted { file, read })?;
-        decoder.window_log_max(MAX_WINDOW_LOG)?;
+        let mut decoder: Box<dyn Read> = if name(path).is_some_and(|name| name.ends_with(".gz")) {
+            // Several members one after the other are one file, as for gzip itself.
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            let mut decoder = Decoder::new(file)?;
+            decoder.window_log_max(MAX_WINDOW_LOG)?;
+            Box::new(decoder)
+        };
         loop {
             match decoder.read(chunk) {
                 Ok(0) => return Ok(()),
@@ -88,10 +104,14 @@ mod tests {
 
     /// Events, the problem, and the bytes that were told to be read.
     fn read_bytes(bytes: &[u8]) -> (usize, Option<Problem>, u64) {
+        read_named("rollout-x.jsonl.zst", bytes)
+    }
+
+    fn read_named(name: &str, bytes: &[u8]) -> (usize, Option<Problem>, u64) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rollout-x.jsonl.zst");
+        let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let reader = LogReader::new("rollout-x.jsonl.zst", None, &Options::default());
+        let reader = LogReader::new(name, None, &Options::default());
         let told = AtomicU64::new(0);
         let count = |bytes| {
             told.fetch_add(bytes, Ordering::Relaxed);
@@ -111,6 +131,20 @@ mod tests {
         let file = frames.concat();
         let (events, problem, told) = read_bytes(&file);
         assert_eq!((events, problem, told), (300, None, file.len() as u64));
+    }
+
+    #[test]
+    fn a_log_that_gzip_compressed_is_read_to_its_last_member() {
+        let members = [rollout(300), rollout(0)].map(|text| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            io::Write::write_all(&mut encoder, &text).unwrap();
+            encoder.finish().unwrap()
+        });
+        let file = members.concat();
+        let (events, problem, told) = read_named("rollout-x.jsonl.gz", &file);
+        assert_eq!((events, problem, told), (300, None, file.len() as u64));
+        let (events, problem, _) = read_named("rollout-x.jsonl.gz", &members[0][..members[0].len() / 2]);
+        assert!(events < 300 && problem.is_some(), "{events}");
     }
 
     #[test]

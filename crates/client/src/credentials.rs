@@ -12,14 +12,18 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use model::token::Token;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, Error, address::normalize_url};
+use crate::{
+    Environment, Error,
+    address::{loopback_names, normalize_url},
+    error::is_absent,
+};
 
 /// Name of the file in the configuration directory.
 const FILE: &str = "credentials.toml";
@@ -63,7 +67,7 @@ impl Credentials {
     fn load_file(path: PathBuf) -> Result<Credentials, Error> {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if is_absent(&error) => {
                 return Ok(Credentials {
                     path,
                     ..Credentials::default()
@@ -93,8 +97,14 @@ impl Credentials {
         self.entry(url).is_some()
     }
 
+    /// The entry of a server. The names of the loopback interface are those of one server.
     fn entry(&self, url: &str) -> Option<&Entry> {
-        self.servers.get(&normalize_url(url).ok()?)
+        let url = normalize_url(url).ok()?;
+        self.servers.get(&url).or_else(|| {
+            loopback_names(&url)
+                .iter()
+                .find_map(|name| self.servers.get(name))
+        })
     }
 
     /// The token for a server.

@@ -12,7 +12,7 @@ use crate::{
     environment,
     find::{self, Found},
     hooks::Hooks,
-    prices,
+    identity, prices,
     server::Request,
 };
 
@@ -78,6 +78,24 @@ impl Check {
 pub async fn run_checks(environment: &Environment, server: Result<Server, Error>) -> Vec<Check> {
     let mut checks = vec![logs(environment), hooks(environment)];
     match server {
+        Ok(server) if server.token().is_err() && identity::is_possible(environment) => {
+            match identity::sign_in(server.clone(), environment).await {
+                Ok(signed_in) => {
+                    checks.push(Check::ok(
+                        "identity",
+                        format!(
+                            "{} exchanged the identity of this CI run for a token",
+                            server.url()
+                        ),
+                    ));
+                    checks.extend(server_checks(&signed_in).await);
+                }
+                Err(error) => {
+                    checks.push(from_error("identity", &error));
+                    checks.extend(server_checks(&server).await);
+                }
+            }
+        }
         Ok(server) => {
             checks.push(credentials(environment, &server));
             checks.extend(server_checks(&server).await);

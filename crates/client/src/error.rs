@@ -25,6 +25,14 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// True for a file that does not exist, also because one of its folders does not, or is none.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// A place that was searched for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looked {
@@ -58,6 +66,8 @@ pub enum Error {
     Unauthorized {
         /// The server.
         url: String,
+        /// The problem's code; empty when the response had none.
+        code: String,
         /// The detail of its response.
         detail: String,
     },
@@ -66,8 +76,28 @@ pub enum Error {
     Forbidden {
         /// The server.
         url: String,
+        /// The problem's code; empty when the response had none.
+        code: String,
         /// The detail of its response.
         detail: String,
+    },
+    /// A CI run has neither a token nor an identity.
+    #[error("no credentials for {url}, and this CI run has no identity. {hint}; or set TOOLHUB_TOKEN")]
+    NoIdentity {
+        /// The server.
+        url: String,
+        /// What gives the run an identity.
+        hint: String,
+    },
+    /// The identity of a CI run was refused.
+    #[error("{url} does not accept the identity of this CI run: {detail}. {hint}")]
+    IdentityRefused {
+        /// The server.
+        url: String,
+        /// The detail of its response.
+        detail: String,
+        /// What to change.
+        hint: String,
     },
     /// No server listens at the address, or the connection broke.
     #[error("cannot reach {url}: {cause}. Start one with `toolhub serve`, or name yours with --url")]
@@ -164,6 +194,9 @@ pub enum Error {
     /// No home directory for credentials and state.
     #[error("no home directory: set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME")]
     NoHome,
+    /// A response was cut off.
+    #[error("{0} is incomplete: the connection broke. Run the command again")]
+    Incomplete(&'static str),
     /// Writing the output failed (a closed pipe among them: see [`Error::is_broken_pipe`]).
     #[error("cannot write the output: {0}")]
     Output(io::Error),
@@ -204,11 +237,16 @@ impl Error {
             Error::NoCredentials { .. }
             | Error::Unauthorized { .. }
             | Error::Forbidden { .. }
+            | Error::NoIdentity { .. }
+            | Error::IdentityRefused { .. }
             | Error::ExposedCredentials { .. } => Exit::NotAllowed,
-            Error::Busy { .. } | Error::GaveUp { .. } | Error::StillPending { .. } => Exit::TryAgain,
-            Error::Usage(_) | Error::BadFile { .. } => Exit::Usage,
             Error::Unreachable { .. }
-            | Error::Refused { .. }
+            | Error::Busy { .. }
+            | Error::GaveUp { .. }
+            | Error::StillPending { .. }
+            | Error::Incomplete(_) => Exit::TryAgain,
+            Error::Usage(_) | Error::BadFile { .. } => Exit::Usage,
+            Error::Refused { .. }
             | Error::NotToolhub { .. }
             | Error::NoLogs { .. }
             | Error::File { .. }

@@ -16,7 +16,7 @@ use walkdir::WalkDir;
 
 use crate::{
     Environment, Error,
-    compressed::is_compressed,
+    compressed::{self, is_compressed},
     error::Looked,
     gemini::Directories,
     places::{self, Os, Place},
@@ -131,7 +131,7 @@ impl Search<'_> {
             for looked in looked_for(&place) {
                 self.found.looked.push(Looked {
                     path: looked,
-                    variable: Some(place.variable).filter(|variable| !variable.is_empty()),
+                    variable: Some(places::variables(&place)).filter(|variable| !variable.is_empty()),
                 });
             }
             if let Some(database) = place.database {
@@ -164,6 +164,9 @@ impl Search<'_> {
         if metadata.is_file() {
             if stored::is_database_name(&root) {
                 self.database(&root);
+            } else if compressed::is_archive(&root) && !is_compressed(&root) {
+                let detail = "not a log that is read as it is; unpack it, then upload what it holds";
+                return Err(Error::Usage(format!("{}: {detail}", path.display())));
             } else {
                 self.take(root, agent_by_place(path), &metadata);
             }
@@ -259,6 +262,10 @@ impl Search<'_> {
             let is_log = is_log_name(entry.path(), agent)
                 || agent.is_none() && kind.is_file() && may_be_log(entry.path());
             if !is_log {
+                if kind.is_file() && compressed::is_archive(entry.path()) {
+                    let detail = "not a log that is read as it is; unpack it, then upload what it holds";
+                    self.pass_over(entry.path(), "compressed", detail);
+                }
                 continue;
             }
             if kind.is_symlink() {
@@ -352,7 +359,8 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
             Some(_) => false,
             None => within("chats") || stored::is_stored_record(path),
         },
-        Some("zst") => matches!(agent, Some(Agent::Codex) | None) && is_rollout(path) && is_compressed(path),
+        // The name without the ending of the compression decides.
+        Some("gz" | "zst") => is_compressed(path) && is_log_name(&path.with_extension(""), agent),
         _ => false,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Environment, Error};
+use crate::{Environment, Error, error::is_absent};
 
 /// The hook runs at the end of a session, and at the start of the next one in case the end was missed.
 const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
@@ -118,7 +118,7 @@ impl Hooks {
         let text = match fs::read_to_string(&path) {
             Ok(text) if text.trim().is_empty() => "{}".to_owned(),
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "{}".to_owned(),
+            Err(error) if is_absent(&error) => "{}".to_owned(),
             Err(source) => return Err(Error::File { path, source }),
         };
         match serde_json::from_str(&text) {

@@ -7,7 +7,7 @@ mod front_matter;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -33,7 +33,8 @@ const MAX_DESCRIPTION_BYTES: usize = 1_024;
 /// Deepest level of folders that is searched for commands and agents.
 const MAX_DEPTH: usize = 5;
 
-/// The tools of the home directory, and of the projects in which sessions ran. `None` when nothing is installed.
+/// The tools of the home directory, and of the projects in which sessions ran. Also when there is none: an empty list
+/// tells the server that the last one was removed. `None` when the folder that lists them cannot be read.
 pub(crate) fn scan(
     home: &Path,
     projects: &mut Projects,
@@ -46,6 +47,9 @@ pub(crate) fn scan(
         tools: BTreeMap::new(),
     };
     let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
+    if fs::read_dir(&config).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+        return None;
+    }
     scan.claude_folder(&config, "user");
     scan.plugins(&config.join("plugins"));
     let state = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
@@ -66,9 +70,6 @@ pub(crate) fn scan(
         if let Some(declared) = scan.json(&project.join(".mcp.json")) {
             scan.mcp_servers(declared.get("mcpServers"), "project", "");
         }
-    }
-    if scan.tools.is_empty() {
-        return None;
     }
     Some(MachineInventory {
         machine_id: machine_id(home),
@@ -385,9 +386,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_machine_has_no_inventory() {
+    fn a_bare_machine_has_an_empty_inventory_and_an_unreadable_one_has_none() {
         let home = tempfile::tempdir().unwrap();
         let environment = Environment::new(home.path(), home.path(), []);
+        let machine = scan(home.path(), &mut Projects::default(), &environment).unwrap();
+        assert_eq!(ids(&machine), []);
+        // A file in place of the folder cannot be listed either, also by root.
+        write(home.path(), &[(".claude", "")]);
         assert_eq!(scan(home.path(), &mut Projects::default(), &environment), None);
     }
 
@@ -410,6 +415,7 @@ mod tests {
         std::os::unix::fs::symlink(secrets.path().join("private.md"), claude.join("commands/x.md")).unwrap();
         let environment = Environment::new(home.path(), home.path(), []);
         let mut projects = sessions_in(&home.path().join("api"));
-        assert_eq!(scan(home.path(), &mut projects, &environment), None);
+        let machine = scan(home.path(), &mut projects, &environment).unwrap();
+        assert_eq!(ids(&machine), []);
     }
 }

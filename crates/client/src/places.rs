@@ -210,6 +210,18 @@ pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
     places
 }
 
+/// The variables that change a place, in words; empty when there is none. Those that are unset are named too, because
+/// they are what to set.
+pub(crate) fn variables(place: &Place) -> &'static str {
+    match place.agent {
+        Agent::ClaudeCode => "CLAUDE_CONFIG_DIR or XDG_CONFIG_HOME",
+        Agent::CopilotCli => "COPILOT_HOME, XDG_STATE_HOME or XDG_CONFIG_HOME",
+        Agent::OpenCode => "OPENCODE_DB, OPENCODE_DATA_DIR or XDG_DATA_HOME",
+        Agent::QwenCode => "QWEN_HOME or QWEN_RUNTIME_DIR",
+        _ => place.variable,
+    }
+}
+
 /// The folders below a folder that is, or looks like, a home folder: agent, folder, folders of logs.
 pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'static [&'static str])> {
     layouts().map(|layout| (layout.agent, layout.own, layout.logs))

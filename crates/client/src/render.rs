@@ -4,14 +4,20 @@
 //! spreadsheet, or become markup in a ticket.
 
 mod cell;
+mod layout;
 pub mod rows;
 pub mod team;
+#[cfg(test)]
+mod widths;
 
 use std::{fmt, str::FromStr};
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
+};
 
-use cell::Cell;
+use cell::{Cell, Tone};
+use layout::{GAP, Layout, layout, shortened};
 
 use crate::Error;
 
@@ -68,6 +74,15 @@ impl FromStr for Format {
     }
 }
 
+/// Where a table is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Columns of the terminal. `None`: there is none, and nothing is left out.
+    pub width: Option<usize>,
+    /// Color the values that are good or bad.
+    pub color: bool,
+}
+
 /// A column of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
@@ -77,6 +92,22 @@ pub(crate) struct Column {
     pub(crate) title: Option<&'static str>,
     /// Align to the right, as for numbers.
     pub(crate) right: bool,
+    /// 0: always shown. Of the others, those with the highest level go first where a terminal is too narrow.
+    pub(crate) level: u8,
+    /// May continue on the next line, between two words.
+    pub(crate) prose: bool,
+}
+
+impl Column {
+    /// The column with this level.
+    pub(crate) const fn level(self, level: u8) -> Column {
+        Column { level, ..self }
+    }
+
+    /// The column as one of prose.
+    pub(crate) const fn prose(self) -> Column {
+        Column { prose: true, ..self }
+    }
 }
 
 /// Rows with their columns, ready for output.
@@ -92,12 +123,28 @@ pub struct Listing {
 
 impl Listing {
     /// The listing in a format; a table for JSON, which is the server's body and not rendered here.
-    pub fn render(&self, format: Format) -> String {
+    pub fn render(&self, format: Format, screen: Screen) -> String {
         match format {
-            Format::Table | Format::Json => self.table(),
+            Format::Table | Format::Json => self.table(screen),
             Format::Csv => self.csv(),
             Format::Markdown => self.markdown(),
         }
+    }
+
+    /// Names the columns that a table leaves out on this screen; `None` when it has all of them.
+    pub fn left_out(&self, screen: Screen) -> Option<String> {
+        let shown = self.layout(screen);
+        let missing: Vec<&str> = self
+            .shown()
+            .filter(|(at, ..)| !shown.iter().any(|(shown, _)| shown == at))
+            .map(|(_, title, _)| title)
+            .collect();
+        (!missing.is_empty()).then(|| format!("--wide also shows: {}", missing.join(", ")))
+    }
+
+    fn layout(&self, screen: Screen) -> Layout {
+        let texts = |at: usize| self.rows.iter().map(move |row| row[at].human());
+        layout(&self.columns, texts, screen.width)
     }
 
     /// Indexes, titles and alignment of the columns with a title.
@@ -108,23 +155,44 @@ impl Listing {
             .filter_map(|(at, column)| Some((at, column.title?, column.right)))
     }
 
-    fn table(&self) -> String {
+    fn table(&self, screen: Screen) -> String {
+        let shown = self.layout(screen);
         let mut table = Table::new();
         table
+            .force_no_tty()
             .load_style(UNDERLINED)
-            .set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(self.shown().map(|(_, title, _)| title));
-        for row in &self.rows {
-            table.add_row(self.shown().map(|(at, _, _)| row[at].human()));
+            .set_content_arrangement(ContentArrangement::Disabled);
+        if screen.color {
+            table.enforce_styling();
         }
-        for (nth, (_, _, right)) in self.shown().enumerate() {
-            if let Some(column) = table.column_mut(nth)
-                && right
-            {
-                column.set_cell_alignment(CellAlignment::Right);
+        table.set_header(shown.iter().filter_map(|(at, _)| self.columns[*at].title));
+        for row in &self.rows {
+            table.add_row(shown.iter().map(|&(at, width)| {
+                let text = if self.columns[at].prose {
+                    row[at].human().to_owned()
+                } else {
+                    shortened(row[at].human(), width)
+                };
+                let cell = comfy_table::Cell::new_owned(text);
+                match color_of(row[at].tone()) {
+                    Some(color) => cell.fg(color),
+                    None => cell,
+                }
+            }));
+        }
+        for (nth, &(at, width)) in shown.iter().enumerate() {
+            if let Some(column) = table.column_mut(nth) {
+                // One column of the gap is the separator.
+                let gap = if nth == 0 { 0 } else { GAP - 1 };
+                column.set_padding((u16::try_from(gap).unwrap_or_default(), 0));
+                let width = u16::try_from(width + gap).unwrap_or(u16::MAX);
+                column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+                if self.columns[at].right {
+                    column.set_cell_alignment(CellAlignment::Right);
+                }
             }
         }
-        format!("{table}\n")
+        format!("{}\n", table.trim_fmt())
     }
 
     fn markdown(&self) -> String {
@@ -165,28 +233,27 @@ impl Listing {
     }
 }
 
+/// The color of a value.
+fn color_of(tone: Tone) -> Option<Color> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some(Color::Green),
+        Tone::Bad => Some(Color::Red),
+        Tone::Doubtful => Some(Color::Yellow),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rows::{detail, figure, name};
 
     fn hostile(name: &str) -> Listing {
         Listing {
             columns: vec![
-                Column {
-                    key: "tool_id",
-                    title: Some("tool"),
-                    right: false,
-                },
-                Column {
-                    key: "events",
-                    title: Some("events"),
-                    right: true,
-                },
-                Column {
-                    key: "session_id",
-                    title: None,
-                    right: false,
-                },
+                self::name("tool_id", "tool"),
+                figure("events", "events"),
+                detail("session_id"),
             ],
             rows: vec![vec![Cell::text(name), Cell::count(12_345), Cell::text("s")]],
             notes: Vec::new(),
@@ -196,17 +263,17 @@ mod tests {
     #[test]
     fn a_table_is_for_people_and_csv_has_every_column_in_plain_values() {
         let listing = hostile("mcp:linear");
-        let table = listing.render(Format::Table);
+        let table = listing.render(Format::Table, Screen::default());
         assert!(
             table.contains("12,345") && table.contains("mcp:linear") && !table.contains("session"),
             "{table}"
         );
         assert_eq!(
-            listing.render(Format::Csv),
+            listing.render(Format::Csv, Screen::default()),
             "tool_id,events,session_id\nmcp:linear,12345,s\n"
         );
         assert_eq!(
-            listing.render(Format::Markdown),
+            listing.render(Format::Markdown, Screen::default()),
             "| tool | events |\n| --- | --: |\n| mcp:linear | 12,345 |\n"
         );
     }
@@ -215,18 +282,26 @@ mod tests {
     fn no_name_moves_a_terminal_starts_a_formula_or_becomes_markup() {
         for name in ["\u{1b}[2Jmcp:x", "mcp:a\nb", "mcp:\u{202E}x", "mcp:\u{9b}31m"] {
             for format in [Format::Table, Format::Csv, Format::Markdown] {
-                let text = hostile(name).render(format);
+                let text = hostile(name).render(format, Screen::default());
                 let hidden = text.chars().any(|c| c != '\n' && model::text::is_unsafe(c));
                 assert!(!hidden, "{name:?} as {format}: {text:?}");
             }
-            assert_eq!(hostile(name).render(Format::Csv).lines().count(), 2, "{name:?}");
+            assert_eq!(
+                hostile(name)
+                    .render(Format::Csv, Screen::default())
+                    .lines()
+                    .count(),
+                2,
+                "{name:?}"
+            );
         }
         for name in ["=1+1", "+1", "-1", "@SUM(A1)", "=HYPERLINK(\"http://x\",\"y\")"] {
-            let csv = hostile(name).render(Format::Csv);
+            let csv = hostile(name).render(Format::Csv, Screen::default());
             let cell = csv.lines().nth(1).unwrap().trim_start_matches('"');
             assert!(cell.starts_with('\''), "{cell}");
         }
-        let markdown = hostile("a|b<img src=x>[l](http://x)`c`*d*").render(Format::Markdown);
+        let markdown =
+            hostile("a|b<img src=x>[l](http://x)`c`*d*").render(Format::Markdown, Screen::default());
         assert_eq!(
             markdown.lines().nth(2).unwrap(),
             r"| a\|b&lt;img src=x&gt;\[l\](http://x)\`c\`\*d\* | 12,345 |"

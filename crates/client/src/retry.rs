@@ -167,6 +167,7 @@ mod tests {
     async fn a_fatal_error_is_not_retried() {
         let mut retry = Retry::new(RetryPolicy::default());
         let refused = Error::Forbidden {
+            code: String::new(),
             url: "http://a".into(),
             detail: "no".into(),
         };

@@ -75,6 +75,8 @@ pub(crate) struct Sender {
     answered: AtomicBool,
     limits: Limits,
     journal: Mutex<Option<Journal>>,
+    /// Why the journal was given up, if it was.
+    journal_error: Mutex<Option<Error>>,
 }
 
 /// The result of sending one batch.
@@ -122,6 +124,7 @@ impl Sender {
             answered: AtomicBool::new(false),
             limits: Limits::default(),
             journal: Mutex::new(journal),
+            journal_error: Mutex::new(None),
         };
         let request = sender.build(Method::GET, "/v1/limits", "", Bytes::new(), Encoding::Identity);
         match sender.send_until_accepted(request, parse).await? {
@@ -144,16 +147,29 @@ impl Sender {
     }
 
     /// Removes the journal: everything is sent.
+    ///
+    /// # Errors
+    /// When it could not be written or removed. Nothing is lost: a later run may send events again.
     pub(crate) fn complete(&self) -> Result<(), Error> {
-        match self
-            .journal
+        if let Some(error) = self
+            .journal_error
             .lock()
-            .expect("no holder of the journal panics")
+            .expect("no holder of the error panics")
             .take()
         {
+            return Err(error);
+        }
+        match self.take_journal() {
             Some(journal) => journal.remove(),
             None => Ok(()),
         }
+    }
+
+    fn take_journal(&self) -> Option<Journal> {
+        self.journal
+            .lock()
+            .expect("no holder of the journal panics")
+            .take()
     }
 
     /// Sends a batch. A batch that is too large is halved until its parts fit.
@@ -163,13 +179,13 @@ impl Sender {
         while let Some(piece) = pieces.pop() {
             #[cfg(feature = "planted-bugs")]
             if crate::planted::is("advance_before_receipt") {
-                drop(self.record(&piece));
+                self.record(&piece);
             }
             match self.post(&piece).await {
                 Ok(SendResult::Accepted(receipt)) => {
                     // Rejected events are not recorded, so that a resumed run reports them again.
                     if receipt.rejected == 0 {
-                        delivery.error = self.record(&piece).err();
+                        self.record(&piece);
                     }
                     delivery.receipts.push(receipt);
                 }
@@ -314,15 +330,18 @@ impl Sender {
         }
     }
 
-    /// Records in the journal that the server has these events.
-    fn record(&self, batch: &Batch) -> Result<(), Error> {
+    /// Records in the journal that the server has these events. A journal that cannot be written is given up: the
+    /// upload matters more than resuming it.
+    fn record(&self, batch: &Batch) {
         let prints: Vec<Fingerprint> = batch
             .events()
             .filter(|event| uuid_of(event).is_some())
             .map(Fingerprint::of)
             .collect();
-        self.with_journal(|journal| journal.append(&prints))
-            .unwrap_or(Ok(()))
+        if let Some(Err(error)) = self.with_journal(|journal| journal.append(&prints)) {
+            drop(self.take_journal());
+            *self.journal_error.lock().expect("no holder of the error panics") = Some(error);
+        }
     }
 
     fn with_journal<T>(&self, f: impl FnOnce(&mut Journal) -> T) -> Option<T> {

@@ -270,7 +270,7 @@ impl Server {
         let mut response = builder
             .send()
             .await
-            .map_err(|error| RequestError::from_transport(&error))?;
+            .map_err(|error| RequestError::from_transport(&error, &self.url))?;
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after =
             text(header::RETRY_AFTER).and_then(|value| parse_retry_after(value, environment::now()));
@@ -281,7 +281,7 @@ impl Server {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| RequestError::from_transport(&error))?
+            .map_err(|error| RequestError::from_transport(&error, &self.url))?
         {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(RequestError::NotToolhub(format!(
@@ -315,6 +315,10 @@ impl Server {
         let detail = problem
             .as_ref()
             .map_or_else(|| format!("status {status}"), |problem| clean(&problem.detail));
+        let code = problem
+            .as_ref()
+            .map(|problem| clean(&problem.code))
+            .unwrap_or_default();
         let refused = |problem: Option<Problem>, detail: String| {
             let (code, request_id) = problem
                 .map(|p| (clean(&p.code), clean(&p.request_id)))
@@ -328,8 +332,16 @@ impl Server {
             }
         };
         Err(match status {
-            401 => RequestError::Fatal(Error::Unauthorized { url: url(), detail }),
-            403 => RequestError::Fatal(Error::Forbidden { url: url(), detail }),
+            401 => RequestError::Fatal(Error::Unauthorized {
+                url: url(),
+                code,
+                detail,
+            }),
+            403 => RequestError::Fatal(Error::Forbidden {
+                url: url(),
+                code,
+                detail,
+            }),
             409 if problem.as_ref().is_some_and(|problem| problem.code == "conflict") => {
                 RequestError::Fatal(refused(problem, detail))
             }
@@ -344,13 +356,25 @@ impl Server {
 
 impl RequestError {
     /// The error of a request that got no response.
-    fn from_transport(error: &reqwest::Error) -> RequestError {
+    fn from_transport(error: &reqwest::Error, url: &str) -> RequestError {
         let mut source = error.source();
         while let Some(inner) = source {
-            if let Some(inner) = inner.downcast_ref::<io::Error>()
-                && inner.kind() == io::ErrorKind::ConnectionRefused
+            if let Some(inner) = inner.downcast_ref::<io::Error>() {
+                if inner.kind() == io::ErrorKind::ConnectionRefused {
+                    return RequestError::Unreachable("connection refused".into());
+                }
+                if inner.get_ref().is_some_and(is_not_tls) {
+                    let plain = url.replacen("https:", "http:", 1);
+                    return RequestError::NotToolhub(format!("it does not speak HTTPS; try {plain}"));
+                }
+            }
+            if url.starts_with("http:")
+                && inner
+                    .downcast_ref::<hyper::Error>()
+                    .is_some_and(hyper::Error::is_parse)
             {
-                return RequestError::Unreachable("connection refused".into());
+                let secure = url.replacen("http:", "https:", 1);
+                return RequestError::NotToolhub(format!("it does not speak plain HTTP; try {secure}"));
             }
             source = inner.source();
         }
@@ -394,6 +418,16 @@ impl RequestError {
             RequestError::UnsupportedEncoding(error) | RequestError::Fatal(error) => error.to_string(),
         }
     }
+}
+
+/// True when the other side answered a TLS handshake with something else.
+fn is_not_tls(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
+        return true;
+    }
+    // Each layer may wrap the error of the one below.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(is_not_tls)
 }
 
 /// The innermost cause: the outer messages ("error sending request") say nothing useful.

@@ -4,13 +4,14 @@
 //! shared, but never names a server, a token or a command to run.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use crate::{
     Environment, Error,
     credentials::Credentials,
+    error::is_absent,
     sharing::{Origin as RuleOrigin, ProjectRules},
 };
 
@@ -139,7 +140,7 @@ fn add_project_rules(
 fn parse(path: &Path) -> Result<Option<toml::Table>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_absent(&error) => return Ok(None),
         Err(source) => {
             return Err(Error::File {
                 path: path.to_owned(),

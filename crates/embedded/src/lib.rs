@@ -145,12 +145,10 @@ impl EmbeddedServer {
         self.postmaster.pid().as_raw_pid()
     }
 
-    /// Completes when the server ends without being asked to, with the way it ended: the caller should stop, too.
+    /// Completes when the server ends without being asked to, with the reason, its log and the end of that: the caller
+    /// should stop, too.
     pub async fn ended(&mut self) -> String {
-        match self.postmaster.ended().await {
-            Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
-        }
+        self.postmaster.ended(&self.home).await
     }
 
     /// Stops the server: fast, and if that takes too long, immediately.

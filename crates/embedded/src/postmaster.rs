@@ -1,6 +1,6 @@
 //! The server process: started, watched, stopped, and recognised when an earlier toolhub left it behind.
 
-use std::io::{PipeReader, PipeWriter};
+use std::io::{PipeReader, PipeWriter, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -45,6 +45,8 @@ pub(crate) struct Postmaster {
     child: Child,
     /// Our end of the watcher's pipe; closing it stops the server.
     lifeline: Option<PipeWriter>,
+    /// The size of the log before this start.
+    log_before: u64,
 }
 
 /// Who keeps the server alive.
@@ -112,7 +114,12 @@ impl Postmaster {
                 return Err(not_started(end_of_log(home, log_before, status)));
             }
             if PidFile::read(&home.data()).is_some_and(|file| file.pid == pid && file.ready) {
-                return Ok(Self { pid, child, lifeline });
+                return Ok(Self {
+                    pid,
+                    child,
+                    lifeline,
+                    log_before,
+                });
             }
             if started.elapsed() > START_TIMEOUT {
                 let _ = kill_process(pid, Signal::QUIT);
@@ -159,11 +166,14 @@ impl Postmaster {
         })
     }
 
-    /// Waits for the server to end by itself.
-    pub(crate) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+    /// Waits for the server to end by itself. Returns why it did, as far as its log says.
+    pub(crate) async fn ended(&mut self, home: &Home) -> String {
         let status = self.child.wait().await;
         self.dismiss_watcher();
-        status
+        match status {
+            Ok(status) => end_of_log(home, self.log_before, status),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// The process number may soon be reused: the watcher must not signal it.
@@ -296,17 +306,63 @@ fn rotate_large_log(home: &Home) {
     }
 }
 
-/// How the server ended, and what it said since this start.
+/// How much of the end of a log is read, in bytes.
+const MAX_TAIL_BYTES: u64 = 64 << 10;
+
+/// Why the server ended, and what it said since this start.
 fn end_of_log(home: &Home, from: u64, status: ExitStatus) -> String {
-    let log = std::fs::read(home.log()).unwrap_or_default();
-    let new = log.get(usize::try_from(from).unwrap_or(0)..).unwrap_or_default();
-    let text = String::from_utf8_lossy(new).into_owned();
+    let text = tail(&home.log(), from).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(8)..].join("\n  ");
+    let cause = cause(&text, home.data_dir())
+        .map(|cause| format!("{cause}. "))
+        .unwrap_or_default();
     format!(
-        "it ended with {status}. The end of {}:\n  {last}",
+        "{cause}It ended with {status}. The end of {}:\n  {last}",
         home.log().display()
     )
+}
+
+/// The end of a log, from an offset on.
+fn tail(log: &Path, from: u64) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(log)?;
+    let end = file.metadata()?.len();
+    // A log that was rotated or truncated meanwhile is read from its beginning.
+    let from = if from > end { 0 } else { from };
+    file.seek(SeekFrom::Start(from.max(end.saturating_sub(MAX_TAIL_BYTES))))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What the log says about the cause, in words and with what to do. The messages of the system are in its language.
+fn cause(log: &str, data_dir: &Path) -> Option<String> {
+    let last = |needle: &str| log.rfind(needle);
+    let causes = [
+        (
+            last("No space left on device"),
+            format!("The disk of {} is full: free some space", data_dir.display()),
+        ),
+        (
+            last("Cannot allocate memory").max(last("out of memory")),
+            "The machine has too little memory".to_owned(),
+        ),
+        (
+            last("was terminated by signal 9"),
+            "One of its processes was killed, as the system does when memory is short".to_owned(),
+        ),
+        (
+            last("received fast shutdown request")
+                .max(last("received immediate shutdown request"))
+                .max(last("received smart shutdown request")),
+            "Another program told it to stop".to_owned(),
+        ),
+    ];
+    causes
+        .into_iter()
+        .filter_map(|(at, cause)| Some((at?, cause)))
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, cause)| cause)
 }
 
 #[cfg(test)]
@@ -329,6 +385,32 @@ mod tests {
         );
         let starting = PidFile::parse(&PID_FILE.replace("ready", "starting")).unwrap();
         assert!(!starting.ready);
+    }
+
+    #[test]
+    fn the_end_of_the_log_says_why_and_a_later_cause_counts_more_than_an_earlier_one() {
+        let full = "PANIC:  could not write to file \"pg_wal/xlogtemp.7\": No space left on device\n\
+                    LOG:  server process (PID 9) was terminated by signal 6: Aborted\n";
+        let said = cause(full, Path::new("/srv/data")).unwrap();
+        assert!(said.contains("disk of /srv/data is full"), "{said}");
+        let stopped = format!("{full}LOG:  database system is ready\nLOG:  received fast shutdown request\n");
+        assert!(
+            cause(&stopped, Path::new("/d"))
+                .unwrap()
+                .contains("told it to stop")
+        );
+        assert_eq!(cause("LOG:  checkpoint complete\n", Path::new("/d")), None);
+    }
+
+    #[test]
+    fn only_what_was_said_since_the_start_is_read_and_not_all_of_a_long_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(&log, "before\nafter\n").unwrap();
+        assert_eq!(tail(&log, 7).unwrap(), "after\n");
+        assert_eq!(tail(&log, 99).unwrap(), "before\nafter\n");
+        std::fs::write(&log, "x".repeat(200_000)).unwrap();
+        assert_eq!(tail(&log, 0).unwrap().len(), 65_536);
     }
 
     #[test]

@@ -114,14 +114,25 @@ bodies! {
         pub info: TokenInfo,
     }
 
+    /// `POST /v1/members/{handle}/invitation`: a token of seven days, to pass on. `toolhub login --with-token` exchanges it
+    /// for a new one.
+    pub struct Invitation {
+        /// The token.
+        #[serde(flatten)]
+        pub token: IssuedToken,
+        /// The address under which members reach the server, where it knows it (`serve --public-url`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub server_url: Option<String>,
+    }
+
     /// `POST /v1/members`: the member, and an invitation where one was requested.
     pub struct AddedMember {
         /// The member.
         #[serde(flatten)]
         pub member: Member,
-        /// A token of seven days, to pass on: `toolhub login --with-token` exchanges it for a new one.
+        /// The invitation.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub invitation: Option<IssuedToken>,
+        pub invitation: Option<Invitation>,
     }
 
     /// One entry of the audit log.
@@ -315,6 +326,8 @@ requests! {
 
     /// `PATCH /v1/org`: what is given changes.
     pub struct OrgChange {
+        /// A new slug.
+        pub org: String,
         /// Whether the text of a task may be stored.
         pub task_text_allowed: bool,
         /// After how many days events are deleted; 0 for never.

@@ -10,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod metrics;
+mod names;
 pub(crate) mod oidc;
 pub(crate) mod org;
 pub(crate) mod prices;

@@ -66,6 +66,12 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/v1/members/{handle}", Role(Admin), api::members::get)
         .add(PATCH, "/v1/members/{handle}", Role(Admin), api::members::change)
         .add(
+            POST,
+            "/v1/members/{handle}/invitation",
+            Role(Admin),
+            api::members::invite,
+        )
+        .add(
             DELETE,
             "/v1/members/{handle}/data",
             Role(Admin),

@@ -4,6 +4,7 @@ pub mod verdict;
 
 use std::{collections::HashMap, pin::pin};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::Object;
 use futures_util::StreamExt;
 use model::{
@@ -23,6 +24,7 @@ use crate::{
     Store, StoreError,
     leaderboards::{Scope, read_scope},
     page::{self, Page},
+    row,
 };
 
 /// The windows that the refresher precomputes.
@@ -53,6 +55,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The day of the earliest event of an org.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn data_since(&self, org: OrgId) -> Result<Option<NaiveDate>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "-- dead_weight::data_since\n\
+                 select occurred_at from usage_events where org_id = $1 order by occurred_at limit 1",
+            )
+            .await?;
+        let row = client.query_opt(&statement, &[&org.0]).await?;
+        let first: Option<DateTime<Utc>> = row.as_ref().map(row::only).transpose()?;
+        Ok(first.map(|first| first.date_naive()))
+    }
+}
+
 /// A tool with its verdict and the reason.
 struct Audited {
     facts: Facts,
@@ -72,9 +93,11 @@ async fn audited(
 ) -> Result<Vec<Audited>, StoreError> {
     let wanted = i64::from(query.page_rows()) + 1;
     let only = query.verdict.and_then(AllOr::only);
-    let (skip, offset, rows) = match only {
-        Some(_) => (offset, 0, None),
-        None => (0, offset, Some(wanted)),
+    let judged = query.verdict.is_none() && query.judged.unwrap_or(false);
+    let (skip, offset, rows) = if only.is_some() || judged {
+        (offset, 0, None)
+    } else {
+        (0, offset, Some(wanted))
     };
     let mut rows = pin!(rows_of(client, org, query, scope, offset, rows).await?);
     let mut page = Vec::new();
@@ -82,7 +105,7 @@ async fn audited(
     while let Some(row) = rows.next().await {
         let facts = read(&row?)?;
         let (verdict, reason) = facts.judge(query.days(), scope.today);
-        if only.is_some_and(|only| only != verdict) {
+        if only.is_some_and(|only| only != verdict) || (judged && verdict == Verdict::TooNew) {
             continue;
         }
         if skipped < skip {

@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod inventory;
 pub mod leaderboards;
 pub mod migrate;
+pub mod names;
 pub mod options;
 pub mod page;
 #[cfg(feature = "planted-bugs")]

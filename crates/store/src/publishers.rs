@@ -196,11 +196,12 @@ fn check(request: &PublisherRequest) -> Result<(), StoreError> {
     }
     if request.owner_id.is_empty()
         || request.owner_id.len() > 20
+        || request.owner_id.starts_with('0')
         || !request.owner_id.bytes().all(|b| b.is_ascii_digit())
     {
         return invalid(
-            "`owner_id` is the number of the owner: `id` in https://api.github.com/users/<owner>, or the id of the \
-             GitLab namespace. Another account could take over a name",
+            "`owner_id` is the number of the owner, not the name, which another account could take over: `id` in \
+             https://api.github.com/users/<owner>, or the id of the GitLab namespace",
         );
     }
     for (field, value) in [

@@ -82,6 +82,31 @@ mod tests {
         });
     }
 
+    /// A reader of the help need not try what happens without an option. A filter that begins with "Only" has no value
+    /// by itself.
+    #[cfg(feature = "server")]
+    #[test]
+    fn the_help_of_every_option_with_a_value_says_what_the_default_is() {
+        let mut without = Vec::new();
+        for_each_command(&mut |path, command| {
+            let options = command.get_arguments().filter(|argument| {
+                argument.get_action().takes_values() && !argument.is_required_set() && !argument.is_hide_set()
+            });
+            for option in options {
+                let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+                let is_stated = !option.get_default_values().is_empty()
+                    || help.contains("[default: ")
+                    || help.starts_with("Only ");
+                if !is_stated {
+                    without.push(format!("{path}: {}: {help}", option.get_id()));
+                }
+            }
+        });
+        without.sort();
+        without.dedup();
+        assert!(without.is_empty(), "{}", without.join("\n"));
+    }
+
     #[cfg(feature = "server")]
     fn for_each_command(visit: &mut dyn FnMut(&str, &mut clap::Command)) {
         fn walk(command: &mut clap::Command, path: &str, visit: &mut dyn FnMut(&str, &mut clap::Command)) {

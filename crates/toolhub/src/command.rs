@@ -80,8 +80,10 @@ pub(crate) async fn run(command: Command, global: GlobalArgs, build_cli: BuildCl
         return operate(command, global.json).await;
     }
     let done = tokio::select! {
-        done = dispatch(command, global, build_cli) => done,
+        // Ctrl-C first, so that it is handled before the command begins.
+        biased;
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        done = dispatch(command, global, build_cli) => done,
     };
     done.unwrap_or_else(|error| fail(&error))
 }

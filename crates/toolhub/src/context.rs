@@ -24,7 +24,7 @@ pub(crate) struct GlobalArgs {
         help_heading = "Global options"
     )]
     url: Option<String>,
-    /// Token for the server. Prefer the variable or `toolhub login`: other users can see arguments
+    /// Token for the server. Prefer the variable or `toolhub login`: other users can see arguments [default: that of the login]
     #[arg(
         long,
         global = true,
@@ -100,6 +100,7 @@ impl Context {
         let token = match &self.token {
             Some(text) => Some(Token::parse(text).map_err(|error| Error::Unauthorized {
                 url: url.clone(),
+                code: String::new(),
                 detail: format!("the given token is {error}"),
             })?),
             None => self.credentials()?.token(&url),
@@ -114,13 +115,7 @@ impl Context {
 
     /// The server to upload to. A CI run without a token exchanges its identity for one.
     pub(crate) async fn uploading_server(&self) -> Result<Server, Error> {
-        let server = self.server()?;
-        if server.token().is_ok() {
-            return Ok(server);
-        }
-        Ok(identity::exchange(&server, &self.environment)
-            .await?
-            .unwrap_or(server))
+        identity::sign_in(self.server()?, &self.environment).await
     }
 
     /// The project rules of the settings, narrowed to the patterns of `--project`.

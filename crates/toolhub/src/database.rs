@@ -19,7 +19,7 @@ pub(crate) struct DatabaseArgs {
         value_name = "URL"
     )]
     pub(crate) database_url: Option<String>,
-    /// File with the database URL, for secrets that are mounted as files
+    /// File with the database URL, for secrets that are mounted as files [default: none]
     #[arg(
         long,
         global = true,

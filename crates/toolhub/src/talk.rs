@@ -1,8 +1,26 @@
 //! The output of the binary: results on stdout, everything else on stderr.
 
-use std::io::{self, Write};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
 
-use client::Error;
+use client::{Error, render::Screen};
+
+/// The terminal that stdout is connected to, if it is one; `wide`: a table may be wider. Colors follow <https://no-color.org>.
+pub(crate) fn screen(wide: bool) -> Screen {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_terminal = io::stdout().is_terminal();
+    let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    let size = terminal_size::terminal_size_of(io::stdout()).filter(|_| is_terminal && !wide);
+    Screen {
+        // Some terminals do not know their size.
+        width: size
+            .map(|(width, _)| usize::from(width.0))
+            .filter(|width| *width > 0),
+        color: is_terminal && !is_dumb && !set("NO_COLOR"),
+    }
+}
 
 /// Writes a result to stdout.
 pub(crate) fn answer(text: &str) -> Result<(), Error> {
@@ -41,8 +59,6 @@ pub(crate) fn error(text: &str) {
 /// Writes the log of the server to stderr, as text or as JSON lines. `TOOLHUB_LOG` sets the level (default `info`).
 #[cfg(feature = "server")]
 pub(crate) fn log_to_stderr(json: bool) {
-    use std::io::IsTerminal;
-
     let log = tracing_subscriber::fmt()
         .with_env_filter(log_filter(std::env::var("TOOLHUB_LOG").ok().as_deref()))
         // No colours in a file or in the journal of systemd.

@@ -102,3 +102,36 @@ async fn what_it_costs_is_what_the_sessions_of_the_window_loaded() {
     assert_eq!(dead(&ann, "?days=30").await, rows);
     assert_eq!(names(&dead(&ann, "?kind=skill").await), ["skill:small"]);
 }
+
+#[tokio::test]
+async fn the_default_window_follows_the_events_and_what_is_too_new_can_be_left_out() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let ann = hub.member(&acme, "ann").await;
+    assert_eq!(ann.get("/v1/dead-weight").await.json()["data_since"], Value::Null);
+    for (days_ago, window) in [(3, 7), (10, 7), (20, 14), (40, 30)] {
+        let at = now() - TimeDelta::days(days_ago);
+        let tool = format!("skill:known-for-{days_ago}");
+        ann.upload(&[event_at(&tool, &tool, at)]).await;
+        ann.refreshed().await;
+        let answer = ann.get("/v1/dead-weight").await.json();
+        assert_eq!(answer["days"], window, "events since {days_ago} days ago");
+        assert_eq!(answer["data_since"], at.date_naive().to_string());
+        assert_eq!(ann.get("/v1/dead-weight?days=30").await.json()["days"], 30);
+    }
+    loaded(&ann, "s", 0, &[("skill:new", 10)]).await;
+    ann.refreshed().await;
+    let all = dead(&ann, "?days=30").await;
+    let judged = dead(&ann, "?days=30&judged=true").await;
+    assert!(names(&all).contains(&"skill:new"), "{all:?}");
+    assert_eq!(names(&judged), ["skill:known-for-40"]);
+    let page = ann
+        .get("/v1/dead-weight?days=30&judged=true&limit=1")
+        .await
+        .json();
+    assert_eq!(
+        page["next_cursor"],
+        Value::Null,
+        "what is left out makes no further page: {page}"
+    );
+}

@@ -49,6 +49,10 @@ const TABLE: &[(&str, Statuses)] = &[
         "DELETE /v1/members/{handle}/data",
         [401, 404, 403, 403, 403, 200, 200],
     ),
+    (
+        "POST /v1/members/{handle}/invitation",
+        [401, 404, 403, 403, 403, 201, 201],
+    ),
     ("GET /v1/tokens", [401, 200, 200, 403, 200, 200, 200]),
     ("POST /v1/tokens", [401, 201, 201, 403, 201, 201, 201]),
     (

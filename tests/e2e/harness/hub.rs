@@ -51,6 +51,7 @@ impl Hub {
     /// Starts a server that refreshes its scores as soon as an event has come.
     pub(crate) async fn start() -> Hub {
         Hub::start_with(Config {
+            public_url: Some("https://toolhub.example".to_owned()),
             refresh_debounce: Duration::from_millis(5),
             ..Config::default()
         })

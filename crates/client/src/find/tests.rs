@@ -156,7 +156,7 @@ fn an_empty_folder_says_where_it_looked_and_a_missing_one_is_named() {
     let home = Environment::new(root.path(), root.path(), []);
     let error = find(&[], &[], &home).unwrap_err().to_string();
     assert!(
-        error.contains(".claude/projects (CLAUDE_CONFIG_DIR changes it)")
+        error.contains(".claude/projects (CLAUDE_CONFIG_DIR or XDG_CONFIG_HOME changes it)")
             && error.contains(".copilot/session-state"),
         "{error}"
     );
@@ -255,10 +255,22 @@ fn rollouts_of_every_version_are_found_and_nothing_beside_them() {
             .iter()
             .filter_map(|log| log.path.file_name()?.to_str())
             .collect();
+        // A compressed log is one where it would be one without the compression.
         assert_eq!(
             names,
-            ["rollout-a.jsonl", "rollout-b.jsonl.zst", "rollout-c.json"]
+            [
+                "other.jsonl.zst",
+                "rollout-a.jsonl",
+                "rollout-b.jsonl.zst",
+                "rollout-c.json"
+            ]
         );
+        let problems: Vec<_> = found
+            .problems
+            .iter()
+            .map(|problem| problem.code.as_str())
+            .collect();
+        assert_eq!(problems, ["compressed"], "rollout-d.tar.zst");
     }
 }
 

@@ -7,11 +7,26 @@ use serde_json::Value;
 /// Shown for a missing value.
 const NOTHING: &str = "–";
 
+/// What a value says about its row, shown as a color.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// It went well.
+    Good,
+    /// It went wrong.
+    Bad,
+    /// It needs a look.
+    Doubtful,
+}
+
 /// A value of a listing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cell {
     human: String,
     plain: String,
+    tone: Tone,
     /// The plain value is a number, so that a leading sign is not a formula.
     number: bool,
 }
@@ -28,6 +43,7 @@ impl Cell {
             },
             plain: clean,
             number: false,
+            ..Cell::default()
         }
     }
 
@@ -42,6 +58,7 @@ impl Cell {
             human: grouped(count),
             plain: count.to_string(),
             number: true,
+            ..Cell::default()
         }
     }
 
@@ -80,6 +97,7 @@ impl Cell {
             human,
             plain: bytes.to_string(),
             number: true,
+            ..Cell::default()
         }
     }
 
@@ -89,6 +107,7 @@ impl Cell {
             human: ago(time, now),
             plain: time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             number: false,
+            ..Cell::default()
         })
     }
 
@@ -98,6 +117,7 @@ impl Cell {
             human: Cell::text(&words(facts)).human,
             plain: text::clean(&facts.to_string()).into_owned(),
             number: false,
+            ..Cell::default()
         }
     }
 
@@ -108,11 +128,22 @@ impl Cell {
         })
     }
 
+    /// The value in a tone.
+    pub(crate) fn with_tone(self, tone: Tone) -> Cell {
+        Cell { tone, ..self }
+    }
+
+    /// The tone of the value.
+    pub(crate) fn tone(&self) -> Tone {
+        self.tone
+    }
+
     fn nothing() -> Cell {
         Cell {
             human: NOTHING.into(),
             plain: String::new(),
             number: false,
+            ..Cell::default()
         }
     }
 
@@ -121,6 +152,7 @@ impl Cell {
             human: human(value),
             plain: value.to_string(),
             number: true,
+            ..Cell::default()
         })
     }
 

@@ -10,7 +10,10 @@ pub(crate) use sent::{events, uploads};
 use chrono::{DateTime, Utc};
 use model::api::Me;
 
-use super::{Cell, Column, Listing, cell::ago};
+use super::{
+    Cell, Column, Listing,
+    cell::{Tone, ago},
+};
 
 /// A column aligned to the left.
 pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
@@ -18,6 +21,8 @@ pub(super) const fn name(key: &'static str, title: &'static str) -> Column {
         key,
         title: Some(title),
         right: false,
+        level: 0,
+        prose: false,
     }
 }
 
@@ -27,6 +32,8 @@ pub(super) const fn figure(key: &'static str, title: &'static str) -> Column {
         key,
         title: Some(title),
         right: true,
+        level: 0,
+        prose: false,
     }
 }
 
@@ -36,6 +43,8 @@ pub(super) const fn detail(key: &'static str) -> Column {
         key,
         title: None,
         right: false,
+        level: 0,
+        prose: false,
     }
 }
 
@@ -59,10 +68,10 @@ pub(crate) fn me(response: &Me, now: DateTime<Utc>) -> Listing {
         name("org", "org"),
         name("member", "member"),
         name("role", "role"),
-        name("kind", "kind"),
-        name("scopes", "scopes"),
-        name("token_name", "token"),
-        name("token_expires_at", "expires"),
+        name("kind", "kind").level(3),
+        name("scopes", "scopes").level(1),
+        name("token_name", "token").level(2),
+        name("token_expires_at", "expires").level(1),
     ];
     let scopes: Vec<&str> = response.scopes.iter().map(|scope| scope.as_str()).collect();
     let expires = response.token_expires_at;
@@ -90,14 +99,14 @@ pub(crate) fn me(response: &Me, now: DateTime<Utc>) -> Listing {
 pub fn prices<'a>(prices: impl Iterator<Item = &'a sources::Price>) -> Listing {
     let columns = vec![
         name("model", "model"),
-        name("from", "from"),
-        name("tier", "tier"),
-        figure("over", "over"),
+        name("from", "from").level(2),
+        name("tier", "tier").level(2),
+        figure("over", "over").level(3),
         figure("input", "input"),
         figure("output", "output"),
-        figure("cache_read", "cache read"),
-        figure("cache_write_5m", "write 5 min"),
-        figure("cache_write_1h", "write 1 h"),
+        figure("cache_read", "cache read").level(1),
+        figure("cache_write_5m", "write 5 min").level(4),
+        figure("cache_write_1h", "write 1 h").level(5),
         detail("hours"),
         detail("web_search"),
         detail("source"),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use model::administration::{Audit, Members, Orgs, Publishers, Tokens};
 
 use super::{
-    Cell, Listing,
+    Cell, Listing, Tone,
     rows::{ci, detail, figure, name, next_page},
 };
 
@@ -25,8 +25,8 @@ pub fn orgs(response: &Orgs, now: DateTime<Utc>) -> Listing {
         columns: vec![
             name("org", "org"),
             figure("members", "members"),
-            figure("retention_days", "keeps events"),
-            figure("created_at", "created"),
+            figure("retention_days", "keeps events").level(1),
+            figure("created_at", "created").level(2),
         ],
         rows: rows.collect(),
         notes: Vec::new(),
@@ -45,7 +45,11 @@ pub fn members(response: &Members, now: DateTime<Utc>) -> Listing {
             Cell::text(&member.handle),
             Cell::text(member.kind.as_str()),
             Cell::text(member.role.as_str()),
-            Cell::text(state),
+            Cell::text(state).with_tone(if member.deactivated_at.is_some() {
+                Tone::Doubtful
+            } else {
+                Tone::Plain
+            }),
             Cell::count(member.tokens),
             Cell::time(member.last_seen_at, now),
             Cell::time(Some(member.created_at), now),
@@ -55,12 +59,12 @@ pub fn members(response: &Members, now: DateTime<Utc>) -> Listing {
     Listing {
         columns: vec![
             name("handle", "member"),
-            name("kind", "kind"),
+            name("kind", "kind").level(3),
             name("role", "role"),
             name("state", "state"),
-            figure("tokens", "tokens"),
-            figure("last_seen_at", "last seen"),
-            figure("created_at", "added"),
+            figure("tokens", "tokens").level(2),
+            figure("last_seen_at", "last seen").level(1),
+            figure("created_at", "added").level(4),
             detail("deactivated_at"),
         ],
         rows: rows.collect(),
@@ -90,14 +94,14 @@ pub fn tokens(response: &Tokens, now: DateTime<Utc>) -> Listing {
     Listing {
         columns: vec![
             name("token_id", "id"),
-            name("member", "member"),
+            name("member", "member").level(1),
             name("name", "name"),
-            name("scopes", "scopes"),
-            figure("expires_at", "expires"),
-            figure("last_used_at", "last used"),
-            figure("created_at", "created"),
+            name("scopes", "scopes").level(3),
+            figure("expires_at", "expires").level(2),
+            figure("last_used_at", "last used").level(4),
+            figure("created_at", "created").level(6),
             detail("revoked_at"),
-            name("ci", "from"),
+            name("ci", "from").level(5).prose(),
         ],
         rows: rows.collect(),
         notes: next_page(response.next_cursor.as_ref()).into_iter().collect(),
@@ -123,9 +127,9 @@ pub fn audit(response: &Audit, now: DateTime<Utc>) -> Listing {
             name("occurred_at", "when"),
             name("actor", "actor"),
             name("action", "action"),
-            name("subject", "subject"),
-            name("address", "address"),
-            name("details", "details"),
+            name("subject", "subject").level(1),
+            name("address", "address").level(3),
+            name("details", "details").level(2).prose(),
             detail("token_id"),
             detail("audit_id"),
         ],
@@ -153,14 +157,14 @@ pub(crate) fn publishers(response: &Publishers, now: DateTime<Utc>) -> Listing {
     Listing {
         columns: vec![
             name("publisher_id", "id"),
-            name("provider", "provider"),
+            name("provider", "provider").level(4),
             name("repository", "repository"),
-            name("owner_id", "owner id"),
-            name("workflow", "workflow"),
-            name("environment", "environment"),
-            name("member", "uploads as"),
-            name("created_by", "added by"),
-            figure("created_at", "added"),
+            name("owner_id", "owner id").level(5),
+            name("workflow", "workflow").level(2),
+            name("environment", "environment").level(3),
+            name("member", "uploads as").level(1),
+            name("created_by", "added by").level(6),
+            figure("created_at", "added").level(7),
             detail("issuer"),
         ],
         rows: rows.collect(),
@@ -171,7 +175,7 @@ pub(crate) fn publishers(response: &Publishers, now: DateTime<Utc>) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Format;
+    use crate::render::{Format, Screen};
     use model::administration::TokenInfo;
 
     /// Names of tokens, subjects and details come from people, and a server may be hostile.
@@ -197,14 +201,18 @@ mod tests {
             DateTime::UNIX_EPOCH,
         );
         for format in [Format::Table, Format::Csv, Format::Markdown] {
-            let text = listing.render(format);
+            let text = listing.render(format, Screen::default());
             assert!(
                 !text.chars().any(|c| c != '\n' && model::text::is_unsafe(c)),
                 "{format}: {text:?}"
             );
         }
-        assert!(!listing.render(Format::Markdown).contains("<script>"));
-        let csv = listing.render(Format::Csv);
+        assert!(
+            !listing
+                .render(Format::Markdown, Screen::default())
+                .contains("<script>")
+        );
+        let csv = listing.render(Format::Csv, Screen::default());
         assert_eq!(csv.lines().count(), 2, "{csv}");
         assert!(
             csv.lines()

@@ -33,7 +33,8 @@ pub(super) struct Run<'a> {
 /// The server of an upload and the state about it. A dry run has none.
 struct Target {
     server: Server,
-    state: UploadState,
+    /// `None` without a directory for it.
+    state: Option<UploadState>,
 }
 
 impl Run<'_> {
@@ -45,7 +46,7 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let started = environment::now();
         let mut found = find::find(&self.request.paths, &self.request.agents, self.environment)?;
-        let target = self.target(server).await?;
+        let target = self.target(server, report).await?;
         let server = target.as_ref().map(|target| &target.server);
         let prices = prices::find(server, self.request.prices.as_deref(), self.environment).await?;
         self.select(&mut found, target.as_ref(), &prices.prices);
@@ -60,7 +61,7 @@ impl Run<'_> {
         let sender = match &target {
             Some(target) => {
                 let ci = ci.as_ref().map(ci::header_value);
-                Some(Arc::new(self.connect(target, ci.as_deref()).await?))
+                Some(Arc::new(self.connect(target, ci.as_deref(), report).await?))
             }
             None => None,
         };
@@ -78,12 +79,8 @@ impl Run<'_> {
         let (Some(sender), Some(target)) = (sender, target) else {
             return Ok(());
         };
-        sender.complete()?;
-        if self.request.is_everything() {
-            let unpriced = report.unpriced.iter().map(|unpriced| unpriced.model.as_str());
-            target.state.set_unpriced(unpriced)?;
-            target.state.set_last_complete(started, &self.request.projects)?;
-        }
+        let remembered = self.remember(&sender, target.state.as_ref(), started, report);
+        note_state(remembered, report);
         if self.request.wait {
             (self.observer)(Progress::Waiting);
             let timeout = self.request.retry_for.unwrap_or(DEFAULT_RETRY_TIMEOUT);
@@ -92,31 +89,49 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn target(&self, server: Option<Server>) -> Result<Option<Target>, Error> {
+    async fn target(&self, server: Option<Server>, report: &mut Report) -> Result<Option<Target>, Error> {
         let Some(server) = server.filter(|_| !self.request.dry_run) else {
             return Ok(None);
         };
-        let state = UploadState::of(self.environment, server.url(), server.authorized().await?)?;
+        let token = server.authorized().await?;
+        let state = note_state(UploadState::of(self.environment, server.url(), token), report);
         Ok(Some(Target { server, state }))
     }
 
-    async fn connect(&self, target: &Target, ci: Option<&str>) -> Result<Sender, Error> {
+    /// Records what a complete upload has sent, for the next one.
+    fn remember(
+        &self,
+        sender: &Sender,
+        state: Option<&UploadState>,
+        started: DateTime<Utc>,
+        report: &Report,
+    ) -> Result<(), Error> {
+        sender.complete()?;
+        let Some(state) = state.filter(|_| self.request.is_everything()) else {
+            return Ok(());
+        };
+        state.set_unpriced(report.unpriced.iter().map(|unpriced| unpriced.model.as_str()))?;
+        state.set_last_complete(started, &self.request.projects)
+    }
+
+    async fn connect(&self, target: &Target, ci: Option<&str>, report: &mut Report) -> Result<Sender, Error> {
         let policy = RetryPolicy {
             timeout: self.request.retry_for,
         };
-        let journal = Journal::open(&target.state)?;
+        let opened = target.state.as_ref().map(Journal::open);
+        let journal = opened.and_then(|opened| note_state(opened, report)).flatten();
         Sender::connect(target.server.clone(), policy, self.request.encoding, ci, journal).await
     }
 
     /// Leaves out logs that cannot contain what was selected.
     fn select(&self, found: &mut Found, target: Option<&Target>, prices: &Prices) {
         // Logs with a model that had no price and has one now are read again.
-        let has_new_price =
-            |target: &&Target| target.state.unpriced().iter().any(|model| prices.knows(model));
+        let has_new_price = |state: &&UploadState| state.unpriced().iter().any(|model| prices.knows(model));
         let last = target
             .filter(|_| self.request.changed)
-            .filter(|target| !has_new_price(target))
-            .and_then(|target| target.state.last_complete(&self.request.projects));
+            .and_then(|target| target.state.as_ref())
+            .filter(|state| !has_new_price(state))
+            .and_then(|state| state.last_complete(&self.request.projects));
         let not_before = self.request.since.max(last.map(|last| last - CHANGED_MARGIN));
         if let Some(not_before) = not_before {
             found.files.retain(|file| {
@@ -234,4 +249,18 @@ impl Run<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Turns an error of the state files into a note: an upload needs none of them.
+fn note_state<T>(result: Result<T, Error>, report: &mut Report) -> Option<T> {
+    result
+        .map_err(|error| {
+            let note = format!(
+                "cannot remember what was sent: {error}. The upload is not affected; the next one reads all logs again"
+            );
+            if !report.notes.contains(&note) {
+                report.notes.push(note);
+            }
+        })
+        .ok()
 }

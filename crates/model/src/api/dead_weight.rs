@@ -1,6 +1,6 @@
 //! What `GET /v1/dead-weight` answers.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
@@ -51,5 +51,8 @@ body! {
         pub as_of: Option<DateTime<Utc>>,
         /// Length of the window in UTC days, today included.
         pub days: i64,
+        /// The day of the earliest event: a tool that was known for fewer days than the window cannot be judged.
+        #[serde(default)]
+        pub data_since: Option<NaiveDate>,
     }
 }

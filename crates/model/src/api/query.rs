@@ -121,7 +121,8 @@ list_queries! {
 
     /// `GET /v1/dead-weight`.
     pub struct DeadWeightQuery {
-        /// Length of the window in UTC days, 1 to [`DeadWeightQuery::MAX_DAYS`]: 30 unless given.
+        /// Length of the window in UTC days, 1 to [`DeadWeightQuery::MAX_DAYS`]. Unless given, 30, or less where the
+        /// events do not reach back that far.
         #[serde(deserialize_with = "read_days")]
         pub days: i64,
         /// Tools of this kind; every kind unless given.
@@ -132,6 +133,8 @@ list_queries! {
         pub member: String,
         /// Tools with this verdict. Unless given, tools without an event in the window.
         pub verdict: AllOr<Verdict>,
+        /// True leaves out the tools that are too new for a verdict, where no verdict is asked for.
+        pub judged: bool,
         /// As for [`ScoresQuery`].
         pub fresh: bool,
     }
@@ -214,9 +217,22 @@ impl DeadWeightQuery {
     /// Longest window, in days.
     pub const MAX_DAYS: i64 = 3_650;
 
+    /// The windows that a request without one gets, the longest first.
+    const DEFAULT_DAYS: [i64; 3] = [30, 14, 7];
+
     /// Length of the window in UTC days.
     pub fn days(&self) -> i64 {
-        self.days.unwrap_or(30)
+        self.days.unwrap_or(Self::DEFAULT_DAYS[0])
+    }
+
+    /// The same query with a window: of those for a request without one, the longest that the events reach back,
+    /// which is `known_days`.
+    #[must_use]
+    pub fn with_default_days(mut self, known_days: i64) -> DeadWeightQuery {
+        let [.., shortest] = Self::DEFAULT_DAYS;
+        let fitting = Self::DEFAULT_DAYS.into_iter().find(|days| *days <= known_days);
+        self.days.get_or_insert(fitting.unwrap_or(shortest));
+        self
     }
 }
 

@@ -1,8 +1,13 @@
 //! `GET /v1/audit`.
 
 use axum::extract::State;
-use model::{administration::Audit, api::query::AuditQuery};
+use model::{
+    administration::Audit,
+    api::query::{AuditQuery, ListQuery},
+};
+use store::names::Name;
 
+use super::names;
 use crate::{
     auth::Caller,
     error::ApiError,
@@ -17,6 +22,8 @@ pub(crate) async fn list(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Audit>, ApiError> {
     let page = app.store.audit_list(caller.org, &query).await?;
+    let asked = [query.actor.as_deref().map(Name::Actor), None, None, None];
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
     Ok(Json(Audit {
         audit: page.rows,
         next_cursor: page.next_cursor,

@@ -9,15 +9,22 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use model::{
     EventNotice, IngestResult, NoticeCode, Receipt,
-    api::{CI_HEADER, CiContext, Events, SOURCE_HEADER, query::EventsQuery},
+    api::{
+        CI_HEADER, CiContext, Events, SOURCE_HEADER,
+        query::{EventsQuery, ListQuery},
+    },
     event::Source,
     limits, text,
     wire::{self, Framing},
 };
 use sha2::{Digest, Sha256};
-use store::ingest::{Batch, BatchNotice, BatchResult};
+use store::{
+    ingest::{Batch, BatchNotice, BatchResult},
+    names::Name,
+};
 use uuid::Uuid;
 
+use super::names;
 use crate::{
     auth::Caller,
     body,
@@ -186,7 +193,8 @@ fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
         let (field, detail) = match noted.code {
             NoticeCode::DeletedByMember => (
                 "occurred_at",
-                "you deleted your data of that time; `toolhub me accept-deleted` accepts such events again",
+                "your events of that time were deleted, by you or by an admin; `toolhub me accept-deleted` accepts such \
+                 events again",
             ),
             NoticeCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
             _ => (
@@ -220,6 +228,13 @@ pub(crate) async fn list(
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<Events>, ApiError> {
     let page = app.store.event_list(caller.org, &query).await?;
+    let asked = [
+        query.member.as_deref().map(Name::Member),
+        query.tool_id.as_deref().map(Name::Tool),
+        query.project.as_deref().map(Name::Project),
+        query.session.as_deref().map(Name::Session),
+    ];
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
     Ok(Json(Events {
         events: page.rows,
         next_cursor: page.next_cursor,

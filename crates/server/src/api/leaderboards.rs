@@ -1,9 +1,13 @@
 //! `GET /v1/leaderboards/{tools,members,projects}`.
 
 use axum::extract::State;
-use model::api::{Board, Leaderboard, query::LeaderboardQuery};
+use model::api::{
+    Board, Leaderboard,
+    query::{LeaderboardQuery, ListQuery},
+};
+use store::names::Name;
 
-use super::refresh;
+use super::{names, refresh};
 use crate::{
     auth::Caller,
     deadline::Deadline,
@@ -25,6 +29,14 @@ pub(crate) async fn get(
         .map_err(|error| ApiError::NotFound(format!("no such board: {error}")))?;
     let as_of = refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let ranking = app.store.leaderboard(caller.org, board, &query).await?;
+    let asked = [
+        query.member.as_deref().map(Name::Member),
+        query.project.as_deref().map(Name::Project),
+        None,
+        None,
+    ];
+    let is_empty = ranking.page.rows.is_empty();
+    names::check(&app, &caller, is_empty, query.cursor(), asked).await?;
     Ok(Json(Leaderboard {
         leaderboard: ranking.page.rows,
         next_cursor: ranking.page.next_cursor,

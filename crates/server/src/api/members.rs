@@ -1,15 +1,12 @@
 //! `/v1/members`.
 
 use axum::{extract::State, http::StatusCode};
-use chrono::TimeDelta;
 use model::{
-    administration::{
-        AddedMember, Deleted, INVITATION, INVITATION_DAYS, Member, MemberChange, MemberRequest, Members,
-    },
+    administration::{AddedMember, Deleted, Invitation, Member, MemberChange, MemberRequest, Members},
     api::query::{EraseQuery, MembersQuery},
-    team::{Role, Scope},
+    team::Role,
 };
-use store::team::{NewMember, NewToken};
+use store::{audit::Act, team::NewMember};
 
 use super::{
     me::{check_confirmed, delete},
@@ -61,20 +58,29 @@ pub(crate) async fn add(
     };
     app.store.member_create(&act, new).await?;
     let invitation = if request.invite.unwrap_or(false) {
-        let scopes: Vec<Scope> = role.scopes().to_vec();
-        let expires_at = Some(act.now + TimeDelta::days(i64::from(INVITATION_DAYS)));
-        let token = NewToken {
-            name: INVITATION,
-            scopes: &scopes,
-            expires_at,
-        };
-        let issued = app.store.token_issue(&act, &handle, &token).await?;
-        Some(tokens::issued(&app, act.org, issued).await?)
+        Some(invitation(&app, &act, &handle).await?)
     } else {
         None
     };
     let member = app.store.member_get(act.org, &handle, act.now).await?;
     Ok((StatusCode::CREATED, Json(AddedMember { member, invitation })))
+}
+
+/// Invites a member again, who has lost the token or has never logged in.
+pub(crate) async fn invite(
+    State(app): State<App>,
+    Acting(act): Acting,
+    PathParam(handle): PathParam,
+) -> Result<(StatusCode, Json<Invitation>), ApiError> {
+    Ok((StatusCode::CREATED, Json(invitation(&app, &act, &handle).await?)))
+}
+
+async fn invitation(app: &App, act: &Act, handle: &str) -> Result<Invitation, ApiError> {
+    let issued = app.store.invitation_issue(act, handle).await?;
+    Ok(Invitation {
+        token: tokens::issued(app, act.org, issued).await?,
+        server_url: app.config.public_url.clone(),
+    })
 }
 
 /// Renames a member, changes the role, deactivates or reactivates.

@@ -5,8 +5,9 @@ use model::api::{
     ScoreDetail, Scores,
     query::{ScoreQuery, ScoresQuery},
 };
+use store::names::Name;
 
-use super::refresh;
+use super::{names, refresh};
 use crate::{
     auth::Caller,
     deadline::Deadline,
@@ -41,16 +42,15 @@ pub(crate) async fn get(
 ) -> Result<Json<ScoreDetail>, ApiError> {
     let window = query.window.unwrap_or_default();
     refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
-    let tool = app
-        .store
-        .tool_snapshot(caller.org, &tool_id, &query)
-        .await?
-        .ok_or_else(|| {
-            ApiError::NotFound(format!(
-                "no events of a tool `{}`; `toolhub scores` lists the tools",
-                model::text::clean(&tool_id)
-            ))
-        })?;
+    let snapshot = app.store.tool_snapshot(caller.org, &tool_id, &query).await?;
+    let asked = [Some(Name::Tool(&tool_id)), None, None, None];
+    names::check(&app, &caller, snapshot.is_none(), None, asked).await?;
+    let tool = snapshot.ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "the scores hold no event of the tool `{}` yet; `toolhub dead-weight --verdict all` shows where it is loaded",
+            model::text::clean(&tool_id)
+        ))
+    })?;
     Ok(Json(ScoreDetail {
         score: tool.score,
         as_of: tool.as_of,

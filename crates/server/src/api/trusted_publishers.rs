@@ -32,6 +32,14 @@ pub(crate) async fn add(
     Acting(act): Acting,
     Input(request): Input<PublisherRequest>,
 ) -> Result<(StatusCode, Json<Publisher>), ApiError> {
+    if app.config.public_url.is_none() {
+        // Every exchange would be refused: an identity token names the server that it is for by this address.
+        return Err(ApiError::Conflict(
+            "the server has no public URL, so no CI run can prove to it who it is; the operator starts it with \
+             `--public-url URL`, the address that the runs use"
+                .into(),
+        ));
+    }
     let issuers = &app.config.oidc_issuers;
     let issuer = issuers
         .iter()

@@ -26,13 +26,14 @@ impl Store {
     pub async fn member_erase(&self, act: &Act, handle: &str) -> Result<Deleted, StoreError> {
         let mut client = self.client().await?;
         let (transaction, rank) = audit::begin(&mut client, act).await?;
+        // Checked before the member is looked up: the answer must not tell which members there are.
+        if act.name() != handle && !act.administers() {
+            return Err(StoreError::NotAllowed(
+                "this token manages only your own data".into(),
+            ));
+        }
         let member = team::find_member(&transaction, act.org, handle).await?;
         if !act.is_by(member.id) {
-            if !act.administers() {
-                return Err(StoreError::NotAllowed(
-                    "this token manages only your own data".into(),
-                ));
-            }
             team::within(rank, member.role)?;
         }
         // Years of events may take longer than a request's statement otherwise may.

@@ -6,7 +6,13 @@ use model::{
     team::{MemberKind, Role},
 };
 
-use crate::{StoreError, row};
+use tokio_postgres::GenericClient;
+
+use crate::{
+    StoreError,
+    names::{self, Name},
+    row,
+};
 
 /// A member as an act finds it.
 pub(crate) struct Found {
@@ -28,8 +34,10 @@ pub(crate) async fn find(
              select member_id, kind, role, deactivated_at is null as active from members where org_id = $1 and handle = $2",
             &[&org.0, &handle],
         )
-        .await?
-        .ok_or_else(|| unknown(handle))?;
+        .await?;
+    let Some(row) = row else {
+        return Err(unknown(&**transaction, org, handle).await);
+    };
     Ok(Found {
         id: MemberId(row.try_get("member_id")?),
         kind: row::word(&row, "kind")?,
@@ -49,8 +57,11 @@ pub(crate) fn within(rank: Role, role: Role) -> Result<(), StoreError> {
     }
 }
 
-pub(super) fn unknown(handle: &str) -> StoreError {
-    StoreError::NotFound(format!(
-        "no member `{handle}`; `toolhub members list` shows them all"
-    ))
+/// The error about a member that the org does not have, for callers who may list its members.
+pub(super) async fn unknown(client: &impl GenericClient, org: OrgId, handle: &str) -> StoreError {
+    match names::check(client, org, Name::Member(handle), true).await {
+        Err(error) => error,
+        // Added in the meantime.
+        Ok(()) => StoreError::NotFound(format!("no member `{}`; try again", model::text::clean(handle))),
+    }
 }

@@ -75,9 +75,11 @@ impl Store {
                 "-- team::members::member_find\nselect member_id from members where org_id = $1 and handle = $2",
                 &[&org.0, &handle],
             )
-            .await?
-            .ok_or_else(|| unknown(handle))?;
-        Ok(MemberId(row.try_get("member_id")?))
+            .await?;
+        match row {
+            Some(row) => Ok(MemberId(row.try_get("member_id")?)),
+            None => Err(unknown(&**client, org, handle).await),
+        }
     }
 
     /// A member with what administrators see of them.
@@ -98,9 +100,11 @@ impl Store {
                 &statement,
                 &[&org.0, &now, &handle, &None::<bool>, &nothing, &1_i64],
             )
-            .await?
-            .ok_or_else(|| unknown(handle))?;
-        read(&row)
+            .await?;
+        match row {
+            Some(row) => read(&row),
+            None => Err(unknown(&**client, org, handle).await),
+        }
     }
 
     /// The members of an org, by handle.

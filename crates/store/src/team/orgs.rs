@@ -7,11 +7,12 @@ use model::{
     team::check_slug,
 };
 use serde_json::json;
+use tokio_postgres::error::SqlState;
 
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
-    row,
+    names, row,
 };
 
 impl Store {
@@ -56,9 +57,27 @@ impl Store {
                 "-- team::orgs::org_find\nselect org_id from orgs where slug = $1",
                 &[&slug],
             )
-            .await?
-            .ok_or_else(|| StoreError::NotFound(format!("no org `{slug}`")))?;
-        Ok(OrgId(row.try_get("org_id")?))
+            .await?;
+        drop(client);
+        match row {
+            Some(row) => Ok(OrgId(row.try_get("org_id")?)),
+            None => Err(self.unknown_org(slug).await?),
+        }
+    }
+
+    /// The error about an org that does not exist. It names other orgs: for the operator alone.
+    async fn unknown_org(&self, slug: &str) -> Result<StoreError, StoreError> {
+        let orgs = self.org_list().await?;
+        let nearest = names::nearest(slug, orgs.iter().map(|org| org.org.as_str()));
+        let hint = if nearest.is_empty() {
+            "`toolhub admin org list` lists the orgs".to_owned()
+        } else {
+            names::did_you_mean(&nearest)
+        };
+        Ok(StoreError::NotFound(format!(
+            "no org `{}`; {hint}",
+            model::text::clean(slug)
+        )))
     }
 
     /// The orgs, by slug: for the operator alone.
@@ -114,7 +133,8 @@ impl Store {
     /// Changes the settings of an org.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when the retention is not 0 (for ever) to 36,500 days.
+    /// [`StoreError::Invalid`] when the retention is not 0 (for ever) to 36,500 days, or the slug is not one;
+    /// [`StoreError::Exists`] when the slug is taken.
     pub async fn org_change(&self, act: &Act, change: &OrgChange) -> Result<OrgSettings, StoreError> {
         if change
             .retention_days
@@ -124,24 +144,35 @@ impl Store {
                 "`retention_days` is 1 to 36500, or 0 for keeping events for ever".into(),
             ));
         }
+        if let Some(slug) = &change.org {
+            check_slug(slug).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        }
         let mut client = self.client().await?;
         let (transaction, _) = audit::begin(&mut client, act).await?;
-        transaction
+        let changed = transaction
             .execute(
                 "-- team::orgs::org_change\n\
                  update orgs\n\
                  set task_text_allowed = coalesce($2, task_text_allowed),\n\
                  \x20   retention_days = nullif(coalesce($3, retention_days), 0),\n\
-                 \x20   show_names = coalesce($4, show_names)\n\
+                 \x20   show_names = coalesce($4, show_names),\n\
+                 \x20   slug = coalesce($5, slug)\n\
                  where org_id = $1",
                 &[
                     &act.org.0,
                     &change.task_text_allowed,
                     &change.retention_days,
                     &change.show_names,
+                    &change.org,
                 ],
             )
-            .await?;
+            .await;
+        match (changed, &change.org) {
+            (Err(error), Some(slug)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                return Err(StoreError::Exists(format!("the org `{slug}`")));
+            }
+            (changed, _) => changed?,
+        };
         let details = json!(change);
         audit::record(
             &transaction,

@@ -6,14 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use client::{environment, render};
 use model::{
-    administration::Orgs,
-    team::{MemberKind, Role},
+    administration::{OrgChange, Orgs},
+    team::{MemberKind, Role, Scope},
 };
 use serde_json::json;
-use store::{Store, derived::refresh::Refresh, team::NewToken};
+use store::{Store, audit::Act, derived::refresh::Refresh, team::NewToken};
 
 use crate::{
-    args::{self, Scopes},
+    args::{self, Scopes, Wide},
     database::DatabaseArgs,
     talk,
 };
@@ -54,11 +54,21 @@ enum AdminCommand {
 #[derive(Subcommand, Debug)]
 enum OrgCommand {
     /// List the orgs
-    List,
+    List {
+        #[command(flatten)]
+        wide: Wide,
+    },
     /// Create an org
     Create {
         /// Slug of the org: 1 to 63 lower-case letters, digits and hyphens
         slug: String,
+    },
+    /// Rename an org; its members, tokens and events are kept
+    Rename {
+        /// Current slug
+        slug: String,
+        /// New slug: 1 to 63 lower-case letters, digits and hyphens
+        new: String,
     },
 }
 
@@ -155,13 +165,25 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
 impl OrgCommand {
     async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         match self {
-            OrgCommand::List => {
+            OrgCommand::List { wide } => {
                 let orgs = store.org_list().await?;
-                team::listed(&Orgs { orgs }, render::team::orgs, now)
+                team::listed(&Orgs { orgs }, render::team::orgs, now, wide)
             }
             OrgCommand::Create { slug } => {
                 store.org_create(&slug, now).await?;
+                talk::note(&format!(
+                    "Next, its owner: `toolhub admin member add HANDLE --org {slug} --role owner`"
+                ));
                 done(format!("created the org `{slug}`"), json!({ "org": slug }))
+            }
+            OrgCommand::Rename { slug, new } => {
+                let act = Act::by_operator(store.org_find(&slug).await?, now);
+                let change = OrgChange {
+                    org: Some(new),
+                    ..OrgChange::default()
+                };
+                let org = store.org_change(&act, &change).await?;
+                done(format!("the org `{slug}` is `{}` now", org.org), json!(org))
             }
         }
     }
@@ -178,6 +200,11 @@ impl MemberCommand {
             } => {
                 let org = store.org_find(&slug).await?;
                 store.member_add(org, &handle, kind, role, now).await?;
+                let scopes: Vec<&str> = role.scopes().iter().map(|scope| scope.as_str()).collect();
+                talk::note(&format!(
+                    "Next, a token: `toolhub admin token create --org {slug} --member {handle} --scope {}`",
+                    scopes.join(",")
+                ));
                 done(
                     format!("added `{handle}` to the org `{slug}` as {role}"),
                     json!({ "org": slug, "member": handle, "role": role, "kind": kind }),
@@ -207,6 +234,12 @@ impl TokenCommand {
                     expires_at,
                 };
                 let token = store.token_create(org, member, &new, now).await?;
+                let role = store.member_get(org, &handle, now).await?.role;
+                if role >= Role::Admin && !scopes.contains(&Scope::Admin) {
+                    talk::note(&format!(
+                        "`{handle}` is {role}, but this token cannot manage the team: add `admin` to --scope for that"
+                    ));
+                }
                 if let Some(end) = expires_at {
                     talk::note(&format!("the token expires on {}", end.date_naive()));
                 }

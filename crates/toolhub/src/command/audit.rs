@@ -26,6 +26,6 @@ impl Audit {
             ..AuditQuery::default()
         };
         let endpoint = Endpoint::Audit(self.page.of(query, context));
-        reading::show(endpoint, self.page.format.as_deref(), context).await
+        reading::show(endpoint, &self.page.output, context).await
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 /// List tools that are loaded or installed but not used
 #[derive(Debug, Args)]
 pub(crate) struct DeadWeight {
-    /// Window in UTC days, including today [default: 30]
+    /// Window in UTC days, including today [default: 30, or 14 or 7 where the events reach back less far]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     days: Option<u32>,
     /// Only list tools of this kind
@@ -26,7 +26,7 @@ pub(crate) struct DeadWeight {
     /// Only list tools that this project has
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// Only list tools with this verdict, including used ones [default: tools without calls]
+    /// Only list tools with this verdict, including used ones [default: tools without calls that are known for long enough]
     #[arg(long, value_parser = verdicts())]
     verdict: Option<AllOr<Verdict>>,
     #[command(flatten)]
@@ -42,10 +42,11 @@ impl DeadWeight {
             member: self.member,
             project: self.project,
             verdict: self.verdict,
+            judged: self.verdict.is_none().then_some(true),
             ..DeadWeightQuery::default()
         };
         let endpoint = Endpoint::DeadWeight(self.page.of(query, context));
-        reading::show(endpoint, self.page.format.as_deref(), context).await
+        reading::show(endpoint, &self.page.output, context).await
     }
 }
 

@@ -32,6 +32,7 @@ use tokio::sync::oneshot;
 
 use super::serve::listen;
 use crate::{
+    args::listen_address,
     database::Database,
     demo::{
         logs::{self, MemberLogs},
@@ -46,8 +47,8 @@ use crate::{
 /// the leaderboard, the dead weight and the receipts.
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
-    /// Address to listen on; port 0 selects a free port
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    /// Address to listen on: an address or a host name, and a port; port 0 selects a free port
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = listen_address)]
     listen: SocketAddr,
     /// Exit after printing the boards [default: serve until Ctrl-C]
     #[arg(long)]
@@ -242,7 +243,10 @@ async fn boards(url: &str, token: &Token) -> anyhow::Result<()> {
     ] {
         let body = endpoint.get(&server).await?;
         let listing = endpoint.listing(&server, &body, environment::now())?;
-        talk::answer(&format!("\n{title}\n{}", listing.render(Format::Table)))?;
+        talk::answer(&format!(
+            "\n{title}\n{}",
+            listing.render(Format::Table, talk::screen(false))
+        ))?;
     }
     Ok(())
 }

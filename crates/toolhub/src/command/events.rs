@@ -15,7 +15,7 @@ use model::{
 
 use super::reading;
 use crate::{
-    args::{PARQUET, Page, time, word},
+    args::{Output, PARQUET, Page, Wide, time, word},
     context::Context,
     talk,
 };
@@ -50,10 +50,12 @@ pub(crate) struct Events {
     /// Output format; parquet exports all matching events [default: table]
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str).into_iter().chain([PARQUET])))]
     format: Option<String>,
+    #[command(flatten)]
+    wide: Wide,
     /// Show at most N rows (1 to 500) [default: 50]; with parquet, export at most N events [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Show the page after CURSOR, which the previous page printed
+    /// Show the page after CURSOR, which the previous page printed [default: the first page]
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
 }
@@ -75,7 +77,10 @@ impl Events {
         }
         let limit = self.limit.map(u32::try_from).transpose();
         let page = Page {
-            format: self.format,
+            output: Output {
+                format: self.format,
+                wide: self.wide,
+            },
             limit: limit
                 .ok()
                 .filter(|limit| limit.is_none_or(|rows| rows <= limits::PAGE_ROWS))
@@ -83,7 +88,7 @@ impl Events {
             cursor: self.cursor,
         };
         let endpoint = Endpoint::Events(page.of(query, context));
-        reading::show(endpoint, page.format.as_deref(), context).await
+        reading::show(endpoint, &page.output, context).await
     }
 }
 

@@ -57,6 +57,6 @@ impl Leaderboard {
             ..LeaderboardQuery::default()
         };
         let endpoint = Endpoint::Leaderboard(self.board, self.page.of(query, context));
-        reading::show(endpoint, self.page.format.as_deref(), context).await
+        reading::show(endpoint, &self.page.output, context).await
     }
 }

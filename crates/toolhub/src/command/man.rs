@@ -9,7 +9,7 @@ use crate::talk;
 /// Print the manual page of toolhub, or write the pages of all commands
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// Write toolhub.1, toolhub-upload.1, … into FOLDER
+    /// Write toolhub.1, toolhub-upload.1, … into FOLDER [default: print the page of toolhub]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ enum Command {
         #[arg(long, value_name = "HANDLE")]
         confirm: String,
     },
-    /// Accept events from before you deleted your data again
+    /// Accept events again that occurred before your data was deleted, by you or by an admin
     AcceptDeleted,
     /// Hide yourself on the leaderboard of members
     OptOut,
@@ -38,9 +38,7 @@ impl Me {
                 let body = String::from_utf8_lossy(&body);
                 // A broken connection is not always reported as an error.
                 if !body.trim_end().ends_with('}') {
-                    return Err(Error::Usage(
-                        "the export is incomplete; run the command again".into(),
-                    ));
+                    return Err(Error::Incomplete("the export"));
                 }
                 talk::answer_json(&body)?;
                 return Ok(Exit::Done);

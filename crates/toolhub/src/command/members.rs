@@ -1,3 +1,7 @@
+mod invite;
+
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use client::{
     Error, Exit,
@@ -5,7 +9,7 @@ use client::{
     server::Method,
 };
 use model::{
-    administration::{INVITATION_DAYS, MemberChange, MemberRequest},
+    administration::{MemberChange, MemberRequest},
     api::query::MembersQuery,
     team::{MemberKind, Role},
 };
@@ -37,9 +41,21 @@ enum Command {
         /// Kind of member: person or ci
         #[arg(long, default_value = "person")]
         kind: MemberKind,
-        /// Print an invitation token that is valid for 7 days; the member exchanges it with `toolhub login --with-token`
+        /// Print an invitation: the line with which the member logs in, within 7 days (without a terminal, its token alone)
         #[arg(long)]
         invite: bool,
+    },
+    /// Invite members again, or add and invite those of a file
+    ///
+    /// Prints a line for each of them to paste into a shell. It is valid for 7 days and works once; earlier invitations of
+    /// the member end. For one HANDLE and without a terminal, the token alone is printed.
+    Invite {
+        /// Handles of members [default: those of --file]
+        #[arg(value_name = "HANDLE", required_unless_present = "file")]
+        handles: Vec<String>,
+        /// File with a handle on each line, and a role after it if it is not `member`; those who are not members are added [default: none]
+        #[arg(long, value_name = "FILE", conflicts_with = "handles")]
+        file: Option<PathBuf>,
     },
     /// Rename a member; events and tokens are kept
     Rename {
@@ -80,7 +96,7 @@ impl Members {
         let (handle, change) = match self.command {
             Command::List { page } => {
                 let endpoint = Endpoint::Members(page.of(MembersQuery::default(), context));
-                return reading::show(endpoint, page.format.as_deref(), context).await;
+                return reading::show(endpoint, &page.output, context).await;
             }
             Command::Add {
                 handle,
@@ -88,6 +104,9 @@ impl Members {
                 kind,
                 invite,
             } => return add(context, handle, role, kind, invite).await,
+            Command::Invite { handles, file } => {
+                return invite::run(context, &handles, file.as_deref()).await;
+            }
             Command::EraseData { handle, confirm } => return erase(context, &handle, &confirm).await,
             Command::Rename { handle, new } => (
                 handle,
@@ -146,16 +165,23 @@ async fn add(
         role: Some(role),
         invite: Some(invite),
     };
+    let url = context.url()?;
     managing::send(context, Method::POST, "/v1/members", &request, |response| {
-        match response["invitation"]["token"].as_str() {
-            Some(token) => {
-                talk::note(&format!(
-                    "added `{handle}` as {role}. Hand this token over within {INVITATION_DAYS} days; \
-                     `toolhub login --with-token` exchanges it"
-                ));
-                token.to_owned()
+        match &response["invitation"] {
+            invitation if invitation.is_object() => {
+                talk::note(&format!("added `{handle}` as {role}"));
+                invite::present(&handle, invitation, &url)
             }
-            None => format!("added `{handle}` as {role}"),
+            _ => {
+                talk::note(&match kind {
+                    MemberKind::Person => format!("Next, a token: `toolhub members invite {handle}`"),
+                    MemberKind::Ci => format!(
+                        "Next, a token: `toolhub tokens create ci --member {handle} --scope upload`, or none at all: \
+                         `toolhub trusted-publishers add --help`"
+                    ),
+                });
+                format!("added `{handle}` as {role}")
+            }
         }
     })
     .await

@@ -17,17 +17,22 @@ pub(crate) struct Org {
 enum Command {
     /// Show the settings, and change those that are given (owners only)
     Settings(Settings),
+    /// Rename the org; its members, tokens and events are kept (owners only)
+    Rename {
+        /// New slug: 1 to 63 lower-case letters, digits and hyphens
+        slug: String,
+    },
 }
 
 #[derive(Debug, Args)]
 struct Settings {
-    /// Allow the storage of prompts
+    /// Allow the storage of prompts [default: unchanged]
     #[arg(long, value_enum)]
     task_text: Option<Switch>,
-    /// Delete events after DAYS days, 0 for never
-    #[arg(long, value_name = "DAYS")]
+    /// Delete events after DAYS days (1 to 36500), 0 for never [default: unchanged]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     retention_days: Option<i32>,
-    /// Show the names of members on leaderboards
+    /// Show the names of members on leaderboards [default: unchanged]
     #[arg(long, value_enum)]
     show_names: Option<Switch>,
 }
@@ -40,12 +45,25 @@ enum Switch {
 
 impl Org {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let Command::Settings(settings) = self.command;
+        let settings = match self.command {
+            Command::Settings(settings) => settings,
+            Command::Rename { slug } => {
+                let change = OrgChange {
+                    org: Some(slug),
+                    ..OrgChange::default()
+                };
+                return managing::send(context, Method::PATCH, "/v1/org", &change, |org| {
+                    format!("the org is `{}` now", managing::text(org, "org"))
+                })
+                .await;
+            }
+        };
         let on = |switch: Option<Switch>| switch.map(|switch| switch == Switch::On);
         let change = OrgChange {
             task_text_allowed: on(settings.task_text),
             retention_days: settings.retention_days,
             show_names: on(settings.show_names),
+            ..OrgChange::default()
         };
         if change != OrgChange::default() {
             return managing::send(context, Method::PATCH, "/v1/org", &change, describe).await;
@@ -63,7 +81,8 @@ fn describe(answer: &Value) -> String {
         None => "for ever".to_owned(),
     };
     format!(
-        "task text: {}\nevents are kept: {days}\nnames on boards: {}",
+        "org: {}\ntask text: {}\nevents are kept: {days}\nnames on boards: {}",
+        managing::text(answer, "org"),
         switch("task_text_allowed"),
         switch("show_names")
     )

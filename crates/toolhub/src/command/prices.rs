@@ -9,8 +9,8 @@ use client::{
 use model::api::PricesChange;
 use serde_json::Value;
 
-use super::managing;
-use crate::{args::formats, context::Context, talk};
+use super::{managing, reading};
+use crate::{args::Output, context::Context, talk};
 
 /// List the prices of models, from which costs are computed
 ///
@@ -21,12 +21,11 @@ use crate::{args::formats, context::Context, talk};
 pub(crate) struct Prices {
     #[command(subcommand)]
     command: Option<Command>,
-    /// TOML file with `[[price]]` tables that take precedence over all other prices
+    /// TOML file with `[[price]]` tables that take precedence over all other prices [default: none]
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    /// Output format [default: table]
-    #[arg(long, value_parser = formats())]
-    format: Option<String>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -51,7 +50,7 @@ impl Prices {
     }
 
     async fn list(self, context: &Context) -> Result<Exit, Error> {
-        let format = context.format(self.format.as_deref())?;
+        let format = context.format(self.output.format.as_deref())?;
         let file = self.prices.as_deref().or(context.settings.prices.as_deref());
         let server = context.server()?;
         let found = prices::find(Some(&server), file, &context.environment).await?;
@@ -64,7 +63,7 @@ impl Prices {
             let json = serde_json::json!({ "prices": prices, "overrides": found.overrides });
             talk::answer_json(&json.to_string())?;
         } else {
-            talk::answer(&rows::prices(found.prices.list()).render(format))?;
+            reading::print(&rows::prices(found.prices.list()), format, self.output.wide)?;
         }
         Ok(Exit::Done)
     }

@@ -1,12 +1,20 @@
 //! What the read commands have in common: send a request and print the response.
 
-use client::{Error, Exit, environment, read::Endpoint, render::Format};
+use client::{
+    Error, Exit, environment,
+    read::Endpoint,
+    render::{Format, Listing},
+};
 
-use crate::{context::Context, talk};
+use crate::{
+    args::{Output, Wide},
+    context::Context,
+    talk,
+};
 
 /// Sends a request and prints the response: the body for JSON, else a listing, with its notes on stderr.
-pub(super) async fn show(endpoint: Endpoint, format: Option<&str>, context: &Context) -> Result<Exit, Error> {
-    let format = context.format(format)?;
+pub(super) async fn show(endpoint: Endpoint, output: &Output, context: &Context) -> Result<Exit, Error> {
+    let format = context.format(output.format.as_deref())?;
     let server = context.server()?;
     let body = endpoint.get(&server).await?;
     if format == Format::Json {
@@ -16,9 +24,21 @@ pub(super) async fn show(endpoint: Endpoint, format: Option<&str>, context: &Con
         return Ok(Exit::Done);
     }
     let listing = endpoint.listing(&server, &body, environment::now())?;
-    talk::answer(&listing.render(format))?;
+    print(&listing, format, output.wide)?;
     for note in &listing.notes {
         talk::note(note);
     }
     Ok(Exit::Done)
+}
+
+/// Prints a listing. A note names the columns that the terminal has no room for.
+pub(super) fn print(listing: &Listing, format: Format, wide: Wide) -> Result<(), Error> {
+    let screen = talk::screen(wide.wide);
+    talk::answer(&listing.render(format, screen))?;
+    if format == Format::Table
+        && let Some(note) = listing.left_out(screen)
+    {
+        talk::note(&note);
+    }
+    Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
 /// 95 % Wilson interval, which is low for tools with few calls; leaderboards rank by it.
 #[derive(Debug, Args)]
 pub(crate) struct Scores {
-    /// Show one tool in detail: outcomes, operations, members, projects, versions and days
+    /// Show one tool in detail: outcomes, operations, members, projects, versions and days [default: all tools]
     #[arg(value_name = "TOOL_ID", conflicts_with_all = ["kind", "min_sample", "sort"])]
     tool: Option<String>,
     /// Window of the details in UTC days [default: 30d]
@@ -60,6 +60,6 @@ impl Scores {
                 Endpoint::Score(tool, self.page.of(query, context))
             }
         };
-        reading::show(endpoint, self.page.format.as_deref(), context).await
+        reading::show(endpoint, &self.page.output, context).await
     }
 }

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use client::environment;
@@ -16,6 +15,7 @@ use store::{Store, team::NewToken};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    args::listen_address,
     database::{Database, DatabaseArgs},
     talk,
 };
@@ -26,12 +26,13 @@ use crate::{
 /// token of the owner for the commands of this machine.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Address to listen on
+    /// Address to listen on: an address or a host name, and a port
     #[arg(
         long,
         env = "TOOLHUB_LISTEN",
         default_value = "127.0.0.1:7700",
-        value_name = "ADDRESS"
+        value_name = "ADDRESS",
+        value_parser = listen_address
     )]
     listen: SocketAddr,
     #[command(flatten)]
@@ -42,13 +43,13 @@ pub(crate) struct Serve {
     /// At shutdown, answer 503 on /readyz for this many seconds before closing the listener
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     drain_grace: u64,
-    /// URL under which clients reach the server: the expected audience of CI identity tokens
+    /// URL under which clients reach the server: in invitations, and the audience of CI identity tokens [default: none]
     #[arg(long, env = "TOOLHUB_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// Additional trusted OIDC issuer: github=URL or gitlab=URL (repeatable)
+    /// Additional trusted OIDC issuer: github=URL or gitlab=URL (repeatable) [default: only github.com and gitlab.com]
     #[arg(long, value_name = "ISSUER")]
     oidc_issuer: Vec<Issuer>,
-    /// Network of trusted proxies, such as 10.0.0.0/8, whose X-Forwarded-For is used (repeatable)
+    /// Network of trusted proxies, such as 10.0.0.0/8, whose X-Forwarded-For is used (repeatable) [default: none]
     #[arg(
         long,
         env = "TOOLHUB_TRUSTED_PROXIES",
@@ -116,7 +117,7 @@ async fn serve(mut database: Database, listener: TcpListener, config: server::Co
         tokio::select! {
             outcome = &mut serving => break outcome.map_err(anyhow::Error::from),
             how = ended(&mut database), if stop.is_some() => {
-                break Err(anyhow::anyhow!("the embedded PostgreSQL stopped: {how}. See its log, then start again"));
+                break Err(anyhow::anyhow!("the embedded PostgreSQL stopped. {how}\nEvents that were acknowledged are stored. Fix the cause, then start again"));
             }
             _ = async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } } => {
                 match stop.take() {
@@ -155,13 +156,17 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
     };
     let token = store.token_create(org, member, &new, now).await?;
     let url = local_url(address);
-    let saved = client::credentials::save(&url, &token, FIRST_ORG, &handle).context(
-        "cannot store the first token of the server. Fix that, then create one with `toolhub admin token create`",
-    )?;
-    tracing::info!(
-        "created the org `{FIRST_ORG}` with its owner `{handle}`; the token for {url} is in {}",
-        saved.display()
-    );
+    match client::credentials::save(&url, &token, FIRST_ORG, &handle) {
+        Ok(saved) => tracing::info!(
+            "created the org `{FIRST_ORG}` with its owner `{handle}`; the token for {url} is in {}",
+            saved.display()
+        ),
+        // A server without a writable home serves all the same.
+        Err(error) => tracing::warn!(
+            "created the org `{FIRST_ORG}` with its owner `{handle}`, but cannot store the token: {error}. Create one \
+             with `toolhub admin token create --org {FIRST_ORG} --member {handle} --scope upload,read,admin`"
+        ),
+    }
     Ok(())
 }
 

@@ -78,7 +78,7 @@ impl Tokens {
                     ..TokensQuery::default()
                 };
                 let endpoint = Endpoint::Tokens(page.of(query, context));
-                reading::show(endpoint, page.format.as_deref(), context).await
+                reading::show(endpoint, &page.output, context).await
             }
             Command::Create {
                 name,

@@ -58,12 +58,7 @@ impl TrustedPublishers {
         match self.command {
             Command::List { page } => {
                 let query = page.of(PublishersQuery::default(), context);
-                reading::show(
-                    Endpoint::TrustedPublishers(query),
-                    page.format.as_deref(),
-                    context,
-                )
-                .await
+                reading::show(Endpoint::TrustedPublishers(query), &page.output, context).await
             }
             Command::Add {
                 repository,

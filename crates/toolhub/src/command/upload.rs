@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     io::{self, Write},
     path::PathBuf,
     sync::Arc,
@@ -54,7 +53,7 @@ pub(crate) struct Upload {
     /// Also send the first 500 characters of each prompt, without secrets. The org must allow it
     #[arg(long)]
     task_text: bool,
-    /// TOML file with `[[price]]` tables that take precedence over all other prices
+    /// TOML file with `[[price]]` tables that take precedence over all other prices [default: none]
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     /// Do not send the inventory of loaded and installed tools
@@ -139,12 +138,12 @@ impl Upload {
             finished.error = Some(Error::Output(error));
         }
         drop(out);
-        print_result(finished, context.json, self.print_events)
+        print_result(finished, context.json, self.print_events, request.changed)
     }
 }
 
 /// Prints the result of the upload.
-fn print_result(finished: Finished, json: bool, printed: bool) -> Result<Exit, Error> {
+fn print_result(finished: Finished, json: bool, printed: bool, changed: bool) -> Result<Exit, Error> {
     let exit = finished.exit();
     let Finished { report, error } = finished;
     if error.as_ref().is_some_and(Error::is_broken_pipe) {
@@ -162,9 +161,9 @@ fn print_result(finished: Finished, json: bool, printed: bool) -> Result<Exit, E
         let text = serde_json::to_string(&report).map_err(|error| Error::Output(error.into()))?;
         talk::answer_json(&text)?;
     } else if has_report && printed {
-        summary(&report).iter().for_each(|line| talk::note(line));
+        summary(&report, changed).iter().for_each(|line| talk::note(line));
     } else if has_report {
-        talk::answer_line(&summary(&report).join("\n"))?;
+        talk::answer_line(&summary(&report, changed).join("\n"))?;
     }
     match error {
         Some(error) => Err(error),
@@ -191,10 +190,13 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 /// The report in a few lines.
-fn summary(report: &Report) -> Vec<String> {
+fn summary(report: &Report, changed: bool) -> Vec<String> {
     let Report {
         files, lines, events, ..
     } = report;
+    if changed && *files == 0 {
+        return vec!["no log has changed since the last complete upload".to_owned()];
+    }
     let mut text = vec![format!(
         "read {}, {}: {}",
         counted(*files, "log"),
@@ -244,11 +246,29 @@ fn summary(report: &Report) -> Vec<String> {
     if !report.unpriced.is_empty() {
         text.push(unpriced(&report.unpriced));
     }
-    if !report.problems_by_code.is_empty() {
-        text.push(format!(
-            "problems in the logs: {} (--json lists them)",
-            counts(&report.problems_by_code)
-        ));
+    text.extend(problems(report));
+    text
+}
+
+/// The problems by code, each with the place of the first one.
+fn problems(report: &Report) -> Vec<String> {
+    if report.problems_by_code.is_empty() {
+        return Vec::new();
+    }
+    let first = |code: &str| report.problems.iter().find(|problem| problem.code == code);
+    let mut text = vec!["problems in the logs (--json lists all of them):".to_owned()];
+    for (code, count) in &report.problems_by_code {
+        let place = first(code).map_or_else(String::new, |problem| {
+            let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let first = if *count > 1 { "the first in " } else { "" };
+            let place = if problem.file.is_empty() {
+                String::new()
+            } else {
+                format!("{first}{}{line}: ", problem.file)
+            };
+            format!(", {place}{}", problem.detail)
+        });
+        text.push(model::text::clean(&format!("  {count} {code}{place}")).into_owned());
     }
     text
 }
@@ -274,14 +294,6 @@ fn unpriced(models: &[UnpricedModel]) -> String {
         "no price, so no cost: {}. Set a price (`toolhub prices set FILE`) and upload again",
         names.join(", ")
     )
-}
-
-fn counts(by_code: &BTreeMap<String, u64>) -> String {
-    let counts: Vec<String> = by_code
-        .iter()
-        .map(|(code, count)| format!("{count} {code}"))
-        .collect();
-    counts.join(", ")
 }
 
 /// A progress bar on stderr, if that is a terminal.

@@ -22,6 +22,6 @@ impl Uploads {
             ..UploadsQuery::default()
         };
         let endpoint = Endpoint::Uploads(self.page.of(query, context));
-        reading::show(endpoint, self.page.format.as_deref(), context).await
+        reading::show(endpoint, &self.page.output, context).await
     }
 }

@@ -2,10 +2,12 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use client::{
-    Error, Exit, Server,
+    Error, Exit, Server, environment,
     find::{self, LogFile},
     upload::{self, Request},
 };
+
+use model::api::Me;
 
 use crate::{args::duration, context::Context, talk};
 
@@ -24,7 +26,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let server = context.server()?;
+        let server = context.uploading_server().await?;
+        let member = check_token(&server).await?;
         let settings = &context.settings;
         let mut request = Request {
             paths: self.paths.clone(),
@@ -36,7 +39,8 @@ impl Watch {
             ..Request::default()
         };
         talk::note(&format!(
-            "Uploading changed logs to {}; press Ctrl-C to stop",
+            "Looking for changed logs every {} s, and uploading them to {}{member}; press Ctrl-C to stop",
+            self.every.as_secs(),
             server.url()
         ));
         let mut known = HashMap::new();
@@ -82,6 +86,19 @@ impl Watch {
     }
 }
 
+/// Checks the token before the first log changes. Returns who uploads; a server that is down may be up later.
+async fn check_token(server: &Server) -> Result<String, Error> {
+    server.token()?;
+    match server.get_as::<Me>("/v1/me", &[]).await {
+        Ok(me) => Ok(model::text::clean(&format!(" as {} of {}", me.member, me.org)).into_owned()),
+        Err(error) if error.exit() == Exit::TryAgain => {
+            talk::warn(&error.to_string());
+            Ok(String::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Uploads once. Returns false after a temporary error, which is printed.
 async fn upload_once(request: &Request, context: &Context, server: &Server) -> Result<bool, Error> {
     let observer: upload::Observer = Arc::new(|_| {});
@@ -91,10 +108,19 @@ async fn upload_once(request: &Request, context: &Context, server: &Server) -> R
     if let Some(note) = super::upload::excluded(&report) {
         talk::note(&note);
     }
-    if report.inserted + report.upgraded + report.rejected > 0 {
+    for note in &report.notes {
+        talk::warn(note);
+    }
+    if finished.error.is_none() && report.files > 0 {
+        let logs = if report.files == 1 { "log" } else { "logs" };
         talk::note(&format!(
-            "{} inserted, {} upgraded, {} rejected",
-            report.inserted, report.upgraded, report.rejected
+            "{}: {} changed {logs}: {} inserted, {} upgraded, {} duplicate, {} rejected",
+            environment::now().format("%H:%M:%SZ"),
+            report.files,
+            report.inserted,
+            report.upgraded,
+            report.duplicate,
+            report.rejected
         ));
     }
     match finished.error {

@@ -27,7 +27,7 @@ fn a_malformed_line_costs_that_line_and_is_told_with_its_place() {
     );
     let people = machine.run(&["upload", "--dry-run"]);
     assert!(
-        people.stdout.contains("problems in the logs: 1 "),
+        people.stdout.contains("  1 invalid_json, ") && people.stdout.contains(".jsonl:2: "),
         "{}",
         people.stdout
     );

@@ -7,16 +7,20 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const CALL: &str = r#"{"type":"assistant","sessionId":"s","cwd":"/home/ann/api","timestamp":"2026-01-02T03:04:05.000Z","message":{"id":"m","content":[{"type":"tool_use","id":"toolu_ID","name":"Bash","input":{}}]}}"#;
+/// A line of a log with one call.
+pub(crate) const CALL: &str = r#"{"type":"assistant","sessionId":"s","cwd":"/home/ann/api","timestamp":"2026-01-02T03:04:05.000Z","message":{"id":"m","content":[{"type":"tool_use","id":"toolu_ID","name":"Bash","input":{}}]}}"#;
 
-struct Home(tempfile::TempDir);
+/// A home of its own.
+pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn empty() -> Home {
+    /// A home without anything.
+    pub(crate) fn empty() -> Home {
         Home(tempfile::tempdir().unwrap())
     }
 
-    fn with_calls(calls: usize) -> Home {
+    /// A home with a log of so many calls.
+    pub(crate) fn with_calls(calls: usize) -> Home {
         let home = Home::empty();
         let log: String = (0..calls)
             .map(|n| CALL.replace("toolu_ID", &format!("toolu_{n:06}")) + "\n")
@@ -25,11 +29,13 @@ impl Home {
         home
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn write(&self, name: &str, content: &str) {
+    /// Writes a file below it.
+    pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -46,7 +52,8 @@ impl Home {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    /// Runs the binary: exit code, stdout and stderr.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         told(&self.toolhub(arguments).stdin(Stdio::null()).output().unwrap())
     }
 }
@@ -69,7 +76,7 @@ fn nowhere() -> String {
 const TOKEN: &str = "thb_000000000000000000000000000000000000";
 
 /// A well-formed token that no server knows.
-fn token() -> String {
+pub(crate) fn token() -> String {
     model::token::Token::from_random(&[9; 64])
         .unwrap()
         .reveal()
@@ -166,9 +173,16 @@ fn without_a_server_the_address_and_what_to_start_are_said() {
         let (code, stdout, stderr) = home.run(&[command, "--url", &url]);
         assert_eq!(
             (code, stdout.as_str(), stderr),
-            (1, "", expected.clone()),
+            (75, "", expected.clone()),
             "{command}"
         );
+    }
+    // Reads and uploads end in the same way: a script need not tell them apart.
+    for arguments in [&["upload", "--retry-for", "0"][..], &["scores"]] {
+        let given = ["--url", &url, "--token", &token()].map(str::to_owned);
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        let (code, _, stderr) = home.run(&[arguments, &given].concat());
+        assert_eq!(code, 75, "{arguments:?}: {stderr}");
     }
     let (code, _, stderr) = home.run(&["upload", "--url", &url, "--token", &token(), "--retry-for", "0"]);
     assert_eq!(code, 75, "{stderr}");
@@ -306,7 +320,7 @@ fn hooks_are_installed_shown_and_removed() {
 #[test]
 fn a_login_needs_a_token_that_the_server_knows() {
     let home = Home::empty();
-    for (input, url, code) in [("not a token\n", nowhere(), 2), (&token(), nowhere(), 1)] {
+    for (input, url, code) in [("not a token\n", nowhere(), 2), (&token(), nowhere(), 75)] {
         let mut child = home
             .toolhub(&["login", "--with-token", "--url", &url])
             .stdin(Stdio::piped())
@@ -337,7 +351,7 @@ fn a_projects_file_cannot_send_the_token_elsewhere() {
         .output()
         .unwrap();
     let (code, _, stderr) = told(&output);
-    assert_eq!(code, 1);
+    assert_eq!(code, 75);
     assert!(
         stderr.contains("ignored `url`") && stderr.contains(&url) && !stderr.contains("evil"),
         "{stderr}"

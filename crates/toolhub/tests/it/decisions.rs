@@ -82,7 +82,7 @@ fn a_member_who_opts_out_is_not_on_the_board_and_an_org_can_hide_all_names() {
 
     assert_eq!(
         ann.said(&["org", "settings"]),
-        "task text: off\nevents are kept: for ever\nnames on boards: on"
+        "org: home\ntask text: off\nevents are kept: for ever\nnames on boards: on"
     );
     bob.run(&["org", "settings", "--show-names", "off"])
         .assert_said(4, &["`admin`"]);
@@ -97,7 +97,7 @@ fn a_member_who_opts_out_is_not_on_the_board_and_an_org_can_hide_all_names() {
             "--task-text",
             "on"
         ]),
-        "task text: on\nevents are kept: 30 days\nnames on boards: off"
+        "org: home\ntask text: on\nevents are kept: 30 days\nnames on boards: off"
     );
     assert_eq!(
         bob.json(&["org", "settings"])["retention_days"],
@@ -120,8 +120,25 @@ fn a_member_who_opts_out_is_not_on_the_board_and_an_org_can_hide_all_names() {
 #[test]
 fn trust_in_ci_is_given_listed_and_taken_back_and_every_act_is_in_the_log() {
     let machine = Machine::new();
-    let server = machine.serve();
+    let nameless = machine.serve();
     let ann = machine.person("home");
+    ann.run(&["trusted-publishers", "add", "acme/api", "--owner-id", "7"])
+        .assert_said(1, &["no public URL", "--public-url"]);
+    assert_eq!(nameless.stop(), Some(0));
+    let server = machine.serve_with(&["--public-url", "https://toolhub.example"]);
+    // Its port is another one.
+    let token = ann.said(&[
+        "admin",
+        "token",
+        "create",
+        "--org",
+        "home",
+        "--member",
+        "ann",
+        "--scope",
+        "upload,read,admin",
+    ]);
+    ann.login(&server.url, &token).assert_said(0, &[]);
     let add = [
         "trusted-publishers",
         "add",
@@ -142,6 +159,11 @@ fn trust_in_ci_is_given_listed_and_taken_back_and_every_act_is_in_the_log() {
         ),
         (
             &["trusted-publishers", "add", "acme/x", "--owner-id", "acme"],
+            1,
+            &["number of the owner", "https://api.github.com/users/"],
+        ),
+        (
+            &["trusted-publishers", "add", "acme/x", "--owner-id", "007"],
             1,
             &["number of the owner"],
         ),
@@ -218,6 +240,7 @@ fn trust_in_ci_is_given_listed_and_taken_back_and_every_act_is_in_the_log() {
             ("ann", "publisher.removed"),
             ("ann", "publisher.added"),
             ("ann", "member.added"),
+            ("operator", "token.created"),
             ("operator", "token.created"),
             ("operator", "member.added"),
             ("operator", "org.created"),

@@ -113,7 +113,7 @@ fn a_login_that_fails_keeps_nothing_and_repeats_nothing() {
         assert!(tail.is_none_or(|tail| !ended.stderr.contains(tail)), "{ended:?}");
     }
     bob.login("http://127.0.0.1:1", unknown.reveal())
-        .assert_said(1, &["cannot reach"]);
+        .assert_said(75, &["cannot reach"]);
     bob.login("nonsense", unknown.reveal())
         .assert_said(2, &["`nonsense`"]);
     bob.run(&["login"]).assert_said(2, &["--with-token"]);
@@ -151,7 +151,7 @@ fn a_file_that_others_can_read_is_refused_and_a_token_that_cannot_be_revoked_is_
     server.kill();
     let before = fs::read_to_string(ann.credentials()).unwrap();
     ann.run(&["logout"]).assert_said(
-        1,
+        75,
         &[
             "the token was not revoked and is still stored",
             "--keep-token",

@@ -121,7 +121,18 @@ impl Machine {
     /// Starts the server on a free port.
     #[track_caller]
     pub(crate) fn serve(&self) -> Served {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.serve_with(&[])
+    }
+
+    /// Starts the server with further arguments.
+    #[track_caller]
+    pub(crate) fn serve_with(&self, more: &[&str]) -> Served {
+        let listen: &[&str] = if more.contains(&"--listen") {
+            &[]
+        } else {
+            &["--listen", "127.0.0.1:0"]
+        };
+        let mut command = self.command(&[&["serve"], listen, more].concat());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (send, log) = mpsc::channel();
@@ -235,6 +246,19 @@ impl Served {
             .is_ok()
         {}
         self.child.wait().unwrap().code()
+    }
+
+    /// Waits until the server ends by itself. Returns its exit code, and what it logged after it had begun to listen.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let (deadline, mut said) = (Instant::now() + DEADLINE, String::new());
+        // The log ends with the process.
+        while let Ok(line) = self
+            .log
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            said += &format!("{line}\n");
+        }
+        (self.child.wait().unwrap().code(), said)
     }
 
     /// Ends the server as a power cut would.

@@ -5,6 +5,7 @@
 mod bad_input;
 mod cli;
 mod machine;
+mod messages;
 
 // What needs a server to talk to.
 #[cfg(feature = "server")]
@@ -23,5 +24,7 @@ mod operator;
 mod serve;
 #[cfg(feature = "server")]
 mod sharing;
+#[cfg(all(feature = "server", unix))]
+mod terminal;
 #[cfg(feature = "server")]
 mod tokens;

@@ -16,7 +16,9 @@ fn a_member_is_invited_renamed_promoted_locked_out_and_let_in_again() {
     let (ann, bob) = (machine.person("home"), machine.person("bob"));
 
     let added = ann.run(&["members", "add", "bob", "--invite"]);
-    added.assert_said(0, &["`bob`", "member", "7 days", "toolhub login --with-token"]);
+    added.assert_said(0, &["`bob`", "member", "7 days"]);
+    let command = format!("`toolhub login --with-token --url {}`", server.url);
+    added.assert_said(0, &[&command, "--public-url"]);
     let invitation = added.stdout.trim_end();
     assert!(
         model::token::Token::parse(invitation).is_ok(),
@@ -225,7 +227,7 @@ fn what_cannot_be_is_said_in_one_sentence_and_what_was_mistyped_is_named() {
     );
     server.kill();
     ann.run(&["members", "list"])
-        .assert_said(1, &["cannot reach", "toolhub serve"]);
+        .assert_said(75, &["cannot reach", "toolhub serve"]);
 }
 
 #[test]
@@ -247,5 +249,89 @@ fn an_invitation_that_is_not_taken_up_can_be_taken_back() {
         !bob.credentials().exists(),
         "nothing is kept of a login that failed"
     );
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_member_is_invited_again_and_the_earlier_invitation_ends() {
+    let machine = Machine::new();
+    let server = machine.serve_with(&["--public-url", "https://toolhub.example"]);
+    let (ann, bob) = (machine.person("home"), machine.person("bob"));
+    let added = ann.run(&["members", "add", "bob"]);
+    added.assert_said(0, &["toolhub members invite bob"]);
+    let first = ann.said(&["members", "invite", "bob"]);
+    let again = ann.run(&["members", "invite", "bob"]);
+    let second = again.stdout.trim_end().to_owned();
+    again.assert_said(0, &["`toolhub login --with-token --url https://toolhub.example`"]);
+    bob.login(&server.url, &first)
+        .assert_said(4, &["unknown, expired or revoked"]);
+    bob.login(&server.url, &second).assert_said(0, &["bob"]);
+    ann.run(&["members", "invite", "bobb"])
+        .assert_said(1, &["no member `bobb`; did you mean `bob`?"]);
+    ann.said(&["members", "deactivate", "bob"]);
+    ann.run(&["members", "invite", "bob"])
+        .assert_said(1, &["reactivate"]);
+    bob.run(&["members", "invite", "ann"]).assert_said(4, &[]);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_team_is_invited_from_a_file_and_the_file_may_be_used_twice() {
+    let machine = Machine::new();
+    let server = machine.serve();
+    let (ann, cleo) = (machine.person("home"), machine.person("cleo"));
+    let file = machine.path("team.txt");
+    std::fs::write(&file, "bob\n\n# the lead\ncleo admin\n").unwrap();
+    let file = file.display().to_string();
+    for _ in 0..2 {
+        let said = ann.said(&["members", "invite", "--file", &file]);
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(
+            lines.len() == 2 && lines[0].starts_with("bob\techo thb_"),
+            "{said}"
+        );
+        assert!(
+            lines[1].ends_with(&format!("| toolhub login --with-token --url {}", server.url)),
+            "{said}"
+        );
+    }
+    let invitations = ann.json(&["members", "invite", "--file", &file]);
+    let token = invitations["invitations"][1]["invitation"]["token"]
+        .as_str()
+        .unwrap();
+    cleo.login(&server.url, token).assert_said(0, &["cleo"]);
+    assert_eq!(cleo.json(&["whoami"])["role"], "admin");
+    // No member is invited when a line is wrong.
+    std::fs::write(machine.path("team.txt"), "dan\nanna belle smith\n").unwrap();
+    ann.run(&["members", "invite", "--file", &file])
+        .assert_said(2, &["team.txt:2: ", "`belle`"]);
+    ann.run(&["members", "rename", "dan", "daniel"])
+        .assert_said(1, &["no member `dan`"]);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn an_org_is_renamed_by_its_owner_and_by_the_operator_and_everything_in_it_stays() {
+    let machine = Machine::new();
+    let server = machine.serve();
+    let ann = machine.person("home");
+    assert_eq!(ann.said(&["org", "rename", "acme"]), "the org is `acme` now");
+    assert_eq!(ann.json(&["whoami"])["org"], "acme");
+    assert_eq!(
+        ann.json(&["audit"])["audit"][0]["details"],
+        json!({ "org": "acme" })
+    );
+    ann.run(&["org", "rename", "Acme Inc"])
+        .assert_said(1, &["lower-case letters"]);
+    ann.said(&["admin", "org", "create", "bolt"]);
+    ann.run(&["org", "rename", "bolt"])
+        .assert_said(1, &["`bolt` exists already"]);
+    assert_eq!(
+        ann.said(&["admin", "org", "rename", "acme", "home"]),
+        "the org `acme` is `home` now"
+    );
+    assert_eq!(ann.json(&["whoami"])["org"], "home");
+    ann.run(&["admin", "member", "list", "--org", "hom"])
+        .assert_said(1, &["no org `hom`; did you mean `home`?"]);
     assert_eq!(server.stop(), Some(0));
 }

@@ -221,3 +221,142 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
         names(&machine.path("home"))
     );
 }
+
+#[test]
+fn an_embedded_server_that_ends_says_why_and_where_its_log_is() {
+    let machine = Machine::new();
+    let server = machine.serve();
+    let pid_file = walk(&machine.path("data"), "postmaster.pid");
+    let pid = fs::read_to_string(&pid_file).unwrap();
+    let stopped = std::process::Command::new("kill")
+        .args(["-INT", pid.lines().next().unwrap()])
+        .status()
+        .unwrap();
+    assert!(stopped.success());
+    let (code, said) = server.ended();
+    assert_eq!(code, Some(1), "{said}");
+    for words in [
+        "the embedded PostgreSQL stopped. Another program told it to stop",
+        "postgres.log",
+        "fast shutdown request",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(machine.serve().stop(), Some(0));
+}
+
+/// The file with this name below a folder.
+fn walk(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().is_some_and(|found| found == name) {
+                return path;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    panic!("no {name}")
+}
+
+#[test]
+fn a_server_listens_on_a_name_and_its_token_works_under_every_name_of_the_machine() {
+    let machine = Machine::new();
+    let server = machine.serve_with(&["--listen", "localhost:0"]);
+    let port = server.url.rsplit(':').next().unwrap().to_owned();
+    for name in ["localhost", "127.0.0.1"] {
+        let me = machine.json(&["whoami", "--url", &format!("http://{name}:{port}")]);
+        assert_eq!(me["member"], "ann", "{name}");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn an_upload_does_not_need_a_home_that_can_be_written() {
+    let machine = Machine::new();
+    let log = machine.log("home", "s1", &three_calls("s1"));
+    let server = machine.serve();
+    let token = machine
+        .run(&["admin", "token", "create", "--org", "home", "--member", "ann"])
+        .stdout;
+    fs::write(machine.path("file"), "").unwrap();
+    // A file where a folder should be cannot be written by root either.
+    for (name, value) in [
+        ("XDG_STATE_HOME", machine.path("file")),
+        ("HOME", machine.path("file/home")),
+    ] {
+        let output = machine
+            .command(&["upload", "--json", "--url", &server.url, "--token", token.trim()])
+            .arg(&log)
+            .env(name, value)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {said}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&report["received"], &report["rejected"]),
+            (&3.into(), &0.into()),
+            "{name}"
+        );
+        assert!(
+            said.contains("cannot remember what was sent") && said.contains("file"),
+            "{name}: {said}"
+        );
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn the_last_tool_that_is_removed_from_a_machine_is_removed_on_the_server() {
+    let machine = Machine::new();
+    machine.log("home", "s1", &three_calls("s1"));
+    let skill = machine.path("home/.claude/skills/pdf");
+    fs::create_dir_all(&skill).unwrap();
+    fs::write(skill.join("SKILL.md"), "---\nname: pdf\n---\n").unwrap();
+    let server = machine.serve();
+    let installed = || {
+        machine.json(&["upload", "--wait"]);
+        let rows = machine.json(&["dead-weight", "--verdict", "all", "--days", "9"]);
+        let rows = rows["dead_weight"].as_array().unwrap().clone();
+        let row = rows
+            .iter()
+            .find(|row| row["tool_id"] == "skill:pdf")
+            .unwrap()
+            .clone();
+        row["members_installed"].clone()
+    };
+    assert_eq!(installed(), 1);
+    fs::remove_dir_all(machine.path("home/.claude/skills")).unwrap();
+    assert_eq!(installed(), 0);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn fresh_logs_are_not_judged_and_the_answer_says_how_far_they_reach() {
+    let machine = Machine::new();
+    machine.log("home", "s1", &three_calls("s1"));
+    let skill = machine.path("home/.claude/skills/pdf");
+    fs::create_dir_all(&skill).unwrap();
+    fs::write(skill.join("SKILL.md"), "---\nname: pdf\n---\n").unwrap();
+    let server = machine.serve();
+    machine.json(&["upload", "--wait"]);
+    let ended = machine.run(&["dead-weight"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.stdout.contains("too_new"), "{}", ended.stdout);
+    assert!(
+        ended
+            .stderr
+            .contains("nothing to judge yet: the logs reach back 1 day; try `--days 1`"),
+        "{}",
+        ended.stderr
+    );
+    let listed = machine.run(&["dead-weight", "--verdict", "too_new"]);
+    assert!(listed.stdout.contains("skill:pdf"), "{listed:?}");
+    let again = machine.run(&["upload", "--changed"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(server.stop(), Some(0));
+}

@@ -66,13 +66,14 @@ async fn the_client_finds_the_identity_of_its_run_by_itself() {
     let server = Server::new(&stage.hub.url, None).unwrap();
     let home = std::path::Path::new("/nowhere");
     let on_a_laptop = Environment::new(home, home, []);
-    assert!(identity::exchange(&server, &on_a_laptop).await.unwrap().is_none());
+    let unchanged = identity::sign_in(server.clone(), &on_a_laptop).await.unwrap();
+    assert!(unchanged.token().is_err());
     let url = stage.issuer.give(stage.claims("1"));
     let wrong = [
         ("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()),
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "other"),
     ];
-    let refused = identity::exchange(&server, &Environment::new(home, home, wrong))
+    let refused = identity::sign_in(server.clone(), &Environment::new(home, home, wrong))
         .await
         .unwrap_err();
     assert!(
@@ -83,17 +84,42 @@ async fn the_client_finds_the_identity_of_its_run_by_itself() {
         ("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()),
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "run"),
     ];
-    let audience = identity::exchange(&server, &Environment::new(home, home, github))
+    let audience = identity::sign_in(server.clone(), &Environment::new(home, home, github))
         .await
         .unwrap_err();
+    let said = audience.to_string();
     assert!(
-        audience.to_string().contains(AUDIENCE),
-        "meant for this address and not for that: {audience}"
+        said.contains(AUDIENCE) && said.contains("--public-url") && said.contains(&stage.hub.url),
+        "meant for this address and not for that: {said}"
     );
+    assert_eq!(audience.exit(), client::Exit::NotAllowed);
+    // A job without `permissions: id-token: write` has neither variable.
+    let unpermitted = [("GITHUB_ACTIONS", "true"), ("GITHUB_REPOSITORY", "acme/api")];
+    let missing = identity::sign_in(server.clone(), &Environment::new(home, home, unpermitted))
+        .await
+        .unwrap_err();
+    let said = missing.to_string();
+    assert!(
+        said.contains("permissions: id-token: write") && said.contains("trusted-publishers add acme/api"),
+        "{said}"
+    );
+    // The doctor says the same, and with an identity that it works.
+    let ci = client::doctor::run_checks(&Environment::new(home, home, unpermitted), Ok(server.clone())).await;
+    let check = ci.iter().find(|check| check.name == "identity").unwrap();
+    assert_eq!(check.health, client::doctor::Health::Broken);
+    assert!(
+        check.fix.as_ref().unwrap().contains("id-token: write"),
+        "{check:?}"
+    );
+    let token = Key::First.sign(&stage.claims("doctor"));
+    let run = Environment::new(home, home, [(identity::VARIABLE, token.as_str())]);
+    let ci = client::doctor::run_checks(&run, Ok(server.clone())).await;
+    let health = |name: &str| ci.iter().find(|check| check.name == name).unwrap().health;
+    assert_eq!(health("identity"), client::doctor::Health::Ok, "{ci:?}");
     // GitLab, or anybody else, puts it into a variable.
     let token = Key::First.sign(&stage.claims("2"));
     let given = Environment::new(home, home, [(identity::VARIABLE, token.as_str())]);
-    let known = identity::exchange(&server, &given).await.unwrap().unwrap();
+    let known = identity::sign_in(server, &given).await.unwrap();
     let me: model::api::Me = known.get_as("/v1/me", &[]).await.unwrap();
     assert_eq!(
         (me.member.as_str(), me.scopes),
@@ -136,9 +162,8 @@ async fn a_client_and_a_server_that_call_it_the_same_agree_on_the_audience() {
     ];
     let home = std::path::Path::new("/nowhere");
     let server = Server::new(&format!("{url}/"), None).unwrap();
-    let known = identity::exchange(&server, &Environment::new(home, home, run))
+    let known = identity::sign_in(server, &Environment::new(home, home, run))
         .await
-        .unwrap()
         .unwrap();
     known.get_as::<model::api::Me>("/v1/me", &[]).await.unwrap();
 }

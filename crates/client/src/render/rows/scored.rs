@@ -1,24 +1,24 @@
 //! Listings of scores, leaderboards and dead weight.
 
 use chrono::{DateTime, Utc};
-use model::api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally};
+use model::api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally, Verdict};
 
-use super::{Cell, Column, Listing, detail, figure, name, notes};
+use super::{Cell, Column, Listing, Tone, detail, figure, name, notes};
 
 const TALLY: [Column; 13] = [
     figure("events", "events"),
-    figure("successes", "ok"),
-    figure("failures", "failed"),
-    figure("abandoned", "abandoned"),
+    figure("successes", "ok").level(7),
+    figure("failures", "failed").level(2),
+    figure("abandoned", "abandoned").level(9),
     detail("unknown"),
     detail("success_rate"),
     figure("decided_rate", "works"),
-    figure("wilson_low", "at least"),
-    figure("avg_cost_usd", "avg cost"),
-    figure("median_duration_ms", "median"),
-    figure("members", "members"),
+    figure("wilson_low", "at least").level(1),
+    figure("avg_cost_usd", "avg cost").level(6),
+    figure("median_duration_ms", "median").level(5),
+    figure("members", "members").level(8),
     detail("first_used_at"),
-    figure("last_used_at", "last used"),
+    figure("last_used_at", "last used").level(4),
 ];
 
 fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 13] {
@@ -128,17 +128,17 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
             }
         }
         Board::Members => {
-            columns.extend([name("member", "member"), figure("tools", "tools")]);
+            columns.extend([name("member", "member"), figure("tools", "tools").level(1)]);
             |row| vec![Cell::maybe(row.member.as_deref()), Cell::maybe_count(row.tools)]
         }
         Board::Projects => {
-            columns.extend([name("project", "project"), figure("tools", "tools")]);
+            columns.extend([name("project", "project"), figure("tools", "tools").level(1)]);
             |row| vec![Cell::maybe(row.project.as_deref()), Cell::maybe_count(row.tools)]
         }
     };
     columns.extend(TALLY);
     columns.extend([
-        figure("trend", "trend"),
+        figure("trend", "trend").level(3),
         detail("previous_events"),
         detail("previous_decided_rate"),
         detail("previous_wilson_low"),
@@ -186,7 +186,13 @@ fn trend(row: &LeaderboardRow) -> Cell {
         .decided_rate
         .zip(before)
         .map(|(now, before)| now - before);
-    Cell::points(difference.map(|share| share * 100.0))
+    let points = difference.map(|share| share * 100.0);
+    let tone = match points {
+        Some(points) if points >= 0.05 => Tone::Good,
+        Some(points) if points <= -0.05 => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    Cell::points(points).with_tone(tone)
 }
 
 /// `GET /v1/dead-weight`.
@@ -195,22 +201,22 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
         name("tool_id", "tool"),
         detail("kind"),
         name("verdict", "verdict"),
-        figure("events", "events"),
-        figure("sessions_loaded", "sessions"),
-        figure("members_loaded", "members"),
-        figure("members_installed", "installed"),
-        figure("context_bytes", "context"),
-        name("installed_by", "by"),
-        figure("last_used_at", "last used"),
+        figure("events", "events").level(8),
+        figure("sessions_loaded", "sessions").level(1),
+        figure("members_loaded", "members").level(5),
+        figure("members_installed", "installed").level(6),
+        figure("context_bytes", "context").level(2),
+        name("installed_by", "by").level(7).prose(),
+        figure("last_used_at", "last used").level(3),
         detail("members"),
         detail("known_since"),
-        name("reason", "reason"),
+        name("reason", "reason").level(4).prose(),
     ];
     let rows = response.dead_weight.iter().map(|row| {
         vec![
             Cell::text(&row.tool_id),
             Cell::text(&row.kind),
-            Cell::text(row.verdict.as_str()),
+            Cell::text(row.verdict.as_str()).with_tone(verdict_tone(row.verdict)),
             Cell::count(row.events),
             Cell::count(row.sessions_loaded),
             Cell::count(row.members_loaded),
@@ -225,9 +231,37 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
     });
     let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
     notes.insert(0, format!("the last {} days (UTC)", response.days));
+    if response.dead_weight.is_empty() {
+        notes.push(nothing_unused(response, now));
+    }
     Listing {
         columns,
         rows: rows.collect(),
         notes,
+    }
+}
+
+/// Why a listing of dead weight is empty: a tool must be known for the whole window, or for 30 days of a longer one.
+fn nothing_unused(response: &DeadWeight, now: DateTime<Utc>) -> String {
+    let Some(first) = response.data_since else {
+        return "nothing to judge yet: `toolhub upload` sends the calls in your session logs".to_owned();
+    };
+    let reach = (now.date_naive() - first).num_days();
+    match reach {
+        reach if reach >= response.days.min(30) => {
+            "no tool matches; `--verdict all` also lists the tools that are in use".to_owned()
+        }
+        ..=0 => "nothing to judge yet: the logs begin today".to_owned(),
+        1 => "nothing to judge yet: the logs reach back 1 day; try `--days 1`".to_owned(),
+        days => format!("nothing to judge yet: the logs reach back {days} days; try `--days {days}`"),
+    }
+}
+
+fn verdict_tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Failing | Verdict::Phantom => Tone::Bad,
+        Verdict::Unused | Verdict::NeverLoaded => Tone::Doubtful,
+        Verdict::InUse => Tone::Good,
+        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew => Tone::Plain,
     }
 }

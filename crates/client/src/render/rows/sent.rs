@@ -1,22 +1,25 @@
 //! Listings of events and uploads.
 
 use chrono::{DateTime, Utc};
-use model::api::{CiContext, EventRow, Events, Upload, Uploads};
+use model::{
+    Outcome,
+    api::{CiContext, EventRow, Events, Upload, Uploads},
+};
 
-use super::{Cell, Listing, detail, figure, name, next_page};
+use super::{Cell, Listing, Tone, detail, figure, name, next_page};
 
 /// `GET /v1/events`.
 pub(crate) fn events(response: &Events, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("occurred_at", "when"),
-        name("member", "member"),
+        name("member", "member").level(1),
         name("tool_id", "tool"),
-        name("operation", "operation"),
+        name("operation", "operation").level(5),
         name("outcome", "outcome"),
-        name("reason", "reason"),
-        figure("duration_ms", "took"),
-        figure("cost_usd", "cost"),
-        name("project", "project"),
+        name("reason", "reason").level(4),
+        figure("duration_ms", "took").level(2),
+        figure("cost_usd", "cost").level(6),
+        name("project", "project").level(3),
         detail("session_id"),
         detail("model"),
         detail("agent"),
@@ -57,7 +60,7 @@ fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
         Cell::text(&event.member),
         Cell::text(&event.tool_id),
         Cell::maybe(event.operation.as_deref()),
-        Cell::text(event.outcome.as_str()),
+        Cell::text(event.outcome.as_str()).with_tone(outcome_tone(event.outcome)),
         Cell::maybe(event.reason.map(model::Reason::as_str)),
         Cell::millis(took),
         Cell::usd(event.cost_usd),
@@ -74,19 +77,28 @@ fn event_row(event: &EventRow, now: DateTime<Utc>) -> Vec<Cell> {
     ]
 }
 
+fn outcome_tone(outcome: Outcome) -> Tone {
+    match outcome {
+        Outcome::Success => Tone::Good,
+        Outcome::Failure => Tone::Bad,
+        Outcome::Abandoned => Tone::Doubtful,
+        Outcome::Unknown => Tone::Plain,
+    }
+}
+
 /// `GET /v1/uploads`.
 pub(crate) fn uploads(response: &Uploads, now: DateTime<Utc>) -> Listing {
     let columns = vec![
         name("received_at", "when"),
         name("member", "member"),
-        name("source", "source"),
+        name("source", "source").level(6),
         figure("received", "received"),
         figure("inserted", "inserted"),
-        figure("upgraded", "upgraded"),
-        figure("duplicate", "duplicate"),
-        figure("conflict", "conflict"),
-        figure("rejected", "rejected"),
-        name("ci", "from"),
+        figure("upgraded", "upgraded").level(4),
+        figure("duplicate", "duplicate").level(3),
+        figure("conflict", "conflict").level(5),
+        figure("rejected", "rejected").level(1),
+        name("ci", "from").level(2).prose(),
         detail("client"),
         detail("batch"),
         detail("upload_id"),
@@ -117,7 +129,11 @@ fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
         Cell::count(upload.upgraded),
         Cell::count(upload.duplicate),
         Cell::count(upload.conflict),
-        Cell::count(upload.rejected),
+        Cell::count(upload.rejected).with_tone(if upload.rejected > 0 {
+            Tone::Bad
+        } else {
+            Tone::Plain
+        }),
         Cell::text(&upload.ci.as_ref().map(ci).unwrap_or_default()),
         Cell::maybe(upload.client.as_deref()),
         Cell::text(&upload.batch),

@@ -1,7 +1,7 @@
 //! Revoking tokens.
 
 use deadpool_postgres::Transaction;
-use model::MemberId;
+use model::{MemberId, administration::INVITATION};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,20 +46,23 @@ impl Store {
 pub(crate) enum Of {
     /// All tokens of a member.
     Member(MemberId),
+    /// The invitations of a member.
+    Invitations(MemberId),
     /// Those that were issued through a trusted publisher.
     Publisher(Uuid),
 }
 
 /// Revokes the tokens that are still valid, in the transaction of an action, and records each in the audit log.
 pub(crate) async fn end_all(transaction: &Transaction<'_>, act: &Act, of: Of) -> Result<(), StoreError> {
-    let (member, publisher) = match of {
-        Of::Member(MemberId(member)) => (Some(member), None),
-        Of::Publisher(publisher) => (None, Some(publisher)),
+    let (member, publisher, name) = match of {
+        Of::Member(MemberId(member)) => (Some(member), None, None),
+        Of::Invitations(MemberId(member)) => (Some(member), None, Some(INVITATION)),
+        Of::Publisher(publisher) => (None, Some(publisher), None),
     };
     let ended = transaction
         .query(
             include_str!("end/end_all.sql"),
-            &[&act.org.0, &member, &publisher, &act.now],
+            &[&act.org.0, &member, &publisher, &act.now, &name],
         )
         .await?;
     for row in ended {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 use model::{
     MemberId, OrgId,
-    administration::MAX_OVERLAP_HOURS,
+    administration::{INVITATION, INVITATION_DAYS, MAX_OVERLAP_HOURS},
     api::CiContext,
     limits,
     team::{Role, Scope},
@@ -15,11 +15,19 @@ use serde_json::json;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{super::access, lookup::find};
+use super::{
+    super::access,
+    end::{Of, end_all},
+    lookup::find,
+};
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Actor, Subject},
 };
+
+fn deactivated(handle: &str) -> StoreError {
+    StoreError::Conflict(format!("`{handle}` is deactivated; reactivate them first"))
+}
 
 /// A token to make.
 #[derive(Clone, Debug)]
@@ -84,12 +92,13 @@ impl Store {
     ) -> Result<Issued, StoreError> {
         let mut client = self.client().await?;
         let (transaction, rank) = audit::begin(&mut client, act).await?;
-        let member = access::find(&transaction, act.org, handle).await?;
-        if !act.is_by(member.id) && !act.administers() {
+        // Checked before the member is looked up: the answer must not tell which members there are.
+        if act.name() != handle && !act.administers() {
             return Err(StoreError::NotAllowed(
                 "this token manages only your own tokens".into(),
             ));
         }
+        let member = access::find(&transaction, act.org, handle).await?;
         access::within(rank, member.role)?;
         if let Actor::Member { identity, .. } = &act.actor
             && !act.administers()
@@ -100,13 +109,42 @@ impl Store {
             )));
         }
         if !member.active {
-            return Err(StoreError::Conflict(format!(
-                "`{handle}` is deactivated; reactivate them first"
-            )));
+            return Err(deactivated(handle));
         }
         check_scopes(member.role, new.scopes)?;
         let origin = Origin::default();
         let issued = issue(&transaction, act, member.id, new, &origin).await?;
+        let details = json!({
+            "token_id": issued.token_id, "name": new.name, "scopes": new.scopes, "expires_at": new.expires_at,
+        });
+        let subject = Subject::member(member.id, handle);
+        audit::record(&transaction, act, Action::TokenCreated, subject, &details).await?;
+        transaction.commit().await?;
+        Ok(issued)
+    }
+
+    /// Makes an invitation: a token with all scopes of the member's role, to be exchanged by a login. Earlier invitations
+    /// of the member end.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such member; [`StoreError::NotAllowed`] when the member is above the
+    /// actor; [`StoreError::Conflict`] when the member is not active.
+    pub async fn invitation_issue(&self, act: &Act, handle: &str) -> Result<Issued, StoreError> {
+        let mut client = self.client().await?;
+        let (transaction, rank) = audit::begin(&mut client, act).await?;
+        let member = access::find(&transaction, act.org, handle).await?;
+        access::within(rank, member.role)?;
+        if !member.active {
+            return Err(deactivated(handle));
+        }
+        end_all(&transaction, act, Of::Invitations(member.id)).await?;
+        let expires_at = act.now + TimeDelta::days(i64::from(INVITATION_DAYS));
+        let new = NewToken {
+            name: INVITATION,
+            scopes: member.role.scopes(),
+            expires_at: Some(expires_at),
+        };
+        let issued = issue(&transaction, act, member.id, &new, &Origin::default()).await?;
         let details = json!({
             "token_id": issued.token_id, "name": new.name, "scopes": new.scopes, "expires_at": new.expires_at,
         });

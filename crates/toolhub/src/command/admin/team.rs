@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use client::render::{self, Format, Listing};
+use client::render::{self, Format, Listing, Screen};
 use model::{
     administration::{self, MemberChange, Members, Tokens},
     api::query::{AuditQuery, ListQuery, MembersQuery},
@@ -15,7 +15,7 @@ use serde_json::json;
 use store::{Store, StoreError, audit::Act, page::Page, team::TokenFilter};
 
 use super::{Done, done};
-use crate::talk;
+use crate::{args::Wide, talk};
 
 /// The org of a command.
 #[derive(Args, Debug)]
@@ -36,8 +36,18 @@ pub(super) fn listed<T: Serialize>(
     answer: &T,
     listing: fn(&T, DateTime<Utc>) -> Listing,
     now: DateTime<Utc>,
+    wide: Wide,
 ) -> anyhow::Result<Done> {
-    let table = listing(answer, now).render(Format::Table);
+    let screen = Screen {
+        // The text of an answer is cleaned, which removes colors.
+        color: false,
+        ..talk::screen(wide.wide)
+    };
+    let listing = listing(answer, now);
+    let table = listing.render(Format::Table, screen);
+    if let Some(note) = listing.left_out(screen) {
+        talk::note(&note);
+    }
     done(table.trim_end_matches('\n'), json!(answer))
 }
 
@@ -63,6 +73,8 @@ pub(super) enum MemberChanges {
     List {
         #[command(flatten)]
         org: InOrg,
+        #[command(flatten)]
+        wide: Wide,
     },
     /// Rename a member
     Rename {
@@ -111,7 +123,7 @@ pub(super) enum MemberChanges {
 impl MemberChanges {
     pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         let (org, handle, change) = match self {
-            MemberChanges::List { org } => return list_members(&org, store, now).await,
+            MemberChanges::List { org, wide } => return list_members(&org, store, now, wide).await,
             MemberChanges::EraseData { handle, org, confirm } => {
                 crate::command::managing::confirmed(&confirm, &handle)?;
                 let act = org.act(store, now).await?;
@@ -161,7 +173,7 @@ fn activity(active: bool) -> MemberChange {
     }
 }
 
-async fn list_members(org: &InOrg, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+async fn list_members(org: &InOrg, store: &Store, now: DateTime<Utc>, wide: Wide) -> anyhow::Result<Done> {
     let act = org.act(store, now).await?;
     let members = every_page(async |cursor| {
         let query = MembersQuery::default().with_page(Some(PAGE_ROWS), cursor);
@@ -172,7 +184,7 @@ async fn list_members(org: &InOrg, store: &Store, now: DateTime<Utc>) -> anyhow:
         members,
         next_cursor: None,
     };
-    listed(&answer, render::team::members, now)
+    listed(&answer, render::team::members, now, wide)
 }
 
 /// Commands for existing tokens.
@@ -185,6 +197,8 @@ pub(super) enum TokenChanges {
         /// Only list tokens of this member
         #[arg(long)]
         member: Option<String>,
+        #[command(flatten)]
+        wide: Wide,
     },
     /// Revoke a token, effective from the next request
     Revoke {
@@ -198,7 +212,7 @@ pub(super) enum TokenChanges {
 impl TokenChanges {
     pub(super) async fn run(self, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
         match self {
-            TokenChanges::List { org, member } => {
+            TokenChanges::List { org, member, wide } => {
                 let act = org.act(store, now).await?;
                 if let Some(handle) = &member {
                     store.member_find(act.org, handle).await?;
@@ -218,7 +232,7 @@ impl TokenChanges {
                     tokens,
                     next_cursor: None,
                 };
-                listed(&answer, render::team::tokens, now)
+                listed(&answer, render::team::tokens, now, wide)
             }
             TokenChanges::Revoke { token_id, org } => {
                 let act = org.act(store, now).await?;
@@ -295,6 +309,8 @@ pub(super) struct Audit {
     /// Show at most N actions (1 to 10000)
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
+    #[command(flatten)]
+    wide: Wide,
 }
 
 impl Audit {
@@ -307,6 +323,6 @@ impl Audit {
             audit: page.rows,
             next_cursor: page.next_cursor,
         };
-        listed(&answer, render::team::audit, now)
+        listed(&answer, render::team::audit, now, self.wide)
     }
 }
