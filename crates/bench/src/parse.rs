@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use model::wire::EventV1;
-use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
+use sources::{Buffer, Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// Arguments of `bench parse`.
 #[derive(clap::Args)]
@@ -129,26 +129,25 @@ fn print(arguments: &Arguments, collected: &Collected) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Bytes read at once, as the client does: few lines are cut in two, and the chunk stays in the processor's cache.
-const CHUNK: usize = 256 * 1024;
-
-fn chunks(path: &Path, buffer: &mut Vec<u8>, mut each: impl FnMut(&[u8])) -> Result<()> {
-    buffer.resize(CHUNK, 0);
+/// Reads a file in pieces, as the client does: `each` gets the number of bytes that were read.
+fn pieces(path: &Path, buffer: &mut Buffer, mut each: impl FnMut(&mut Buffer, usize)) -> Result<()> {
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    buffer.clear();
     loop {
         let length = file
-            .read(buffer)
+            .read(buffer.space())
             .with_context(|| format!("cannot read {}", path.display()))?;
         if length == 0 {
             return Ok(());
         }
-        each(&buffer[..length]);
+        each(buffer, length);
     }
 }
 
-fn facts(path: &Path, buffer: &mut Vec<u8>) -> Result<FileFacts> {
+fn facts(path: &Path, buffer: &mut Buffer) -> Result<FileFacts> {
     let mut reader = LogReader::new(&path.display().to_string(), None, &Options::default());
-    chunks(path, buffer, |chunk| reader.feed(chunk))?;
+    pieces(path, buffer, |buffer, length| buffer.feed(length, &mut reader))?;
+    buffer.finish(&mut reader);
     Ok(reader.finish())
 }
 
@@ -156,11 +155,11 @@ fn facts(path: &Path, buffer: &mut Vec<u8>) -> Result<FileFacts> {
 fn for_each_file<T: Send>(
     files: &[PathBuf],
     threads: usize,
-    work: impl Fn(&Path, &mut Vec<u8>) -> Result<T> + Sync,
+    work: impl Fn(&Path, &mut Buffer) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
     let worker = || -> Result<Vec<T>> {
-        let (mut buffer, mut done) = (Vec::new(), Vec::new());
+        let (mut buffer, mut done) = (Buffer::default(), Vec::new());
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             done.push(work(path, &mut buffer)?);
         }
@@ -201,17 +200,17 @@ impl Found {
 fn go(way: Way, files: &[PathBuf], threads: usize) -> Result<Found> {
     match way {
         Way::Lines => {
-            let count = |path: &Path, buffer: &mut Vec<u8>| {
+            let count = |path: &Path, buffer: &mut Buffer| {
                 let mut found = Found::default();
-                chunks(path, buffer, |chunk| {
-                    found.lines += memchr::memchr_iter(b'\n', chunk).count();
+                pieces(path, buffer, |buffer, length| {
+                    found.lines += memchr::memchr_iter(b'\n', &buffer.space()[..length]).count();
                 })?;
                 Ok(found)
             };
             Ok(Found::sum(for_each_file(files, threads, count)?))
         }
         Way::Naive => {
-            let parse = |path: &Path, _: &mut Vec<u8>| {
+            let parse = |path: &Path, _: &mut Buffer| {
                 let mut found = Found::default();
                 let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
                 for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
@@ -241,9 +240,9 @@ fn go(way: Way, files: &[PathBuf], threads: usize) -> Result<Found> {
 
 /// Measures one way and prints `<seconds> <lines> <events> <peak KiB>`.
 fn measure(way: Way, files: &[PathBuf], threads: usize, rounds: u32) -> Result<()> {
-    let mut buffer = Vec::new();
+    let mut buffer = Buffer::default();
     for path in files {
-        chunks(path, &mut buffer, |_| {})?;
+        pieces(path, &mut buffer, |_, _| {})?;
     }
     let mut best: Option<(f64, Found)> = None;
     for _ in 0..rounds.max(1) {

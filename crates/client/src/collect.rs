@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use sources::{Collected, FileFacts, LogReader, Options, Prices};
+use sources::{Buffer, Collected, FileFacts, LogReader, Options, Prices};
 
 use crate::{
     Environment, compressed,
@@ -21,8 +21,6 @@ use crate::{
     typed_skills,
 };
 
-/// Bytes of one read.
-const CHUNK_BYTES: usize = 256 * 1024;
 /// Most files read at a time: more need memory and the disk is no faster.
 const MAX_READERS: usize = 8;
 
@@ -47,9 +45,9 @@ pub(crate) fn collect(
     thread::scope(|scope| {
         for _ in 0..readers.min(files.len()) {
             scope.spawn(|| {
-                let mut chunk = vec![0; CHUNK_BYTES];
+                let mut buffer = Buffer::default();
                 while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let facts = read_file(&files[at], options, &mut chunk, progress);
+                    let facts = read_file(&files[at], options, &mut buffer, progress);
                     done.lock()
                         .expect("no reader panics while it holds the lock")
                         .push((at, facts));
@@ -84,7 +82,7 @@ type FileRead = (FileFacts, Option<Problem>);
 fn read_file(
     log: &LogFile,
     options: &Options,
-    chunk: &mut [u8],
+    buffer: &mut Buffer,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<FileRead, Problem> {
     let unreadable = |error: std::io::Error| Problem::of_file(&log.path, "unreadable", &error.to_string());
@@ -93,19 +91,24 @@ fn read_file(
     if let Some(directory) = &log.directory {
         reader = reader.in_directory(directory);
     }
+    buffer.clear();
     if compressed::is_compressed(&log.path) {
-        return Ok(compressed::read(&log.path, file, reader, chunk, progress));
+        return Ok(compressed::read(&log.path, file, reader, buffer, progress));
     }
     let mut is_begin = true;
     loop {
-        match file.read(chunk) {
-            Ok(0) => return Ok((reader.finish(), None)),
+        let space = buffer.space();
+        match file.read(space) {
+            Ok(0) => {
+                buffer.finish(&mut reader);
+                return Ok((reader.finish(), None));
+            }
             Ok(bytes) => {
-                if std::mem::take(&mut is_begin) && opencode::is_database(&chunk[..bytes]) {
+                if std::mem::take(&mut is_begin) && opencode::is_database(&space[..bytes]) {
                     progress(log.bytes);
                     return opencode::read(log, options);
                 }
-                reader.feed(&chunk[..bytes]);
+                buffer.feed(bytes, &mut reader);
                 progress(bytes as u64);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -8,7 +8,7 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use sources::{FileFacts, LogReader};
+use sources::{Buffer, FileFacts, LogReader};
 use zstd::stream::read::Decoder;
 
 use crate::report::Problem;
@@ -50,7 +50,7 @@ pub(crate) fn read(
     path: &Path,
     file: File,
     mut reader: LogReader,
-    chunk: &mut [u8],
+    buffer: &mut Buffer,
     read: &(dyn Fn(u64) + Sync),
 ) -> (FileFacts, Option<Problem>) {
     let file = Counted { file, read };
@@ -64,9 +64,9 @@ pub(crate) fn read(
             Box::new(decoder)
         };
         loop {
-            match decoder.read(chunk) {
+            match decoder.read(buffer.space()) {
                 Ok(0) => return Ok(()),
-                Ok(bytes) => reader.feed(&chunk[..bytes]),
+                Ok(bytes) => buffer.feed(bytes, &mut reader),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -76,6 +76,7 @@ pub(crate) fn read(
         let detail = format!("{error}; what comes before was read");
         Problem::of_file(path, "unreadable", &detail)
     });
+    buffer.finish(&mut reader);
     (reader.finish(), problem)
 }
 
@@ -117,7 +118,7 @@ mod tests {
             told.fetch_add(bytes, Ordering::Relaxed);
         };
         let file = File::open(&path).unwrap();
-        let (facts, problem) = read(&path, file, reader, &mut [0; 4_096], &count);
+        let (facts, problem) = read(&path, file, reader, &mut Buffer::default(), &count);
         let events = sources::join(vec![facts], &Prices::builtin(), &mut |_| None)
             .events()
             .len();

@@ -85,8 +85,9 @@ pub struct Report {
     pub reasons: BTreeMap<&'static str, u64>,
     /// Events by the kind of their tool.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// What all API responses in the logs cost, in USD: more than the events, as many responses call no tool.
-    pub cost_usd: f64,
+    /// What all API responses in the logs cost, in USD: more than the events, as many responses call no tool. Null where
+    /// none of them has a price.
+    pub cost_usd: Option<f64>,
     /// What was left out because the project rules exclude it.
     pub excluded: Excluded,
     /// Tokens of all API responses in the logs, each counted once.

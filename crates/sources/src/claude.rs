@@ -9,29 +9,27 @@ mod inventory;
 mod positional;
 mod record;
 mod response;
+mod results;
 mod task;
+mod tool_result;
+mod typed;
+mod usage;
 mod verdict;
 
 use std::collections::HashMap;
 
-use model::{CallResult, limits};
-use sha2::{Digest, Sha256};
+use model::limits;
 
 use crate::{
     Agent, Options,
     claude::{
         positional::Positions,
-        record::{Message, OwnFigures, Record, Refusal, ToolResult, ToolUse},
-        response::{advice, request_of, stated},
+        record::{Message, OwnFigures, Record, Refusal, ToolUse},
+        response::{push_usage, request_of},
         task::Ended,
-        verdict::Classified,
     },
-    facts::{
-        Answer, Call, Command, Context, Ending, FileFacts, Launch, Load, Millis, Requested, Searches, Usage,
-    },
+    facts::{Call, Context, Ending, FileFacts, Load, Millis, Requested},
     json::{Cursor, Malformed, Str},
-    problem::ProblemCode,
-    redact,
     strings::Sym,
     time,
     tool_name::{self, ToolName},
@@ -162,35 +160,6 @@ impl Reader {
         self.tools(&record.message, envelope, facts);
     }
 
-    /// The texts of a user record: a command, the text of a skill, the end of a task, or a prompt.
-    fn texts(&mut self, record: &Record<'_>, at: Option<Millis>, facts: &mut FileFacts) {
-        let texts = || record.message.text.iter().chain(&record.message.texts).copied();
-        let Some(first) = texts().next() else {
-            return;
-        };
-        if let Some(ended) = texts().find_map(task::notified) {
-            self.ended(record, &ended, at, facts);
-        } else if let Some(text) = texts().find(|text| is_command(*text)) {
-            if let Some(name) = command::typed(text) {
-                let command = (!command::is_built_in(&name)).then(|| ToolName::command(&name));
-                self.command(record, &name, command.as_ref(), facts);
-            }
-        } else if record.is_meta {
-            skill_text(record, first, facts);
-        } else if let Some(name) = command::plain(first) {
-            // A skill that runs in a fork leaves the command that the person typed; any other path or word is no skill.
-            self.command(record, &name, None, facts);
-        }
-        if self.task_text
-            && !record.is_meta
-            && !(record.is_sidechain || record.is_compact_summary)
-            && record.message.results.is_empty()
-            && let Some(task) = texts().find_map(redact::prompt)
-        {
-            self.task = Some(facts.strings.intern(&task));
-        }
-    }
-
     /// The tool calls, results and usage of a message.
     fn tools(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
         let Envelope { at, context, .. } = envelope;
@@ -212,18 +181,7 @@ impl Reader {
             0
         };
         if let (Some(group), Some(spent), false) = (group, message.usage, synthetic) {
-            facts.push_usage(Usage {
-                model,
-                at,
-                tokens: spent.tokens,
-                tier: spent.tier,
-                web_searches: spent.web_searches,
-                request,
-                ..Usage::of(group)
-            });
-            if spent.iterations.is_some() {
-                advice(&spent, group, request, at, facts);
-            }
+            push_usage(&spent, (group, request), model, at, facts);
         }
         for block in &message.uses {
             let Some(id) = self.call_id(block, message, envelope.record, facts) else {
@@ -255,60 +213,6 @@ impl Reader {
             }
         }
         self.results(message, envelope, facts);
-    }
-
-    fn results(&mut self, message: &Message<'_>, envelope: Envelope<'_>, facts: &mut FileFacts) {
-        // The record has one `toolUseResult`: with several results it is not known which one it describes.
-        let (own, refusal) = if message.results.len() == 1 {
-            (envelope.own, envelope.refusal)
-        } else {
-            (OwnFigures::default(), Refusal::default())
-        };
-        for result in &message.results {
-            let raw = result.id.map_or(&b""[..], |id| id.0);
-            let launched = own.goes_on || !own.stated && result.is_launch();
-            let Classified { verdict, known } = verdict_of(result, own, refusal);
-            let id = if self.positions.is_position(raw) {
-                let place = (envelope.context.session, envelope.at);
-                self.positions.of_result(Str(raw), envelope.record, place, facts)
-            } else {
-                match facts.call_id(result.id) {
-                    Some(id) => id,
-                    None => continue,
-                }
-            };
-            facts.answers.push(Answer {
-                id,
-                at: envelope.at,
-                // A start does not show how the work ends.
-                verdict: if launched && !result.is_error {
-                    CallResult::UNKNOWN
-                } else {
-                    verdict
-                },
-                duration_ms: whole_ms(own.duration_ms).filter(|_| !launched),
-                goes_on: launched,
-            });
-            if own.searches > 0 {
-                let count = own.searches;
-                facts.searches.push(Searches { id, count });
-            }
-            if launched && let Some(task) = facts.name(own.task.or_else(|| result.launched_task())) {
-                let session = envelope.context.session;
-                facts.launches.push(Launch {
-                    call: id,
-                    session,
-                    at: envelope.at,
-                    task,
-                });
-            }
-            if !known {
-                unclassified(id, facts);
-            }
-        }
-        if let Some(ended) = own.asked.ended() {
-            self.ended(envelope.record, &ended, envelope.at, facts);
-        }
     }
 
     fn tool(&mut self, block: &ToolUse<'_>, facts: &mut FileFacts) -> Tool {
@@ -351,41 +255,6 @@ impl Reader {
             exact: ended.exact,
             verdict: ended.verdict,
             duration_ms: whole_ms(ended.duration_ms),
-        });
-    }
-
-    /// A slash command has no id of its own: the line's uuid, which copies of the line share, becomes it.
-    /// `command` is what it is as a tool when it is no skill.
-    fn command(
-        &mut self,
-        record: &Record<'_>,
-        name: &str,
-        command: Option<&ToolName>,
-        facts: &mut FileFacts,
-    ) {
-        let id = command_id(record.uuid).unwrap_or_else(|| {
-            let text = |part: Option<Str<'_>>| part.map(Str::text).unwrap_or_default().into_owned();
-            let key = [
-                text(record.uuid),
-                text(record.session),
-                text(record.timestamp),
-                name.to_owned(),
-            ];
-            let digest = Sha256::digest(key.join("\n").as_bytes());
-            format!("command:{}", model::text::hex(&digest[..16]))
-        });
-        let Some(id) = facts.call_id(Some(Str(id.as_bytes()))) else {
-            return;
-        };
-        let command = command.map(|command| facts.tool(command).0);
-        let (skill, _) = facts.tool(&ToolName::skill(name));
-        let context = self.context(record, facts);
-        facts.commands.push(Command {
-            id,
-            at: time::parse(record.timestamp),
-            context,
-            command,
-            skill,
         });
     }
 
@@ -442,23 +311,6 @@ impl Reader {
     }
 }
 
-/// The id of a command by the uuid of its record.
-fn command_id(uuid: Option<Str<'_>>) -> Option<String> {
-    let uuid = stated(uuid)?.text();
-    (uuid.len() + 8 <= limits::UUID_BYTES).then(|| format!("command:{uuid}"))
-}
-
-/// The text that a typed skill brings names the record of its command as the one before it.
-fn skill_text(record: &Record<'_>, text: Str<'_>, facts: &mut FileFacts) {
-    if !record.of_call
-        && command::is_skill_text(text)
-        && let Some(command) = command_id(record.parent)
-    {
-        let command = facts.strings.intern(&command);
-        facts.skill_texts.push(command);
-    }
-}
-
 /// The record's data next to its message.
 #[derive(Clone, Copy)]
 struct Envelope<'r> {
@@ -467,43 +319,6 @@ struct Envelope<'r> {
     refusal: Refusal,
     context: Context,
     record: &'r Record<'r>,
-}
-
-fn verdict_of(result: &ToolResult<'_>, own: OwnFigures<'_>, refusal: Refusal) -> Classified {
-    let flags = refusal.with(verdict::ResultFlags {
-        is_error: result.is_error,
-        ..own.flags
-    });
-    // The text decides only about errors; most results are none, and their text is long.
-    if flags.is_error || result.may_begin_with_heading() {
-        verdict::classify(flags, &result.text())
-    } else {
-        verdict::classify(flags, "")
-    }
-}
-
-/// Counts an error with an unknown message. The answers of an MCP server are not Claude Code's messages.
-fn unclassified(id: Sym, facts: &mut FileFacts) {
-    const NEAR: usize = 256;
-    let call = facts.calls.iter().rev().take(NEAR).find(|call| call.id == id);
-    let tool = call.map_or("", |call| facts.strings.get(call.tool));
-    if tool.starts_with("mcp:") {
-        return;
-    }
-    let of = if tool.is_empty() {
-        String::new()
-    } else {
-        format!(" of {tool}")
-    };
-    let detail =
-        format!("a call{of} ended with an error in words that are not known; it counts as a failure");
-    facts.problem(ProblemCode::UnclassifiedError, detail);
-}
-
-fn is_command(text: Str<'_>) -> bool {
-    let head = &text.0[..text.0.len().min(64)];
-    memchr::memmem::find(head, b"<command-").is_some()
-        || memchr::memchr(b'\\', head).is_some() && text.head(64).contains("<command-")
 }
 
 /// A duration in whole ms; `None` when it is negative or more than an event may state.

@@ -356,7 +356,7 @@ impl Reader {
         let Some((total, response)) = counted else { return };
         let first = std::mem::replace(&mut self.uncounted, facts.calls.len());
         let group = match facts.calls.get(first) {
-            Some(call) => format!("codex:{}", facts.strings.get(call.id)),
+            Some(call) => format!("codex:{}", facts.strings.get(self.searches.place_of(call.id))),
             None => {
                 let place = self.turn.or(self.origin);
                 let place = place.map_or("", |place| facts.strings.get(place));

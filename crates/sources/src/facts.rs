@@ -3,19 +3,20 @@
 //! Nothing is decided here that another file could change: a call and its result may be in two files, a message may be
 //! counted in several, and a session may continue in another.
 
+mod names;
+mod rename;
 mod usage;
 
 use std::collections::BTreeMap;
 
-use model::{CallResult, MicroUsd, limits, text, wire::event::check_uuid};
+use model::{CallResult, MicroUsd};
 
 use crate::{
     Agent,
     json::Str,
     prices::Tier,
     problem::{Problem, ProblemCode},
-    strings::{Renaming, Strings, Sym},
-    tool_name::ToolName,
+    strings::{Strings, Sym},
 };
 
 /// What to read beyond the facts that are always read.
@@ -30,9 +31,6 @@ const LISTED_PROBLEMS: usize = 1_000;
 
 /// Greatest number of types of records without facts that are counted separately.
 const IGNORED_TYPES: usize = 256;
-
-/// Greatest number of names that are resolved again once the configuration is known.
-const JOINED_NAMES: usize = 4_096;
 
 /// Milliseconds since 1970, UTC.
 pub(crate) type Millis = i64;
@@ -248,6 +246,8 @@ pub struct FileFacts {
     pub(crate) calls: Vec<Call>,
     /// Calls that only a report of their end states. They count where no record states the call itself.
     pub(crate) implied: Vec<Call>,
+    /// Ids that were made up for calls, and the ids that other records state for these calls.
+    pub(crate) aliases: Vec<(Sym, Sym)>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) notes: Vec<Note>,
     pub(crate) usage: Vec<Usage>,
@@ -281,6 +281,7 @@ impl FileFacts {
             strings: Strings::default(),
             calls: Vec::new(),
             implied: Vec::new(),
+            aliases: Vec::new(),
             answers: Vec::new(),
             notes: Vec::new(),
             usage: Vec::new(),
@@ -317,6 +318,18 @@ impl FileFacts {
 
     /// Counts a record without facts, by its type and by the type of its payload.
     pub(crate) fn ignore(&mut self, kind: Option<Str<'_>>, part: Option<Str<'_>>) {
+        let is = |raw: Option<Str<'_>>, name: Option<Sym>| match (raw, name) {
+            (Some(Str(raw)), Some(name)) => self.strings.get(name).as_bytes() == raw && !raw.contains(&b'\\'),
+            (raw, name) => raw.is_none() && name.is_none(),
+        };
+        let known = self
+            .ignored
+            .iter_mut()
+            .find(|((known_kind, known_part), _)| is(kind, *known_kind) && is(part, *known_part));
+        if let Some((_, count)) = known {
+            *count += 1;
+            return;
+        }
         // A hostile file could have a different type in every record.
         let full = self.ignored.len() >= IGNORED_TYPES;
         let key = if full {
@@ -328,83 +341,6 @@ impl FileFacts {
             Some((_, count)) => *count += 1,
             None => self.ignored.push((key, 1)),
         }
-    }
-
-    /// A name: cleaned of what terminals and databases refuse, and cut to the limit of the wire format. `None` when
-    /// nothing is left.
-    pub(crate) fn name(&mut self, name: Option<Str<'_>>) -> Option<Sym> {
-        let name = name?.text();
-        if let Some(known) = self.strings.find(&name) {
-            return Some(known);
-        }
-        let cut = name
-            .char_indices()
-            .nth(limits::NAME_CHARS)
-            .map_or(&*name, |(at, _)| &name[..at]);
-        self.clean_name(cut)
-    }
-
-    /// A path: cleaned like a name, but of any length, because only its last part becomes a name.
-    pub(crate) fn path(&mut self, path: Option<Str<'_>>) -> Option<Sym> {
-        self.clean_name(&path?.text())
-    }
-
-    /// A name that is not a raw string of the log.
-    pub(crate) fn clean_name(&mut self, name: &str) -> Option<Sym> {
-        if name.is_empty() {
-            return None;
-        }
-        let clean = text::clean(name);
-        let known = self.strings.len();
-        let sym = self.strings.intern(&clean);
-        if self.strings.len() > known && clean.contains(char::REPLACEMENT_CHARACTER) {
-            self.problem(
-                ProblemCode::NameCleaned,
-                "a name held control characters or bytes that are not text; they were replaced by U+FFFD",
-            );
-        }
-        Some(sym)
-    }
-
-    /// The id of a call. An id that cannot distinguish calls is a problem and `None`.
-    pub(crate) fn call_id(&mut self, id: Option<Str<'_>>) -> Option<Sym> {
-        let text = id.map(Str::text).unwrap_or_default();
-        match check_uuid(&text) {
-            Ok(()) => Some(self.strings.intern(&text)),
-            Err(detail) => {
-                self.problem(
-                    ProblemCode::InvalidId,
-                    format!("a call or result was skipped: {detail}"),
-                );
-                None
-            }
-        }
-    }
-
-    /// A tool: its id and, where it has one, its operation.
-    pub(crate) fn tool(&mut self, tool: &ToolName) -> (Sym, Option<Sym>) {
-        let id = self.strings.intern(tool.id.as_str());
-        (
-            id,
-            tool.operation
-                .as_deref()
-                .and_then(|operation| self.clean_name(operation)),
-        )
-    }
-
-    /// A tool whose name joins server and tool; [`FileFacts::name_mcp_tools`] resolves it again.
-    pub(crate) fn joined_tool(&mut self, joined: &str, understood: &ToolName) -> (Sym, Option<Sym>) {
-        let (tool, operation) = self.tool(understood);
-        let name = self.strings.intern(joined);
-        let entry = JoinedName {
-            name,
-            tool,
-            operation,
-        };
-        if self.joined_names.len() < JOINED_NAMES && !self.joined_names.contains(&entry) {
-            self.joined_names.push(entry);
-        }
-        (tool, operation)
     }
 
     /// Adds usage. Records of one response follow each other, so the group's last record usually absorbs this one.
@@ -437,95 +373,6 @@ impl FileFacts {
         }
     }
 
-    /// Translates all symbols to those of another set.
-    pub(crate) fn rename(&mut self, names: &Renaming) {
-        for call in self.calls.iter_mut().chain(&mut self.implied) {
-            names.rename(&mut call.id);
-            names.rename(&mut call.tool);
-            names.rename_option(&mut call.operation);
-            names.rename_option(&mut call.model);
-            names.rename_option(&mut call.group);
-            names.rename_option(&mut call.task);
-            call.context.rename(names);
-        }
-        for answer in &mut self.answers {
-            names.rename(&mut answer.id);
-        }
-        for note in &mut self.notes {
-            names.rename(&mut note.id);
-            if let Some((tool, operation)) = &mut note.tool {
-                names.rename(tool);
-                names.rename_option(operation);
-            }
-        }
-        for usage in &mut self.usage {
-            names.rename(&mut usage.group);
-            names.rename_option(&mut usage.model);
-            names.rename_option(&mut usage.within);
-        }
-        for searches in &mut self.searches {
-            names.rename(&mut searches.id);
-        }
-        for requested in &mut self.requested {
-            names.rename(&mut requested.call);
-            names.rename(&mut requested.group);
-        }
-        for made in &mut self.numbered {
-            names.rename_option(&mut made.record);
-            names.rename(&mut made.number);
-            names.rename(&mut made.call);
-        }
-        for result in &mut self.numbered_results {
-            names.rename(&mut result.result);
-            names.rename(&mut result.number);
-            names.rename_option(&mut result.session);
-            names.rename_option(&mut result.last);
-            for record in &mut result.named {
-                names.rename_option(record);
-            }
-        }
-        for command in &mut self.commands {
-            names.rename(&mut command.id);
-            names.rename_option(&mut command.command);
-            names.rename(&mut command.skill);
-            command.context.rename(names);
-        }
-        for command in &mut self.skill_texts {
-            names.rename(command);
-        }
-        for launch in &mut self.launches {
-            names.rename(&mut launch.call);
-            names.rename(&mut launch.task);
-            names.rename_option(&mut launch.session);
-        }
-        for ending in &mut self.endings {
-            names.rename_option(&mut ending.call);
-            names.rename_option(&mut ending.task);
-            names.rename_option(&mut ending.session);
-        }
-        for ((kind, part), _) in &mut self.ignored {
-            names.rename_option(kind);
-            names.rename_option(part);
-        }
-        for frame in &mut self.frames {
-            for name in [
-                &mut frame.message,
-                &mut frame.session,
-                &mut frame.cwd,
-                &mut frame.version,
-                &mut frame.model,
-                &mut frame.task,
-            ] {
-                names.rename_option(name);
-            }
-        }
-        for load in &mut self.loads {
-            names.rename(&mut load.record);
-            names.rename(&mut load.tool);
-            load.context.rename(names);
-        }
-    }
-
     /// Releases unused capacity: the facts stay in memory until all other files have been read.
     pub(crate) fn shrink(&mut self) {
         self.calls.shrink_to_fit();
@@ -538,15 +385,6 @@ impl FileFacts {
         self.loads.shrink_to_fit();
         self.frames.shrink_to_fit();
         self.strings.shrink();
-    }
-}
-
-impl Context {
-    fn rename(&mut self, names: &Renaming) {
-        names.rename_option(&mut self.session);
-        names.rename_option(&mut self.cwd);
-        names.rename_option(&mut self.branch);
-        names.rename_option(&mut self.version);
     }
 }
 

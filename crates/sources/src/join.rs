@@ -4,12 +4,15 @@
 //! The result does not depend on the order of the files or on where a file was split: every choice between records
 //! depends only on their contents.
 
+mod aliases;
+mod answers;
 mod commands;
 mod cost;
 mod endings;
 mod frames;
 mod inventory;
 mod numbered;
+mod projects;
 mod responses;
 mod servers;
 mod shared;
@@ -19,7 +22,7 @@ use std::{cmp::Ordering, collections::HashMap};
 use chrono::{DateTime, Utc};
 use model::{CallResult, Event, MicroUsd, ToolId, inventory::SessionInventory};
 
-use self::servers::ServerNames;
+use self::projects::Projects;
 use crate::{
     Excluded, Prices, Totals,
     facts::{
@@ -27,7 +30,6 @@ use crate::{
         NumberedResult, Requested, Searches, Usage,
     },
     problem::{Problem, ProblemCode},
-    project,
     strings::{Strings, Sym},
 };
 
@@ -36,6 +38,7 @@ use crate::{
 pub struct Collected {
     strings: Strings,
     calls: Vec<Joined>,
+    tools: HashMap<Sym, ToolId, foldhash::fast::RandomState>,
     /// What each session had loaded, by session id.
     pub inventory: Vec<SessionInventory>,
     /// What was skipped, by file and line.
@@ -84,7 +87,7 @@ impl Collected {
             agent: call.context.agent.map(|agent| agent.as_str().to_owned()),
             agent_version: text(call.context.version),
             git_branch: text(call.context.branch),
-            ..Event::new(tool_id(&self.strings, call.tool), verdict, time(at))
+            ..Event::new(self.tools[&call.tool].clone(), verdict, time(at))
         }
     }
 }
@@ -130,6 +133,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     }
     pool.apply_frames();
     pool.typed_calls();
+    pool.apply_aliases();
     let stated = std::mem::take(&mut pool.calls);
     let mut calls = pool.distinct(stated);
     pool.add_implied(&mut calls);
@@ -152,12 +156,14 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
         mut totals,
         ..
     } = pool;
+    // Here and below: the sort that is faster on what is nearly sorted.
     calls.sort_by(|a, b| (a.at, strings.get(a.call.id)).cmp(&(b.at, strings.get(b.call.id))));
     problems.sort();
-    count(&calls, &strings, &mut totals);
+    let tools = count(&calls, &strings, &mut totals);
     Collected {
         strings,
         calls,
+        tools,
         inventory,
         problems,
         totals,
@@ -171,6 +177,7 @@ struct Pool {
     strings: Strings,
     calls: Vec<Call>,
     implied: Vec<Call>,
+    aliases: Vec<(Sym, Sym)>,
     answers: Vec<Answer>,
     notes: Vec<Note>,
     usage: Vec<Usage>,
@@ -197,6 +204,7 @@ impl Pool {
         self.exclude_usage(&mut file, projects);
         self.calls.append(&mut file.calls);
         self.implied.append(&mut file.implied);
+        self.aliases.append(&mut file.aliases);
         self.answers.append(&mut file.answers);
         self.notes.append(&mut file.notes);
         self.usage.append(&mut file.usage);
@@ -271,7 +279,7 @@ impl Pool {
             ];
             (strings.get(call.tool), names.map(text), agent)
         };
-        calls.sort_unstable_by(|a, b| {
+        calls.sort_by(|a, b| {
             let same_time = || {
                 if a == b {
                     Ordering::Equal
@@ -314,96 +322,6 @@ impl Pool {
         calls.append(&mut implied);
         calls.sort_unstable_by_key(|call| call.id);
     }
-
-    /// Joins the calls, which are sorted by id, with their results; of several results the earliest.
-    fn answered(&mut self, calls: Vec<Call>) -> Vec<Joined> {
-        let mut answers = std::mem::take(&mut self.answers);
-        let rank = |answer: &Answer| (answer.verdict, answer.goes_on, answer.duration_ms);
-        answers.sort_unstable_by(|a, b| {
-            a.id.cmp(&b.id)
-                .then_with(|| by_time(a.at, b.at))
-                .then_with(|| rank(a).cmp(&rank(b)))
-        });
-        answers.dedup_by_key(|answer| answer.id);
-        let mut notes = std::mem::take(&mut self.notes);
-        let strings = &self.strings;
-        notes.sort_unstable_by_key(|note| {
-            let text = |(tool, operation): (Sym, Option<Sym>)| {
-                (
-                    strings.get(tool),
-                    operation.map(|operation| strings.get(operation)),
-                )
-            };
-            (
-                note.id,
-                note.verdict.is_none(),
-                note.verdict,
-                note.duration_ms,
-                note.tool.map(text),
-            )
-        });
-
-        let endings = self.endings();
-        let mut answers = answers.into_iter().peekable();
-        let mut notes = notes.into_iter().peekable();
-        let mut joined = Vec::with_capacity(calls.len());
-        let mut servers = ServerNames::default();
-        for mut call in calls {
-            while answers.next_if(|answer| answer.id < call.id).is_some() {
-                self.totals.orphan_results += 1;
-            }
-            let answer = answers.next_if(|answer| answer.id == call.id);
-            let mut verdict = match answer {
-                Some(answer) => answer.verdict,
-                None if call.unreported => CallResult::UNKNOWN,
-                None => CallResult::UNANSWERED,
-            };
-            let mut stated = answer.and_then(|answer| answer.duration_ms);
-            if answer.is_none_or(|answer| answer.goes_on)
-                && let Some(ending) = endings.get(&call.id)
-            {
-                verdict = ending.verdict;
-                stated = endings::duration(&call, ending);
-            }
-            while notes.next_if(|note| note.id < call.id).is_some() {}
-            while let Some(note) = notes.next_if(|note| note.id == call.id) {
-                if let (Some(better), Some(_)) = (note.verdict, answer) {
-                    verdict = better;
-                }
-                stated = note.duration_ms.or(stated);
-                if let Some((tool, operation)) = note.tool {
-                    servers.learn(call.tool, tool, &self.strings);
-                    (call.tool, call.operation) = (tool, operation.or(call.operation));
-                }
-            }
-            let Some(at) = call.at.or(answer.and_then(|answer| answer.at)) else {
-                let id = self.strings.get(call.id);
-                let detail = format!("{id} has no time, and neither has its result; the call was skipped");
-                self.problem(ProblemCode::NoTimestamp, detail);
-                continue;
-            };
-            let measured = || {
-                let answer = answer.filter(|answer| !answer.goes_on)?;
-                let ms = answer.at?.checked_sub(call.at?)?;
-                (0..=model::limits::DURATION_MS).contains(&ms).then_some(ms)
-            };
-            let duration_ms = if call.waits_for_person {
-                None
-            } else {
-                stated.or_else(measured)
-            };
-            joined.push(Joined {
-                call,
-                at,
-                verdict,
-                duration_ms,
-                cost: None,
-            });
-        }
-        self.totals.orphan_results += answers.count() as u64;
-        servers.apply(&mut joined);
-        joined
-    }
 }
 
 /// Sorts a known time before an unknown one.
@@ -424,53 +342,12 @@ impl Call {
     }
 }
 
-/// Projects by working directory.
-struct Projects<'a> {
-    known: HashMap<Sym, Option<Sym>>,
-    shared: HashMap<Option<Sym>, bool>,
-    directories: &'a mut dyn Directories,
-}
-
-impl Projects<'_> {
-    fn new(directories: &mut dyn Directories) -> Projects<'_> {
-        Projects {
-            known: HashMap::new(),
-            shared: HashMap::new(),
-            directories,
-        }
-    }
-
-    fn of(&mut self, cwd: Sym, strings: &mut Strings) -> Option<Sym> {
-        if let Some(&project) = self.known.get(&cwd) {
-            return project;
-        }
-        let path = strings.get(cwd);
-        let resolved = self
-            .directories
-            .project_of(path)
-            .filter(|name| !project::is_person(path, name));
-        let name = resolved.or_else(|| project::name_of(path).map(str::to_owned));
-        let name = name.map(|name| name.chars().take(model::limits::NAME_CHARS).collect::<String>());
-        let project = name
-            .filter(|name| !name.is_empty())
-            .map(|name| strings.intern(&model::text::clean(&name)));
-        self.known.insert(cwd, project);
-        project
-    }
-
-    fn is_shared(&mut self, cwd: Option<Sym>, strings: &mut Strings) -> bool {
-        if let Some(&shared) = self.shared.get(&cwd) {
-            return shared;
-        }
-        let project = cwd.and_then(|cwd| self.of(cwd, strings));
-        let text = |sym: Option<Sym>| sym.map(|sym| strings.get(sym));
-        let shared = self.directories.is_shared(text(cwd), text(project));
-        self.shared.insert(cwd, shared);
-        shared
-    }
-}
-
-fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
+/// Counts the calls, and returns the tools that they call.
+fn count(
+    joined: &[Joined],
+    strings: &Strings,
+    totals: &mut Totals,
+) -> HashMap<Sym, ToolId, foldhash::fast::RandomState> {
     totals.events = joined.len() as u64;
     let mut sessions: Vec<Sym> = Vec::new();
     let mut tools: HashMap<Sym, u64, foldhash::fast::RandomState> = HashMap::default();
@@ -482,15 +359,16 @@ fn count(joined: &[Joined], strings: &Strings, totals: &mut Totals) {
         *tools.entry(call.tool).or_default() += 1;
         sessions.extend(call.context.session);
     }
+    let mut ids = HashMap::default();
     for (tool, calls) in tools {
-        *totals
-            .kinds
-            .entry(tool_id(strings, tool).kind().as_str())
-            .or_default() += calls;
+        let id = tool_id(strings, tool);
+        *totals.kinds.entry(id.kind().as_str()).or_default() += calls;
+        ids.insert(tool, id);
     }
     sessions.sort_unstable();
     sessions.dedup();
     totals.sessions = sessions.len() as u64;
+    ids
 }
 
 fn time(at: Millis) -> DateTime<Utc> {

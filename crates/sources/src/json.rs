@@ -12,6 +12,9 @@ mod text;
 pub(crate) use index::Index;
 pub(crate) use text::Str;
 
+/// Digits of which every number fits into 64 bits.
+const FITTING_DIGITS: usize = 19;
+
 /// Why a text is not one JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
@@ -152,11 +155,15 @@ impl<'a> Cursor<'a> {
 
     /// The next value if it is `true` or `false`; any other is skipped.
     pub(crate) fn boolean(&mut self) -> Result<Option<bool>, Malformed> {
-        Ok(match self.raw()?.bytes() {
-            b"true" => Some(true),
-            b"false" => Some(false),
-            _ => None,
-        })
+        let first = self.peek()?;
+        let rest = &self.bytes[self.at..];
+        let word: &[u8] = if first == b't' { b"true" } else { b"false" };
+        if rest.starts_with(word) && rest.get(word.len()).is_none_or(|byte| ends_word(*byte)) {
+            self.at += word.len();
+            return Ok(Some(first == b't'));
+        }
+        self.skip()?;
+        Ok(None)
     }
 
     /// The next value if it is a finite number, or a string that holds one; any other is skipped.
@@ -172,23 +179,22 @@ impl<'a> Cursor<'a> {
     /// The next value if it is a count: a whole number that is not negative. Any other is skipped.
     pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
         self.peek()?;
-        let start = self.at;
-        let mut count = Some(0_u64);
-        while let Some(&digit @ b'0'..=b'9') = self.bytes.get(self.at) {
-            let digit = u64::from(digit - b'0');
-            count = count.and_then(|count| count.checked_mul(10)?.checked_add(digit));
-            self.at += 1;
+        let rest = &self.bytes[self.at..];
+        let length = rest
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(rest.len());
+        if length == 0 || rest.get(length).is_some_and(|byte| !ends_word(*byte)) {
+            self.skip()?;
+            return Ok(None);
         }
-        let ends = matches!(
-            self.bytes.get(self.at),
-            Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') | None
-        );
-        if self.at > start && ends {
-            return Ok(count);
+        self.at += length;
+        let digits = rest[..length].iter().map(|digit| u64::from(digit - b'0'));
+        if length <= FITTING_DIGITS {
+            return Ok(Some(digits.fold(0, |count, digit| count * 10 + digit)));
         }
-        self.at = start;
-        self.skip()?;
-        Ok(None)
+        let mut digits = digits;
+        Ok(digits.try_fold(0_u64, |count, digit| count.checked_mul(10)?.checked_add(digit)))
     }
 
     /// The next value, raw.
@@ -289,6 +295,12 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// True for a byte that may follow a number or a word.
+#[inline]
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,7 +361,24 @@ mod tests {
         assert_eq!(number("\"12\""), Some(12.0));
         assert_eq!(number("1e400"), None);
         assert_eq!(number("[1]"), None);
-        assert_eq!(Index::default().of(b"-1").count(), Ok(None));
+        let count = |text: &str| Index::default().of(text.as_bytes()).count().unwrap();
+        assert_eq!(count("-1"), None);
+        assert_eq!(count("12.5"), None);
+        assert_eq!(count("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(count("18446744073709551616"), None);
+        assert_eq!(count("00000000000000000000000007"), Some(7));
+        assert_eq!(count("9999999999999999999"), Some(9_999_999_999_999_999_999));
+    }
+
+    #[test]
+    fn a_word_is_read_as_a_whole() {
+        let boolean = |text: &str| Index::default().of(text.as_bytes()).boolean();
+        assert_eq!(boolean(" true"), Ok(Some(true)));
+        assert_eq!(boolean("false]"), Ok(Some(false)));
+        assert_eq!(boolean("null"), Ok(None));
+        assert_eq!(boolean("\"true\""), Ok(None));
+        assert_eq!(boolean("tru"), Err(Malformed::Incomplete));
+        assert_eq!(boolean("truely"), Err(Malformed::Syntax(0)));
     }
 
     proptest::proptest! {

@@ -59,6 +59,6 @@ pub use join::{Collected, Directories, join, join_shared};
 pub use opencode::DatabaseReader;
 pub use prices::{InvalidPrices, Price, PriceSource, Prices, Tier, read_file as read_price_file};
 pub use problem::{Problem, ProblemCode};
-pub use reader::{LINE_BYTES, LogReader};
+pub use reader::{Buffer, LINE_BYTES, LogReader};
 pub use servers::McpServers;
 pub use totals::{Excluded, TokenTotals, Totals, UnpricedModel};

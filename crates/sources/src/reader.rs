@@ -1,5 +1,10 @@
 //! Reads the bytes of one file into facts: splits lines, recognises the format, and handles lines that are not JSON.
 
+mod buffer;
+mod encoding;
+
+pub use self::buffer::Buffer;
+use self::encoding::Encoding;
 use crate::{
     Agent, Options, claude, codex, copilot, droid,
     facts::FileFacts,
@@ -28,6 +33,7 @@ pub struct LogReader {
     /// The working directory of records that name none.
     directory: Option<Sym>,
     format: Format,
+    encoding: Encoding,
     index: Index,
     /// The beginning of a line whose end has not come yet, or the whole file of a document.
     pending: Vec<u8>,
@@ -64,6 +70,7 @@ impl LogReader {
             only: agent,
             directory: None,
             format: Format::Unknown,
+            encoding: Encoding::Unknown(None),
             index: Index::default(),
             pending: Vec::new(),
             dropping: false,
@@ -81,6 +88,24 @@ impl LogReader {
     /// Takes the next bytes of the file.
     pub fn feed(&mut self, chunk: &[u8]) {
         self.facts.bytes += chunk.len() as u64;
+        let (before, chunk) = self.encoding.detect(chunk);
+        match &mut self.encoding {
+            Encoding::Utf16(decoder) => {
+                let text = decoder.decode(chunk);
+                self.text(text.as_bytes());
+            }
+            Encoding::Utf8 => {
+                if let Some(byte) = before {
+                    self.text(&[byte]);
+                }
+                self.text(chunk);
+            }
+            Encoding::Unknown(_) => {}
+        }
+    }
+
+    /// Takes the next bytes of the text.
+    fn text(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
         while !matches!(self.format, Format::Document)
             && let Some(end) = memchr::memchr(b'\n', rest)
@@ -109,6 +134,14 @@ impl LogReader {
     /// The facts of the whole file. A last line without a line end that is not JSON is half-written: it is counted
     /// as unfinished and read the next time.
     pub fn finish(mut self) -> FileFacts {
+        match &self.encoding {
+            Encoding::Utf16(decoder) if decoder.is_cut() => self.keep("\u{FFFD}".as_bytes()),
+            Encoding::Unknown(Some(byte)) => {
+                let byte = *byte;
+                self.keep(&[byte]);
+            }
+            _ => {}
+        }
         let rest = std::mem::take(&mut self.pending);
         if self.dropping {
             self.facts.line += 1;

@@ -32,8 +32,8 @@ pub struct Totals {
     /// Tokens over all API responses.
     pub tokens: TokenTotals,
     /// The cost of all API responses, in USD. Greater than the sum over the events, because many responses call no
-    /// tool. Responses of models without a price are not included.
-    pub cost_usd: f64,
+    /// tool. Responses of models without a price are not included; `None` where no response has a price.
+    pub cost_usd: Option<f64>,
     /// Models without a price, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unpriced: Vec<UnpricedModel>,

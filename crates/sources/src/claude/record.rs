@@ -2,12 +2,12 @@
 //! them may be missing, so a line is collected first and interpreted afterwards.
 
 use crate::{
-    Tier,
     claude::{
         task::Asked,
+        tool_result::ToolResult,
+        usage::{Spent, read_usage, small},
         verdict::{Decision, Denial, ResultFlags},
     },
-    facts::Tokens,
     json::{Cursor, Malformed, Raw, Str},
 };
 
@@ -62,32 +62,6 @@ pub(crate) struct ToolUse<'a> {
     pub(crate) input: Option<Raw<'a>>,
 }
 
-/// A `tool_result` block.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ToolResult<'a> {
-    pub(crate) id: Option<Str<'a>>,
-    pub(crate) content: Option<Raw<'a>>,
-    pub(crate) is_error: bool,
-}
-
-/// `usage` of a message.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spent<'a> {
-    pub(crate) tokens: Tokens,
-    pub(crate) tier: Tier,
-    pub(crate) web_searches: u32,
-    /// The iterations of the response, as an array. An advisor's are in no total.
-    pub(crate) iterations: Option<Raw<'a>>,
-}
-
-/// What an advisor used, as one of the iterations of a response states it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Advice<'a> {
-    pub(crate) model: Option<Str<'a>>,
-    pub(crate) tokens: Tokens,
-    pub(crate) tier: Tier,
-}
-
 /// Who refused a call, in newer records.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refusal {
@@ -121,15 +95,6 @@ pub(crate) struct Data<'a> {
     pub(crate) message: Message<'a>,
     pub(crate) outcome: OwnFigures<'a>,
 }
-
-/// Prefixes of the results of calls that only started something.
-const LAUNCHES: [&[u8]; 5] = [
-    b"Command running in background with ID: ",
-    b"Command was manually backgrounded by user with ID: ",
-    b"Async agent launched successfully",
-    b"Remote agent launched",
-    b"Workflow launched in background",
-];
 
 impl<'a> Record<'a> {
     /// Collects a line. Fails when it is not exactly one object.
@@ -220,128 +185,6 @@ impl<'a> Message<'a> {
             _ => {}
         }
         Ok(())
-    }
-}
-
-fn read_usage<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Spent<'a>>, Malformed> {
-    if cursor.peek()? != b'{' {
-        cursor.skip()?;
-        return Ok(None);
-    }
-    let mut spent = Spent::default();
-    let mut tokens = TokenFields::default();
-    cursor.object(|cursor, key| {
-        match key {
-            b"speed" | b"service_tier" => spent.tier = tier_of(cursor.string()?).max(spent.tier),
-            b"server_tool_use" => cursor.object(|cursor, key| {
-                if key == b"web_search_requests" {
-                    spent.web_searches = small(count(cursor)?);
-                    return Ok(());
-                }
-                cursor.skip()
-            })?,
-            b"iterations" => spent.iterations = Some(cursor.raw()?),
-            _ => tokens.read(cursor, key)?,
-        }
-        Ok(())
-    })?;
-    spent.tokens = tokens.sum();
-    Ok(Some(spent))
-}
-
-impl<'a> Spent<'a> {
-    /// The usage of advisors. Iterations of other kinds are already in the totals.
-    pub(crate) fn advice(&self) -> Vec<Advice<'a>> {
-        let mut advice = Vec::new();
-        let Some(iterations) = self.iterations else {
-            return advice;
-        };
-        // The array has been walked before, so it is whole.
-        let _ = iterations.cursor().array(|cursor| {
-            let (mut kind, mut model, mut tier) = (None, None, Tier::default());
-            let mut tokens = TokenFields::default();
-            cursor.object(|cursor, key| {
-                match key {
-                    b"type" => kind = cursor.string()?,
-                    b"model" => model = cursor.string()?,
-                    b"speed" => tier = tier_of(cursor.string()?),
-                    _ => tokens.read(cursor, key)?,
-                }
-                Ok(())
-            })?;
-            if kind.is_some_and(|kind| kind.0.starts_with(b"advisor")) {
-                advice.push(Advice {
-                    model,
-                    tokens: tokens.sum(),
-                    tier,
-                });
-            }
-            Ok(())
-        });
-        advice
-    }
-}
-
-/// The token counts of a usage. Flat and split cache-write fields are the same tokens: the flat figure is the total,
-/// and what the split does not give to the hour belongs to the five minutes.
-#[derive(Default)]
-struct TokenFields {
-    tokens: Tokens,
-    cache_write: Option<u64>,
-    five_minutes: u64,
-    hour: u64,
-}
-
-impl TokenFields {
-    fn read(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"input_tokens" => self.tokens.input = count(cursor)?.unwrap_or(0),
-            b"output_tokens" => self.tokens.output = count(cursor)?.unwrap_or(0),
-            b"cache_read_input_tokens" => self.tokens.cache_read = count(cursor)?.unwrap_or(0),
-            b"cache_creation_input_tokens" => self.cache_write = count(cursor)?,
-            b"cache_creation" => cursor.object(|cursor, key| {
-                match key {
-                    b"ephemeral_5m_input_tokens" => self.five_minutes = count(cursor)?.unwrap_or(0),
-                    b"ephemeral_1h_input_tokens" => self.hour = count(cursor)?.unwrap_or(0),
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    }
-
-    fn sum(mut self) -> Tokens {
-        let total = self
-            .cache_write
-            .unwrap_or_else(|| self.five_minutes.saturating_add(self.hour));
-        self.tokens.cache_write_1h = self.hour.min(total);
-        self.tokens.cache_write_5m = total - self.tokens.cache_write_1h;
-        self.tokens
-    }
-}
-
-/// A count; relays write some as text.
-fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
-    if cursor.peek()? != b'"' {
-        return cursor.count();
-    }
-    let text = cursor.string()?.map(Str::text).unwrap_or_default();
-    Ok(text.trim().parse().ok())
-}
-
-fn small(count: Option<u64>) -> u32 {
-    u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX)
-}
-
-/// The tier that a speed or a class of service is billed as.
-fn tier_of(speed: Option<Str<'_>>) -> Tier {
-    match speed {
-        Some(Str(b"fast")) => Tier::Fast,
-        Some(Str(b"batch")) => Tier::Batch,
-        Some(Str(b"priority")) => Tier::Priority,
-        _ => Tier::default(),
     }
 }
 
@@ -442,81 +285,5 @@ impl<'a> Data<'a> {
             }
             Ok(())
         })
-    }
-}
-
-impl<'a> ToolResult<'a> {
-    /// The text of the result: the string, or the texts among its parts joined with line ends. Only the beginning
-    /// of a long one.
-    pub(crate) fn text(&self) -> String {
-        const ENOUGH: usize = 64 * 1024;
-        let Some(content) = self.content else {
-            return String::new();
-        };
-        if let Some(text) = content.as_str() {
-            return text.head(ENOUGH).into_owned();
-        }
-        let mut texts = String::new();
-        // The content has been walked before, so it is whole.
-        let _ = content.cursor().array(|cursor| {
-            let (mut kind, mut text) = (None, None);
-            cursor.object(|cursor, key| {
-                match key {
-                    b"type" => kind = cursor.string()?,
-                    b"text" => text = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?;
-            if kind == Some(Str(b"text"))
-                && texts.len() < ENOUGH
-                && let Some(text) = text
-            {
-                if !texts.is_empty() {
-                    texts.push('\n');
-                }
-                texts.push_str(&text.head(ENOUGH));
-            }
-            Ok(())
-        });
-        texts
-    }
-
-    /// True when the text is Claude Code's message about work that it started.
-    pub(crate) fn is_launch(&self) -> bool {
-        LAUNCHES.iter().any(|words| self.begins(words))
-    }
-
-    /// The task that the text of a start names.
-    pub(crate) fn launched_task(&self) -> Option<Str<'a>> {
-        let raw = self.content?.bytes();
-        [&b"with ID: "[..], b"agentId: ", b"Task ID: "]
-            .iter()
-            .find_map(|label| {
-                let at = memchr::memmem::find(raw, label)? + label.len();
-                let length = raw[at..]
-                    .iter()
-                    .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))?;
-                Some(Str(&raw[at..at + length]))
-            })
-    }
-
-    /// True when the text, or the first of its parts, begins with these words.
-    fn begins(&self, words: &[u8]) -> bool {
-        let raw = self.content.map_or(&b""[..], |content| content.bytes());
-        match raw.first() {
-            Some(b'"') => raw[1..].starts_with(words),
-            Some(b'[') => {
-                let head = &raw[..raw.len().min(64 + words.len())];
-                memchr::memmem::find(head, words).is_some_and(|at| at > 0 && head[at - 1] == b'"')
-            }
-            _ => false,
-        }
-    }
-
-    /// True when the text may begin with `### Error`, without building it.
-    pub(crate) fn may_begin_with_heading(&self) -> bool {
-        let raw = self.content.map_or(&b""[..], |content| content.bytes());
-        memchr::memchr(b'#', &raw[..raw.len().min(64)]).is_some()
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     call_id,
     claude::{
         Reader,
-        record::{Message, Record, Spent, ToolUse},
+        record::{Message, Record, ToolUse},
+        usage::Spent,
     },
     facts::{FileFacts, Millis, Usage},
     json::Str,
@@ -87,8 +88,30 @@ pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
     hasher.hash_one((tokens.input, tokens.cache_read, tokens.cache_creation())) << 1
 }
 
+/// The usage of a response, and that of its advisors.
+pub(super) fn push_usage(
+    spent: &Spent<'_>,
+    (group, request): (Sym, u64),
+    model: Option<Sym>,
+    at: Option<Millis>,
+    facts: &mut FileFacts,
+) {
+    facts.push_usage(Usage {
+        model,
+        at,
+        tokens: spent.tokens,
+        tier: spent.tier,
+        web_searches: spent.web_searches,
+        request,
+        ..Usage::of(group)
+    });
+    if spent.iterations.is_some() {
+        advice(spent, group, request, at, facts);
+    }
+}
+
 /// The usage of advisors on behalf of a response: each is a response of its own, within it.
-pub(super) fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts: &mut FileFacts) {
+fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts: &mut FileFacts) {
     for (nth, advice) in spent.advice().into_iter().enumerate() {
         let name = format!("{}/advisor/{nth}", facts.strings.get(group));
         let own = facts.strings.intern(&name);

@@ -4,6 +4,8 @@
 //! line, below a header `{id, timestamp, instructions, git}`; and before that one document `{session, items}`.
 //! The names are those of `codex-rs/protocol` (`RolloutItem`, `ResponseItem`, `EventMsg`, `TurnItem`).
 
+use std::borrow::Cow;
+
 use crate::{
     codex::usage::Counts,
     json::{Cursor, Malformed, Raw, Str},
@@ -56,13 +58,25 @@ pub(crate) struct Payload<'a> {
     pub(crate) completed_ms: Option<u64>,
     /// An MCP call that ended in an error, or a patch or tool without success.
     pub(crate) failed: bool,
-    /// The subject of a search.
-    pub(crate) query: Option<Str<'a>>,
+    /// The subject of a search, as the record of its end states it.
+    query: Option<Str<'a>>,
+    action: Action<'a>,
     /// Tokens of the session so far, and of the last response.
     pub(crate) total: Option<Counts>,
     pub(crate) last: Option<Counts>,
     /// The item that was completed.
     pub(crate) item: Option<Box<Payload<'a>>>,
+}
+
+/// What a web search did: it searched, opened a page, or searched a page.
+#[derive(Clone, Copy, Debug, Default)]
+struct Action<'a> {
+    query: Option<Str<'a>>,
+    /// The first of several queries.
+    first: Option<Str<'a>>,
+    has_more: bool,
+    url: Option<Str<'a>>,
+    pattern: Option<Str<'a>>,
 }
 
 impl<'a> Record<'a> {
@@ -122,34 +136,25 @@ impl<'a> Payload<'a> {
             b"completed_at_ms" => self.completed_ms = cursor.count()?,
             b"result" => self.result(cursor)?,
             b"error" => self.error(cursor)?,
-            b"query" => self.query = cursor.string()?.or(self.query),
-            b"action" => self.action(cursor)?,
+            b"query" => self.query = cursor.string()?,
+            b"action" => self.action = Action::read(cursor)?,
             b"usage" => self.last = Counts::read(cursor)?,
             b"thread_token_usage" => self.total = Counts::read(cursor)?,
             b"item" => self.item = Some(Box::new(Payload::read(cursor)?)),
-            b"git" => cursor.object(|cursor, key| {
-                match key {
-                    b"branch" => self.branch = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"invocation" => cursor.object(|cursor, key| {
-                match key {
-                    b"server" => self.server = cursor.string()?,
-                    b"tool" => self.tool = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"info" => cursor.object(|cursor, key| {
-                match key {
-                    b"total_token_usage" => self.total = Counts::read(cursor)?,
-                    b"last_token_usage" => self.last = Counts::read(cursor)?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
+            b"git" | b"invocation" | b"info" => cursor.object(|cursor, key| self.part(cursor, key))?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    /// A field of an object whose keys are unique among those objects.
+    fn part(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"branch" => self.branch = cursor.string()?,
+            b"server" => self.server = cursor.string()?,
+            b"tool" => self.tool = cursor.string()?,
+            b"total_token_usage" => self.total = Counts::read(cursor)?,
+            b"last_token_usage" => self.last = Counts::read(cursor)?,
             _ => cursor.skip()?,
         }
         Ok(())
@@ -194,15 +199,50 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The action of a search: it searched for a query, or opened a page.
-    fn action(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+    /// The subject of a search: the same text in the record of the call and in that of the end, which states it as a
+    /// `query`.
+    pub(crate) fn subject(&self) -> Cow<'a, str> {
+        match self.query.filter(|query| !query.0.is_empty()) {
+            Some(query) => query.text(),
+            None => self.action.subject(),
+        }
+    }
+}
+
+impl<'a> Action<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Action<'a>, Malformed> {
+        let mut action = Action::default();
         cursor.object(|cursor, key| {
             match key {
-                b"query" | b"url" => self.query = self.query.or(cursor.string()?),
+                b"query" => action.query = cursor.string()?,
+                b"queries" => cursor.array(|cursor| {
+                    let query = cursor.string()?;
+                    action.has_more = action.first.is_some();
+                    action.first = action.first.or(query);
+                    Ok(())
+                })?,
+                b"url" => action.url = cursor.string()?,
+                b"pattern" => action.pattern = cursor.string()?,
                 _ => cursor.skip()?,
             }
             Ok(())
-        })
+        })?;
+        Ok(action)
+    }
+
+    /// As `web_search_action_detail` of `codex-rs` writes it.
+    fn subject(&self) -> Cow<'a, str> {
+        let stated = |text: Option<Str<'a>>| text.filter(|text| !text.0.is_empty()).map(Str::text);
+        match (stated(self.pattern), stated(self.url)) {
+            (Some(pattern), Some(url)) => format!("'{pattern}' in {url}").into(),
+            (Some(pattern), None) => format!("'{pattern}'").into(),
+            (None, Some(url)) => url,
+            (None, None) => match (stated(self.query), stated(self.first)) {
+                (Some(query), _) => query,
+                (None, Some(first)) if self.has_more => format!("{first} ...").into(),
+                (None, first) => first.unwrap_or_default(),
+            },
+        }
     }
 }
 

@@ -105,72 +105,12 @@ impl<'a> Record<'a> {
                 self.whole_session = true;
                 cursor.skip()?;
             }
-            b"context" => cursor.object(|cursor, key| {
-                match key {
-                    b"cwd" => self.cwd = cursor.string()?,
-                    b"gitRoot" => self.git_root = cursor.string()?,
-                    b"branch" => self.branch = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"error" => cursor.object(|cursor, key| {
-                match key {
-                    b"code" => self.error_code = cursor.string()?,
-                    b"message" => self.error_message = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"result" => cursor.object(|cursor, key| {
-                match key {
-                    b"kind" => self.decision = cursor.string()?,
-                    b"content" => self.answer = cursor.string()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            // The subject of a notification.
-            b"kind" => cursor.object(|cursor, key| {
-                match key {
-                    b"shellId" => self.shell = cursor.string()?,
-                    b"exitCode" => self.exit_code = cursor.number()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"shellExecution" => cursor.object(|cursor, key| {
-                match key {
-                    b"exitCode" => self.exit_code = cursor.number()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
-            b"permissionRequest" => cursor.object(|cursor, key| {
-                match key {
-                    b"toolCallId" => self.call.id = cursor.string()?.or(self.call.id),
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?,
+            b"context" | b"error" | b"result" | b"kind" | b"shellExecution" | b"permissionRequest" => {
+                cursor.object(|cursor, part| self.part(key, cursor, part))?;
+            }
             b"toolTelemetry" => self.telemetry(cursor)?,
-            b"toolRequests" => {
-                self.requests.clear();
-                cursor.array(|cursor| {
-                    let mut request = Request::default();
-                    cursor.object(|cursor, key| request.field(cursor, key))?;
-                    self.requests.push(request);
-                    Ok(())
-                })?;
-            }
-            b"modelMetrics" => {
-                self.metrics.clear();
-                cursor.object(|cursor, model| {
-                    let spent = metrics(cursor)?;
-                    self.metrics.push((Str(model), spent));
-                    Ok(())
-                })?;
-            }
+            b"toolRequests" => self.tool_requests(cursor)?,
+            b"modelMetrics" => self.model_metrics(cursor)?,
             b"usage" => cursor.object(|cursor, key| match key {
                 b"model" => {
                     self.model = cursor.string()?;
@@ -188,6 +128,44 @@ impl<'a> Record<'a> {
             _ => self.call.field(cursor, key)?,
         }
         Ok(())
+    }
+
+    /// A field of an object below `data`.
+    fn part(&mut self, object: &[u8], cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match (object, key) {
+            (b"context", b"cwd") => self.cwd = cursor.string()?,
+            (b"context", b"gitRoot") => self.git_root = cursor.string()?,
+            (b"context", b"branch") => self.branch = cursor.string()?,
+            (b"error", b"code") => self.error_code = cursor.string()?,
+            (b"error", b"message") => self.error_message = cursor.string()?,
+            (b"result", b"kind") => self.decision = cursor.string()?,
+            (b"result", b"content") => self.answer = cursor.string()?,
+            // `kind` is the subject of a notification.
+            (b"kind", b"shellId") => self.shell = cursor.string()?,
+            (b"kind" | b"shellExecution", b"exitCode") => self.exit_code = cursor.number()?,
+            (b"permissionRequest", b"toolCallId") => self.call.id = cursor.string()?.or(self.call.id),
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    fn tool_requests(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        self.requests.clear();
+        cursor.array(|cursor| {
+            let mut request = Request::default();
+            cursor.object(|cursor, key| request.field(cursor, key))?;
+            self.requests.push(request);
+            Ok(())
+        })
+    }
+
+    fn model_metrics(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
+        self.metrics.clear();
+        cursor.object(|cursor, model| {
+            let spent = metrics(cursor)?;
+            self.metrics.push((Str(model), spent));
+            Ok(())
+        })
     }
 
     fn telemetry(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {

@@ -20,7 +20,8 @@ pub(super) struct Costs {
     by_group: HashMap<Sym, Spent, foldhash::fast::RandomState>,
     /// Responses without a price, by model.
     unpriced: HashMap<Sym, u64>,
-    sum: i64,
+    /// `None` where nothing has a price.
+    sum: Option<i64>,
 }
 
 /// What one response cost.
@@ -36,7 +37,7 @@ struct Spent {
 /// The prices of each model, looked up once.
 struct ByModel<'a> {
     prices: &'a Prices,
-    known: HashMap<Sym, Option<ModelPrices<'a>>>,
+    known: HashMap<Sym, Option<ModelPrices<'a>>, foldhash::fast::RandomState>,
 }
 
 impl ByModel<'_> {
@@ -63,7 +64,7 @@ impl Pool {
         let mut costs = Costs::default();
         let mut by_model = ByModel {
             prices,
-            known: HashMap::new(),
+            known: HashMap::default(),
         };
         for usage in &usage {
             self.totals.tokens.add(usage);
@@ -79,10 +80,10 @@ impl Pool {
     pub(super) fn share(&mut self, calls: &mut [Joined], mut costs: Costs, prices: &Prices) {
         split(calls, &costs, &self.strings);
         let searches = std::mem::take(&mut self.searches);
-        costs.sum = costs
-            .sum
-            .saturating_add(add_searches(calls, searches, &costs, prices, &self.strings));
-        self.totals.cost_usd = MicroUsd(costs.sum).as_usd();
+        if let Some(cost) = add_searches(calls, searches, &costs, prices, &self.strings) {
+            costs.spend(cost);
+        }
+        self.totals.cost_usd = costs.sum.map(|sum| MicroUsd(sum).as_usd());
 
         let mut unpriced: BTreeMap<&str, UnpricedModel> = BTreeMap::new();
         for (model, responses) in &costs.unpriced {
@@ -115,7 +116,7 @@ impl Pool {
 /// Merges all records of a response.
 fn fold(usage: &mut Vec<Usage>, strings: &Strings, response: impl Fn(&Usage) -> (Sym, u64)) {
     let model = |usage: &Usage| usage.model.map(|model| strings.get(model));
-    usage.sort_unstable_by(|a, b| {
+    usage.sort_by(|a, b| {
         let by_model = || model(a).cmp(&model(b));
         response(a).cmp(&response(b)).then_with(by_model)
     });
@@ -129,9 +130,14 @@ fn fold(usage: &mut Vec<Usage>, strings: &Strings, response: impl Fn(&Usage) -> 
 }
 
 impl Costs {
+    fn spend(&mut self, cost: MicroUsd) {
+        self.sum = Some(self.sum.unwrap_or(0).saturating_add(cost.0));
+    }
+
     fn add(&mut self, usage: &Usage, cost: Option<MicroUsd>) {
-        let MicroUsd(spent) = cost.unwrap_or_default();
-        self.sum = self.sum.saturating_add(spent);
+        if let Some(cost) = cost {
+            self.spend(cost);
+        }
         if cost.is_none()
             && usage.counts_something()
             && let Some(model) = usage.model
@@ -141,7 +147,7 @@ impl Costs {
         let group = self.by_group.entry(usage.group).or_default();
         group.own = cost;
         group.web_searches = usage.web_searches;
-        if let (Some(_), Some(within)) = (cost, usage.within) {
+        if let (Some(MicroUsd(spent)), Some(within)) = (cost, usage.within) {
             let parent = self.by_group.entry(within).or_default();
             parent.within = parent.within.saturating_add(spent);
         }
@@ -204,7 +210,7 @@ fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
         .iter_mut()
         .filter_map(|joined| Some((joined.call.group?, joined)))
         .collect();
-    by_group.sort_unstable_by(|(a_group, a), (b_group, b)| {
+    by_group.sort_by(|(a_group, a), (b_group, b)| {
         a_group
             .cmp(b_group)
             .then_with(|| strings.get(a.call.id).cmp(strings.get(b.call.id)))
@@ -226,17 +232,17 @@ fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     }
 }
 
-/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum. The
-/// cost of a response that counts its searches itself already includes them.
+/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum; `None`
+/// where none has a price. The cost of a response that counts its searches itself already includes them.
 fn add_searches(
     calls: &mut [Joined],
     mut searches: Vec<Searches>,
     costs: &Costs,
     prices: &Prices,
     strings: &Strings,
-) -> i64 {
+) -> Option<MicroUsd> {
     if searches.is_empty() {
-        return 0;
+        return None;
     }
     searches.sort_unstable_by_key(|searches| (searches.id, std::cmp::Reverse(searches.count)));
     searches.dedup_by_key(|searches| searches.id);
@@ -246,9 +252,9 @@ fn add_searches(
         .collect();
     let mut by_model = ByModel {
         prices,
-        known: HashMap::new(),
+        known: HashMap::default(),
     };
-    let mut sum = 0_i64;
+    let mut sum: Option<MicroUsd> = None;
     for joined in calls {
         let (Some(&count), Some(model)) = (counts.get(&joined.call.id), joined.call.model) else {
             continue;
@@ -263,7 +269,7 @@ fn add_searches(
             continue;
         };
         let MicroUsd(cost) = applied.cost(&Tokens::default(), count);
-        sum = sum.saturating_add(cost);
+        sum = Some(MicroUsd(sum.unwrap_or_default().0.saturating_add(cost)));
         joined.cost = joined
             .cost
             .map(|MicroUsd(own)| MicroUsd((own + cost).min(MicroUsd::MAX_PER_EVENT.0)));
@@ -353,7 +359,7 @@ mod tests {
         assert_eq!(costs(&collected), [Some(3.5), Some(3.5)]);
         assert_eq!(
             (collected.totals.cost_usd, collected.totals.tokens.groups),
-            (7.0, 1)
+            (Some(7.0), 1)
         );
     }
 
@@ -380,7 +386,7 @@ mod tests {
         }
         let collected = log.read(&Prices::builtin());
         assert_eq!(costs(&collected), [Some(2.5), Some(2.53), Some(5.03)]);
-        assert_eq!(collected.totals.cost_usd, 10.06);
+        assert_eq!(collected.totals.cost_usd, Some(10.06));
     }
 
     #[test]
@@ -412,6 +418,7 @@ mod tests {
         };
         let collected = log().read(&Prices::builtin());
         assert_eq!(costs(&collected), [None, None, None]);
+        assert_eq!(collected.totals.cost_usd, None, "unknown is not free of charge");
         let unpriced = UnpricedModel {
             model: "house-model".into(),
             calls: 2,
@@ -420,6 +427,7 @@ mod tests {
         assert_eq!(collected.totals.unpriced, [unpriced]);
         let collected = log().read(&ours("house-*"));
         assert_eq!(costs(&collected), [Some(0.5), Some(0.5), None]);
+        assert_eq!(collected.totals.cost_usd, Some(2.0));
         assert_eq!(collected.totals.unpriced, []);
     }
 }

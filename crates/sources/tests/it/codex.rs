@@ -259,6 +259,48 @@ fn a_search_is_one_call_however_its_records_name_it() {
 }
 
 #[test]
+fn a_search_is_one_call_in_copies_that_lack_its_id() {
+    let search = |action: &Value| {
+        let call = json!({"type": "web_search_call", "status": "completed", "action": action});
+        item(call)
+    };
+    let end = |id: &str, query: &str, action: &Value| {
+        event(json!({"type": "web_search_end", "call_id": id, "query": query, "action": action}))
+    };
+    let find = json!({"type": "find_in_page", "url": "https://a.example", "pattern": "p"});
+    let several = json!({"type": "search", "queries": ["q", "r"]});
+    let open = json!({"type": "open_page", "url": "https://a.example"});
+    let whole = rollout(&[
+        end("ws_1", "'p' in https://a.example", &find),
+        search(&find),
+        count(100, 100, 10),
+        search(&several),
+        end("ws_2", "q ...", &several),
+        count(200, 100, 10),
+        search(&open),
+        count(300, 100, 10),
+    ]);
+    // A fork without the reports of ends.
+    let lines = whole.lines().filter(|line| !line.contains("web_search_end"));
+    let copy: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let (whole, copy) = (whole.as_bytes(), copy.as_bytes());
+    let alone = collect(&[("a", whole)]);
+    for files in [[("a", whole), ("b", copy)], [("a", copy), ("b", whole)]] {
+        let collected = collect(&files);
+        let uuids = |collected: &Collected| {
+            collected
+                .events()
+                .filter_map(|event| event.uuid)
+                .collect::<Vec<_>>()
+        };
+        let uuids_of_both = uuids(&collected);
+        assert_eq!(uuids_of_both, uuids(&alone));
+        assert_eq!((uuids_of_both.len(), uuids_of_both[0].as_str()), (3, "ws_1"));
+        assert_eq!(collected.totals.tokens, alone.totals.tokens);
+    }
+}
+
+#[test]
 fn hosted_tools_are_calls_of_their_own() {
     let collected = read(&[
         item(

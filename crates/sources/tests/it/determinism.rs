@@ -2,7 +2,7 @@
 
 use crate::{FIXTURES, collect, facts, joined, lines};
 use proptest::prelude::*;
-use sources::{Collected, Options};
+use sources::{Agent, Buffer, Collected, LogReader, Options};
 
 /// Everything but the numbers that speak of files.
 fn result(collected: &Collected) -> (String, String, String) {
@@ -102,6 +102,44 @@ proptest! {
         prop_assert_eq!(result(&chunked), expected);
     }
 
+    #[test]
+    fn a_buffer_feeds_every_byte_once(reads in prop::collection::vec(1_usize..400_000, 1..8), at in 0..FIXTURES.len(), long in 0_usize..700_000) {
+        let (name, text) = FIXTURES[at];
+        // A line that is longer than a read, and one without an end.
+        let text = format!("{text}\n{{\"long\":\"{}\"}}\n{}", "x".repeat(long), text.lines().next().unwrap());
+        let mut buffer = Buffer::default();
+        // What is left of another file.
+        buffer.space()[..4].copy_from_slice(b"rest");
+        buffer.feed(4, &mut LogReader::new("other", None, &Options::default()));
+        buffer.clear();
+        let agent = name.starts_with("roo/").then_some(Agent::RooCode);
+        let mut reader = LogReader::new(name, agent, &Options::default());
+        let (mut rest, mut sizes) = (text.as_bytes(), reads.iter().cycle());
+        while !rest.is_empty() {
+            let space = buffer.space();
+            let count = rest.len().min(space.len()).min(*sizes.next().unwrap());
+            space[..count].copy_from_slice(&rest[..count]);
+            buffer.feed(count, &mut reader);
+            rest = &rest[count..];
+        }
+        buffer.finish(&mut reader);
+        let whole = joined(vec![facts(name, text.as_bytes(), usize::MAX, &Options::default())]);
+        let read = joined(vec![reader.finish()]);
+        prop_assert_eq!(result(&read), result(&whole));
+        prop_assert_eq!(read.totals.bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn utf_16_reads_like_utf_8(chunk in 1_usize..3_000, at in 0..FIXTURES.len(), big_endian: bool) {
+        let (name, text) = FIXTURES[at];
+        // Of two units, and of one.
+        let text = text.replacen("Bash", "Bash \u{1F980} \u{E9}", 2);
+        let bytes = utf_16(&text, big_endian);
+        let chunked = joined(vec![facts(name, &bytes, chunk, &Options::default())]);
+        prop_assert_eq!(result(&chunked), result(&collect(&[(name, text.as_bytes())])));
+        prop_assert_eq!(chunked.totals.bytes, bytes.len() as u64);
+    }
+
     /// A reader remembers the names of the lines before; a line in a file of its own has none before it.
     #[test]
     fn names_read_the_same_after_each_other_and_alone(
@@ -118,6 +156,37 @@ proptest! {
         let (alone, together) = (collect(&alone), collect(&[("file", text.concat().as_bytes())]));
         prop_assert_eq!(lines(&together), lines(&alone));
         prop_assert_eq!(together.totals.tokens, alone.totals.tokens);
+    }
+}
+
+/// A text as Windows PowerShell writes it, with its byte order mark.
+fn utf_16(text: &str, big_endian: bool) -> Vec<u8> {
+    let bytes = |unit: u16| {
+        if big_endian {
+            unit.to_be_bytes()
+        } else {
+            unit.to_le_bytes()
+        }
+    };
+    std::iter::once(0xFEFF)
+        .chain(text.encode_utf16())
+        .flat_map(bytes)
+        .collect()
+}
+
+#[test]
+fn utf_16_that_ends_in_the_middle_of_a_character_is_a_line_that_is_not_finished() {
+    let (name, text) = FIXTURES[0];
+    let first = text.lines().next().unwrap().to_owned() + "\n";
+    for rest in [&[b'{'][..], &[0x3D, 0xD8]] {
+        let mut bytes = utf_16(&first, false);
+        bytes.extend_from_slice(rest);
+        let read = collect(&[(name, &bytes)]);
+        assert_eq!(
+            (read.totals.lines, read.totals.unfinished_lines),
+            (1, 1),
+            "{rest:?}"
+        );
     }
 }
 

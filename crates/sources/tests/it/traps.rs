@@ -161,7 +161,7 @@ fn a_response_is_counted_once_with_its_greatest_output() {
         costs,
         [Some(MicroUsd(717)), Some(MicroUsd(717)), Some(MicroUsd(716))]
     );
-    assert_eq!(collected.totals.cost_usd, 0.002_150 + 0.000_350);
+    assert_eq!(collected.totals.cost_usd, Some(0.002_150 + 0.000_350));
 }
 
 #[test]
