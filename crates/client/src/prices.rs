@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use model::api::{Price, PricesChange, UnpricedModel};
+use model::api::{self, Price, PricesChange, UnpricedModel};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sources::Prices;
@@ -27,8 +27,6 @@ const MAX_CACHED_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Found {
     /// The prices.
     pub prices: Prices,
-    /// Those of the org and of the price file among them.
-    pub overrides: Vec<Price>,
     /// Models without a price, according to the server; `None` when it was not asked or the token may not see them.
     pub unpriced: Option<Vec<UnpricedModel>>,
     /// One sentence per problem.
@@ -67,10 +65,40 @@ pub async fn find(
         None => Found::builtin(),
     };
     if let Some(own) = own {
-        found.prices = found.prices.with(own.clone());
-        found.overrides.splice(0..0, own);
+        found.prices = found.prices.with(own);
     }
     Ok(found)
+}
+
+/// The body of `GET /v1/prices`, for `--json`: as the server sends it; without a token, that of the built-in prices. Those
+/// of a file come first among its `overrides`.
+///
+/// # Errors
+/// When the file cannot be read, or the server does not answer with success.
+pub async fn body(server: &Server, file: Option<&Path>) -> Result<Vec<u8>, Error> {
+    let own = file.map(read_file).transpose()?.unwrap_or_default();
+    if server.token().is_err() {
+        let table = api::Prices {
+            prices: Prices::builtin().list().cloned().collect(),
+            overrides: own,
+            changed_at: None,
+            source: Prices::builtin_source(),
+            unpriced: None,
+        };
+        return Ok(serde_json::to_vec(&table).expect("prices have no map with keys that are not text"));
+    }
+    let body = server.get("/v1/prices", &[]).await?;
+    if own.is_empty() {
+        server.read::<Box<serde_json::value::RawValue>>(&body)?;
+        return Ok(body);
+    }
+    // What this version does not know stays in the answer.
+    let mut table: serde_json::Map<String, serde_json::Value> = server.read(&body)?;
+    if let Some(serde_json::Value::Array(overrides)) = table.get_mut("overrides") {
+        let own = own.iter().map(|price| serde_json::json!(price));
+        overrides.splice(0..0, own);
+    }
+    Ok(serde_json::Value::Object(table).to_string().into_bytes())
 }
 
 /// The prices of a file.
@@ -148,7 +176,6 @@ impl Found {
     fn builtin() -> Found {
         Found {
             prices: Prices::builtin(),
-            overrides: Vec::new(),
             unpriced: None,
             notes: Vec::new(),
         }
@@ -172,8 +199,7 @@ impl Found {
             format!("ignored {skipped} of the server's prices, whose format this version does not know. Update toolhub")
         });
         Some(Found {
-            prices: Prices::of(prices).with(overrides.clone()),
-            overrides,
+            prices: Prices::of(prices).with(overrides),
             unpriced: table.unpriced,
             notes: notes.into_iter().collect(),
         })

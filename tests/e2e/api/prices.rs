@@ -228,6 +228,11 @@ async fn a_price_that_is_set_later_fills_in_what_had_no_cost() {
         json!([{ "model": "house-model-1", "calls": 1, "responses": 1 }])
     );
     assert_eq!(costs().await, [None]);
+    assert_eq!(
+        first["cost_usd"],
+        Value::Null,
+        "unknown is not free of charge: {first}"
+    );
     let doctor = run(&["doctor"]).await;
     assert!(doctor.contains("house-model-1 (1 call"), "{doctor}");
     let human = run(&["upload"]).await;
@@ -236,6 +241,10 @@ async fn a_price_that_is_set_later_fills_in_what_had_no_cost() {
     run(&["prices", "set", "ours.toml"]).await;
     let listed = json(run(&["prices", "--json"]).await);
     assert_eq!(listed["overrides"][0]["model"], "house-model-1");
+    assert_eq!(listed, admin.get("/v1/prices").await.ok::<Value>());
+    let with_file = json(run(&["prices", "--json", "--prices", "ours.toml"]).await);
+    assert_eq!(with_file["overrides"].as_array().unwrap().len(), 2);
+    assert_eq!(with_file["source"], listed["source"]);
     let again = json(run(&["upload", "--json"]).await);
     assert_eq!(
         [&again["upgraded"], &again["inserted"], &again["unpriced"]],

@@ -53,18 +53,16 @@ impl Prices {
         let format = context.format(self.output.format.as_deref())?;
         let file = self.prices.as_deref().or(context.settings.prices.as_deref());
         let server = context.server()?;
+        if format == Format::Json {
+            let body = prices::body(&server, file).await?;
+            talk::answer_json(&String::from_utf8_lossy(&body))?;
+            return Ok(Exit::Done);
+        }
         let found = prices::find(Some(&server), file, &context.environment).await?;
         for note in &found.notes {
             talk::warn(note);
         }
-        if format == Format::Json {
-            let own = found.overrides.len();
-            let prices: Vec<_> = found.prices.list().skip(own).collect();
-            let json = serde_json::json!({ "prices": prices, "overrides": found.overrides });
-            talk::answer_json(&json.to_string())?;
-        } else {
-            reading::print(&rows::prices(found.prices.list()), format, self.output.wide)?;
-        }
+        reading::print(&rows::prices(found.prices.list()), format, self.output.wide)?;
         Ok(Exit::Done)
     }
 }

@@ -381,6 +381,8 @@ fn prices_completions_and_manual_are_printed() {
     let prices: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(code, 0);
     assert!(prices["prices"].as_array().unwrap().len() > 20);
+    assert_eq!(prices["overrides"], serde_json::json!([]));
+    assert!(prices["source"]["version"].is_string(), "{prices}");
     home.write("ours.toml", "[[price]]\nmodel = \"ours\"\n");
     let (code, _, stderr) = home.run(&["prices", "--prices", "ours.toml"]);
     assert_eq!(code, 2, "{stderr}");
