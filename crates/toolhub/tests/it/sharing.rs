@@ -46,7 +46,12 @@ fn projects(machine: &Machine) -> Vec<String> {
 }
 
 fn has_session(machine: &Machine, id: &str) -> bool {
-    let answer = machine.json(&["events", "--session", id]);
+    let ended = machine.run(&["events", "--session", id, "--json"]);
+    if ended.code == Some(1) {
+        assert!(ended.stderr.contains("no events of a session"), "{ended:?}");
+        return false;
+    }
+    let answer: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     answer["events"].as_array().unwrap().len() == 3
 }
 
