@@ -13,6 +13,17 @@ create table board_windows (
 
 insert into board_windows (days) values (7), (30), (90), (0);
 
+-- Windows that end on a day: days after `before` are inside, and days after `previous_before` in the window before.
+create function board_windows_on(today date, windows integer[])
+returns table (days integer, before date, previous_before date)
+language sql immutable parallel safe
+as $$
+    select
+        w.days, case w.days when 0 then '-infinity' else today - w.days end,
+        case w.days when 0 then '-infinity' else today - 2 * w.days end
+    from unnest(windows) as w (days)
+$$;
+
 -- What the boards lack. Written in the transaction of each change, deleted by the refresh that counts it. subject is a
 -- tool, a project, or the number of a member; board is also 'loaded', for tools that sessions had loaded. added and
 -- removed are the durations, in ms, that a tool got or lost on that day.

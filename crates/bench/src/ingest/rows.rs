@@ -105,11 +105,16 @@ impl Rows {
         bodies
     }
 
-    /// As `COPY … (FORMAT binary)` reads them, in pieces of a megabyte.
-    pub(super) fn as_copy(&self) -> Vec<Bytes> {
+    /// As the streams of so many `COPY BINARY`, each in pieces of about a megabyte.
+    pub(super) fn as_copies(&self, streams: usize) -> Vec<Vec<Bytes>> {
+        let part = self.rows.len().div_ceil(streams).max(1);
+        self.rows.chunks(part).map(|rows| self.as_copy(rows)).collect()
+    }
+
+    fn as_copy(&self, rows: &[(usize, Event)]) -> Vec<Bytes> {
         let mut pieces = Vec::new();
         let mut piece = b"PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0".to_vec();
-        for (person, event) in &self.rows {
+        for (person, event) in rows {
             copy_row(&mut piece, &self.people[*person], event);
             if piece.len() > 1 << 20 {
                 pieces.push(std::mem::take(&mut piece).into());

@@ -102,5 +102,11 @@ async fn windows(transaction: &Transaction<'_>, scope: &Scope) -> Result<u64, St
             &[&org.0, today, windows, &scope.all()],
         )
         .await?;
+    transaction
+        .execute(
+            include_str!("boards/reach.sql"),
+            &[&org.0, today, windows, &scope.all()],
+        )
+        .await?;
     Ok(gone + counted)
 }
