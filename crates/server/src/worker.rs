@@ -15,9 +15,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::state::App;
 
-/// After a refresh of the boards the database rests for so many times its length: they take at most a quarter of one
-/// processor, and a second's refresh is followed by the next within five.
-const BOARDS_REST: u32 = 3;
+/// After a refresh of the boards the database rests for so many times its length: they take at most half of one
+/// processor, and an upload waits for at most three lengths until it is in the boards.
+const BOARDS_REST: u32 = 1;
 
 /// The view `tool_scores` covers all orgs and only SQL readers wait for it: a fifteenth at most.
 const SCORES_REST: u32 = 14;

@@ -143,12 +143,20 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
         detail("previous_decided_rate"),
         detail("previous_wilson_low"),
     ]);
-    if board == Board::Members {
-        // The count is always 1 in a row of one member.
-        columns
-            .iter_mut()
-            .filter(|column| column.key == "members")
-            .for_each(|column| column.title = None);
+    // The count is always 1 in a row of one member; only tools have a median, and only on boards of everything.
+    let without_median = response
+        .leaderboard
+        .iter()
+        .all(|row| row.tally.median_duration_ms.is_none());
+    for column in &mut columns {
+        let is_empty = match column.key {
+            "members" => board == Board::Members,
+            "median_duration_ms" => without_median,
+            _ => false,
+        };
+        if is_empty {
+            column.title = None;
+        }
     }
     let rows = response.leaderboard.iter().map(|row| {
         let mut cells = vec![Cell::count(row.rank)];
