@@ -337,7 +337,8 @@ async fn refreshed(beside: &testing::Beside) -> Result<(), TestCaseError> {
                     union all
                     select from score_refresh boards, score_refresh scores
                     where boards.view_name = 'board_scores' and scores.view_name = 'tool_scores'
-                        and boards.started_at > coalesce(scores.started_at, '-infinity')
+                        and greatest(boards.started_at, (select max(as_of) from board_state))
+                            > coalesce(scores.started_at, '-infinity')
                 ) stale",
             )
             .await;
