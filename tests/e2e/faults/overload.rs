@@ -195,7 +195,8 @@ async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
         ];
         for (status, taken) in answers {
             // A route that reads no body answers as if there were none.
-            let reads = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+            let reads = matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+                && !path.ends_with("/invitation");
             let fine = if reads {
                 status == 413
             } else {
