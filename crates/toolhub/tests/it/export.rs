@@ -214,7 +214,9 @@ fn an_export_holds_every_event_as_the_api_has_it_and_is_whole_or_failed() {
     let server = machine.serve();
     machine.json(&["org", "settings", "--task-text", "on"]);
     let report = machine.json(&["upload", "--task-text", "--no-inventory"]);
-    assert_eq!(report["inserted"], CALLS, "{report}");
+    // On a busy machine a batch may be sent again: its events are duplicates then.
+    let stored = |key: &str| report[key].as_u64().unwrap_or_default();
+    assert_eq!(stored("inserted") + stored("duplicate"), CALLS as u64, "{report}");
 
     let path = machine.path("all.parquet");
     let told = export(&machine, &[], &path);
