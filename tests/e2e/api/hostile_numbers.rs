@@ -78,6 +78,8 @@ async fn stored_numbers_of_one_org_whose_sums_overflow_leave_the_boards_of_anoth
     for session in ["s1", "s2", "s3"] {
         assert_eq!(put(&ann, &loaded(session, 7)).await.status, 200);
     }
+    // No refresh is under way while rows are changed by hand.
+    assert!(!ann.refreshed().await.pending);
     let beside = hub.beside().await;
     let org = acme.id.0;
     beside
@@ -88,10 +90,13 @@ async fn stored_numbers_of_one_org_whose_sums_overflow_leave_the_boards_of_anoth
              update usage_totals set cost_micro_usd = {max} where org_id = {org};
              insert into usage_days select org_id, member_id, day - 1, events, successes, failures, abandoned, unknown,
                  unknown_tool, costed, cost_micro_usd, first_used_at, last_used_at, tool_id, project, timed
-                 from usage_days where org_id = {org}",
+                 from usage_days where org_id = {org};
+             delete from tool_medians where org_id = {org}",
             max = i64::MAX
         ))
         .await;
+    // The boards follow what is queued, and this was written past the queue.
+    hub.store.count_anew(acme.id).await.unwrap();
     // Its own next call adds to sums that are full.
     assert_eq!(ann.upload(&[costly("b")]).await.inserted, 1);
     assert_eq!(bob.upload(&[event("call_1", "cli:make")]).await.inserted, 1);
