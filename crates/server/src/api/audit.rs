@@ -22,8 +22,8 @@ pub(crate) async fn list(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Audit>, ApiError> {
     let page = app.store.audit_list(caller.org, &query).await?;
-    let asked = [query.actor.as_deref().map(Name::Actor), None, None, None];
-    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
+    let asked = [query.actor.as_deref().map(Name::Actor)];
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), &asked).await?;
     Ok(Json(Audit {
         audit: page.rows,
         next_cursor: page.next_cursor,

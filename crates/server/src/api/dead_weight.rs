@@ -31,10 +31,8 @@ pub(crate) async fn list(
     let asked = [
         query.member.as_deref().map(Name::Member),
         query.project.as_deref().map(Name::Project),
-        None,
-        None,
     ];
-    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), &asked).await?;
     Ok(Json(DeadWeight {
         dead_weight: page.rows,
         next_cursor: page.next_cursor,

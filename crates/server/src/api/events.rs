@@ -234,7 +234,7 @@ pub(crate) async fn list(
         query.project.as_deref().map(Name::Project),
         query.session.as_deref().map(Name::Session),
     ];
-    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), &asked).await?;
     Ok(Json(Events {
         events: page.rows,
         next_cursor: page.next_cursor,

@@ -32,11 +32,9 @@ pub(crate) async fn get(
     let asked = [
         query.member.as_deref().map(Name::Member),
         query.project.as_deref().map(Name::Project),
-        None,
-        None,
     ];
     let is_empty = ranking.page.rows.is_empty();
-    names::check(&app, &caller, is_empty, query.cursor(), asked).await?;
+    names::check(&app, &caller, is_empty, query.cursor(), &asked).await?;
     Ok(Json(Leaderboard {
         leaderboard: ranking.page.rows,
         next_cursor: ranking.page.next_cursor,

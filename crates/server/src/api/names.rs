@@ -5,22 +5,19 @@ use store::{names::Name, team::Identity};
 
 use crate::{error::ApiError, state::App};
 
-/// The names that a request asks for; `None` where it does not.
-pub(super) type Asked<'a> = [Option<Name<'a>>; 4];
-
 /// Checks the names of a request whose first page is empty: a list without rows may be right, or a name mistyped. What
-/// has rows needs no check.
+/// has rows needs no check. `asked` is `None` where the request does not ask for a name.
 pub(super) async fn check(
     app: &App,
     caller: &Identity,
     is_empty: bool,
     cursor: Option<&str>,
-    asked: Asked<'_>,
+    asked: &[Option<Name<'_>>],
 ) -> Result<(), ApiError> {
     if !is_empty || cursor.is_some() {
         return Ok(());
     }
-    let names: Vec<Name<'_>> = asked.into_iter().flatten().collect();
+    let names: Vec<Name<'_>> = asked.iter().copied().flatten().collect();
     Ok(app
         .store
         .check_names(caller.org, &names, administers(caller))

@@ -43,8 +43,8 @@ pub(crate) async fn get(
     let window = query.window.unwrap_or_default();
     refresh::as_of(&app, caller.org, query.fresh, &deadline).await?;
     let snapshot = app.store.tool_snapshot(caller.org, &tool_id, &query).await?;
-    let asked = [Some(Name::Tool(&tool_id)), None, None, None];
-    names::check(&app, &caller, snapshot.is_none(), None, asked).await?;
+    let asked = [Some(Name::Tool(&tool_id))];
+    names::check(&app, &caller, snapshot.is_none(), None, &asked).await?;
     let tool = snapshot.ok_or_else(|| {
         ApiError::NotFound(format!(
             "the scores hold no event of the tool `{}` yet; `toolhub dead-weight --verdict all` shows where it is loaded",

@@ -22,8 +22,8 @@ pub(crate) async fn list(
     Query(query): Query<UploadsQuery>,
 ) -> Result<Json<Uploads>, ApiError> {
     let page = app.store.upload_list(caller.org, &query).await?;
-    let asked = [query.member.as_deref().map(Name::Member), None, None, None];
-    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), asked).await?;
+    let asked = [query.member.as_deref().map(Name::Member)];
+    names::check(&app, &caller, page.rows.is_empty(), query.cursor(), &asked).await?;
     Ok(Json(Uploads {
         uploads: page.rows,
         next_cursor: page.next_cursor,
