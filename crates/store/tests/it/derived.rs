@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use model::{
-    CallResult, Event, MemberId, MicroUsd, OrgId, Reason, ToolId,
+    Event, MemberId, MicroUsd, OrgId, ToolId,
     event::Source,
     inventory::{Inventory, LoadedTool, SessionInventory},
     team::{MemberKind, Role},
@@ -16,28 +16,10 @@ use testing::TestDatabase;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::statements::connect;
-
-/// A small generator of our own: the same in every run, so that a failure can be looked at.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-
-    fn signed(&mut self, limit: u64) -> i64 {
-        self.below(limit).cast_signed()
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
-    }
-}
+use crate::{
+    random::{RESULTS, Random},
+    statements::connect,
+};
 
 const TOOLS: [&str; 6] = [
     "mcp:a",
@@ -160,20 +142,12 @@ async fn team(database: &TestDatabase) -> Team {
 }
 
 fn event(random: &mut Random, now: DateTime<Utc>) -> Event {
-    let results = [
-        CallResult::SUCCESS,
-        CallResult::UNANSWERED,
-        CallResult::UNKNOWN,
-        CallResult::because(Reason::Error),
-        CallResult::because(Reason::UnknownTool),
-        CallResult::because(Reason::Rejected),
-    ];
     let key = random.below(900);
     // The tool and the time of a call follow from its key: only what else is known of it may change.
     let age = TimeDelta::minutes((key * 7919 % 150_000).cast_signed());
     Event {
         uuid: Some(format!("toolu_{}_{key}", now.format("%m"))),
-        // Few values for one of the tools: its median stands in a crowd of equal durations.
+        // Few values for one of the tools: its median is one of many equal durations.
         duration_ms: (random.below(4) > 0).then(|| {
             if key.is_multiple_of(6) {
                 random.signed(3)
@@ -185,7 +159,7 @@ fn event(random: &mut Random, now: DateTime<Utc>) -> Event {
         project: random.one(&[None, Some("web"), Some("api")]).map(str::to_owned),
         ..Event::new(
             ToolId::parse(TOOLS[usize::try_from(key % 6).unwrap()]).unwrap(),
-            random.one(&results),
+            random.one(&RESULTS),
             now - age,
         )
     }

@@ -12,6 +12,7 @@ mod derived;
 mod ingest;
 mod migrate;
 mod plans;
+mod random;
 mod readers;
 mod rollup;
 mod schema;

@@ -16,6 +16,8 @@ use store::{Store, derived::refresh::Refresh, ingest::Batch};
 use testing::TestDatabase;
 use uuid::Uuid;
 
+use crate::random::{RESULTS, Random};
+
 fn now() -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse().unwrap()
 }
@@ -361,38 +363,22 @@ async fn after_random_inserts_upgrades_and_deletes_the_scores_are_exact_to_the_l
         .await
         .unwrap();
     tokio::spawn(connection);
-    // A small generator of our own: the same events in every run, so that a failure can be looked at.
-    let mut state = 0x9e37_79b9_u64;
-    let mut random = move |below: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let results = [
-        CallResult::SUCCESS,
-        CallResult::UNANSWERED,
-        CallResult::UNKNOWN,
-        CallResult::because(Reason::Error),
-        CallResult::because(Reason::UnknownTool),
-        CallResult::because(Reason::Rejected),
-    ];
+    let mut random = Random(0x9e37_79b9);
     for round in 0..12 {
         for member in [ann, bob] {
             let events = (0..40)
                 .map(|_| {
-                    let key = random(160);
-                    let number = |n: u64| i64::try_from(n).unwrap();
+                    let key = random.below(160);
                     Event {
                         uuid: Some(format!("toolu_{key}")),
-                        duration_ms: (random(4) > 0).then(|| number(random(5_000))),
-                        cost: (random(3) == 0).then(|| MicroUsd(number(random(90_000)))),
-                        project: (random(2) == 0).then(|| "web".to_owned()),
+                        duration_ms: (random.below(4) > 0).then(|| random.signed(5_000)),
+                        cost: (random.below(3) == 0).then(|| MicroUsd(random.signed(90_000))),
+                        project: (random.below(2) == 0).then(|| "web".to_owned()),
                         ..event(
                             ["mcp:a", "mcp:b", "skill:c", "builtin:Bash"][usize::try_from(key % 4).unwrap()],
-                            results[usize::try_from(random(6)).unwrap()],
+                            random.one(&RESULTS),
                             None,
-                            number(key % 40),
+                            (key % 40).cast_signed(),
                         )
                     }
                 })

@@ -310,13 +310,19 @@ fn an_upload_does_not_need_a_home_that_can_be_written() {
     assert_eq!(server.stop(), Some(0));
 }
 
-#[test]
-fn the_last_tool_that_is_removed_from_a_machine_is_removed_on_the_server() {
+/// A machine with a session of three calls and one installed skill.
+fn machine_with_a_skill() -> Machine {
     let machine = Machine::new();
     machine.log("home", "s1", &three_calls("s1"));
     let skill = machine.path("home/.claude/skills/pdf");
     fs::create_dir_all(&skill).unwrap();
     fs::write(skill.join("SKILL.md"), "---\nname: pdf\n---\n").unwrap();
+    machine
+}
+
+#[test]
+fn the_last_tool_that_is_removed_from_a_machine_is_removed_on_the_server() {
+    let machine = machine_with_a_skill();
     let server = machine.serve();
     let installed = || {
         machine.json(&["upload", "--wait"]);
@@ -337,11 +343,7 @@ fn the_last_tool_that_is_removed_from_a_machine_is_removed_on_the_server() {
 
 #[test]
 fn fresh_logs_are_not_judged_and_the_answer_says_how_far_they_reach() {
-    let machine = Machine::new();
-    machine.log("home", "s1", &three_calls("s1"));
-    let skill = machine.path("home/.claude/skills/pdf");
-    fs::create_dir_all(&skill).unwrap();
-    fs::write(skill.join("SKILL.md"), "---\nname: pdf\n---\n").unwrap();
+    let machine = machine_with_a_skill();
     let server = machine.serve();
     machine.json(&["upload", "--wait"]);
     let ended = machine.run(&["dead-weight"]);
