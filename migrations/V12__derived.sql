@@ -24,6 +24,17 @@ as $$
     from unnest(windows) as w (days)
 $$;
 
+-- The subjects that a call counts for: its tool, its member, and its project if it has one.
+create function board_subjects(tool_id text, member_id bigint, project text)
+returns table (board text, subject text)
+language sql immutable parallel safe
+as $$
+    select s.board, s.subject
+    from (values ('tools', tool_id), ('members', member_id::text), ('projects', nullif(project, '')))
+        as s (board, subject)
+    where s.subject is not null
+$$;
+
 -- What the boards lack. Written in the transaction of each change, deleted by the refresh that counts it. subject is a
 -- tool, a project, or the number of a member; board is also 'loaded', for tools that sessions had loaded. added and
 -- removed are the durations, in ms, that a tool got or lost on that day.
@@ -212,10 +223,7 @@ cross join (select today, started_at from score_refresh where view_name = 'board
 insert into pending_changes (org_id, change_id, day, board, subject)
 select distinct d.org_id, '00000000-0000-0000-0000-000000000000'::uuid, d.day, s.board, s.subject
 from usage_days d
-cross join lateral (
-    values ('tools', d.tool_id), ('members', d.member_id::text), ('projects', nullif(d.project, ''))
-) as s (board, subject)
-where s.subject is not null;
+cross join board_subjects(d.tool_id, d.member_id, d.project) s;
 
 insert into pending_changes (org_id, change_id, day, board, subject)
 select distinct

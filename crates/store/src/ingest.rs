@@ -31,6 +31,7 @@ use crate::{
     Store, StoreError, catalogue,
     derived::rollup::{Changes, UpgradedEvent},
     policy, row,
+    session::plan_for_any_org,
 };
 
 const MAX_ATTEMPTS: u32 = 4;
@@ -97,16 +98,6 @@ impl Store {
         transaction.commit().await?;
         Ok(results)
     }
-}
-
-/// Plans the statements of this transaction independently of the org: for an org that is not in the statistics yet, the
-/// planner estimates one event, and then any index seems as good as the key.
-pub(crate) async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let statement = transaction
-        .prepare_cached(include_str!("ingest/plan_for_any_org.sql"))
-        .await?;
-    transaction.execute(&statement, &[]).await?;
-    Ok(())
 }
 
 /// Events that are looked up to estimate how many of a batch are stored already.

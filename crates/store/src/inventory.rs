@@ -8,9 +8,10 @@ use model::{
     MemberId, OrgId,
     inventory::{Inventory, InventoryReceipt, MachineInventory, SessionInventory},
 };
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, catalogue, derived::queue::Changed, ingest, policy};
+use crate::{Store, StoreError, catalogue, derived::queue::Changed, policy, session::plan_for_any_org};
 
 impl Store {
     /// Stores an inventory in one transaction. Monotonic for sessions (the greatest size and the earliest time are kept); a
@@ -71,7 +72,7 @@ async fn put_sessions(
     if rows.tool_id.is_empty() {
         return Ok(0);
     }
-    ingest::plan_for_any_org(transaction).await?;
+    plan_for_any_org(transaction).await?;
     // One inventory of a member at a time: what is read here of a session must not change until it is written.
     transaction
         .query_opt(
@@ -83,63 +84,59 @@ async fn put_sessions(
     let moved = transaction
         .prepare_cached(include_str!("inventory/moved.sql"))
         .await?;
-    let moved = transaction
-        .query(
-            &moved,
-            &[
-                &org.0,
-                &member.0,
-                &rows.session_id,
-                &rows.tool_id,
-                &rows.observed_at,
-            ],
-        )
-        .await?;
+    let sessions: [&(dyn ToSql + Sync); 5] = [
+        &org.0,
+        &member.0,
+        &rows.session_id,
+        &rows.tool_id,
+        &rows.observed_at,
+    ];
+    let moved = transaction.query(&moved, &sessions).await?;
     let statement = transaction
         .prepare_cached(include_str!("inventory/sessions.sql"))
         .await?;
+    let sizes: [&(dyn ToSql + Sync); 2] = [&rows.context_bytes, &rows.project];
     let stored = transaction
-        .query(
-            &statement,
-            &[
-                &org.0,
-                &member.0,
-                &rows.session_id,
-                &rows.tool_id,
-                &rows.context_bytes,
-                &rows.project,
-                &rows.observed_at,
-            ],
-        )
+        .query(&statement, &[&sessions[..], &sizes].concat())
         .await?;
     let mut changed = Changed::default();
     for row in stored.iter().chain(&moved) {
         let observed_at: DateTime<Utc> = row.try_get("observed_at")?;
         changed.loaded(row.try_get("tool_id")?, observed_at.date_naive());
     }
-    let last_loaded = transaction
+    put_last_loaded(transaction, org, member, rows, &moved).await?;
+    changed.write(transaction, org, Uuid::now_v7()).await?;
+    Ok(stored.len() as u64)
+}
+
+/// Stores when a member last had tools loaded. `moved`: the sessions that are older than they were known to be.
+async fn put_last_loaded(
+    transaction: &Transaction<'_>,
+    org: OrgId,
+    member: MemberId,
+    rows: &Rows<'_>,
+    moved: &[Row],
+) -> Result<(), StoreError> {
+    let statement = transaction
         .prepare_cached(include_str!("inventory/last_loaded.sql"))
         .await?;
     transaction
+        .execute(&statement, &[&org.0, &member.0, &rows.tool_id, &rows.observed_at])
+        .await?;
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let tools: Vec<&str> = moved
+        .iter()
+        .map(|row| row.try_get("tool_id"))
+        .collect::<Result<_, _>>()?;
+    transaction
         .execute(
-            &last_loaded,
-            &[&org.0, &member.0, &rows.tool_id, &rows.observed_at],
+            include_str!("inventory/correct_last_loaded.sql"),
+            &[&org.0, &member.0, &tools],
         )
         .await?;
-    if !moved.is_empty() {
-        let tools: Vec<&str> = moved
-            .iter()
-            .map(|row| row.try_get("tool_id"))
-            .collect::<Result<_, _>>()?;
-        transaction
-            .execute(
-                include_str!("inventory/correct_last_loaded.sql"),
-                &[&org.0, &member.0, &tools],
-            )
-            .await?;
-    }
-    changed.write(transaction, org, Uuid::now_v7()).await?;
-    Ok(stored.len() as u64)
+    Ok(())
 }
 
 /// Replaces the tools of a machine, where this report of it is not older than the stored one. Returns how many tools

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
@@ -114,6 +114,15 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Plans the statements of a transaction independently of the org: for an org that is not in the statistics yet, the
+/// planner estimates one row, and then any index seems as good as the key.
+pub(crate) async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction
+        .execute_typed(include_str!("session/plan_for_any_org.sql"), &[])
+        .await?;
+    Ok(())
 }
 
 /// `number` is `server_version_num`: 150018 for 15.18.

@@ -56,15 +56,21 @@ pub(super) async fn count(
     Ok(i64::try_from(boards + loaded).unwrap_or(i64::MAX))
 }
 
+/// The lengths of the windows in days, ascending.
+pub(super) async fn all_windows(transaction: &Transaction<'_>) -> Result<Vec<i32>, StoreError> {
+    row::only(
+        &transaction
+            .query_one(include_str!("boards/windows.sql"), &[])
+            .await?,
+    )
+}
+
 async fn read_scope(
     transaction: &Transaction<'_>,
     org: OrgId,
     today: NaiveDate,
 ) -> Result<Scope, StoreError> {
-    let windows = transaction
-        .query_one(include_str!("boards/windows.sql"), &[])
-        .await?;
-    let windows: Vec<i32> = row::only(&windows)?;
+    let windows = all_windows(transaction).await?;
     let state = transaction
         .query_opt(include_str!("boards/state.sql"), &[&org.0])
         .await?;

@@ -65,9 +65,7 @@ impl Store {
         self.refresh().await?;
         Ok(rebuilt)
     }
-}
 
-impl Store {
     /// Lets the next refresh count everything of an org anew, for programs that write the tables themselves.
     ///
     /// # Errors
@@ -150,14 +148,7 @@ async fn compare_boards(session: &mut Client, org: OrgId, today: NaiveDate) -> R
 }
 
 async fn differences(transaction: &Transaction<'_>, org: OrgId, today: NaiveDate) -> Result<i64, StoreError> {
-    let windows: Vec<i32> = row::only(
-        &transaction
-            .query_one(
-                "-- derived::rebuild::differences\nselect array_agg(days) from board_windows",
-                &[],
-            )
-            .await?,
-    )?;
+    let windows = boards::all_windows(transaction).await?;
     let checks = [
         transaction
             .query_one(include_str!("rebuild/days.sql"), &[&org.0])

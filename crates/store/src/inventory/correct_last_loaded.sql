@@ -1,4 +1,4 @@
--- inventory::put_sessions (correct last loaded)
+-- inventory::put_last_loaded (correct last loaded)
 -- Where the session that was the last one has turned out to be older.
 update loaded_members l
 set last_loaded_at = s.last_loaded_at

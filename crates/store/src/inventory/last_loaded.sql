@@ -1,4 +1,4 @@
--- inventory::put_sessions (last loaded)
+-- inventory::put_last_loaded
 insert into loaded_members (org_id, member_id, tool_id, last_loaded_at)
 select $1, $2, b.tool_id, max(b.observed_at)
 from unnest($3::text[], $4::timestamptz[]) as b (tool_id, observed_at)

@@ -161,7 +161,7 @@ async fn assert_lookups(client: &Client, when: &str, lookups: &[Lookup]) {
 
 /// The setting that an ingest makes, here for the session; the statement of the ingest sets it for a transaction.
 async fn plan_as_an_ingest_does(client: &Client) {
-    let sql = include_str!("../../src/ingest/plan_for_any_org.sql");
+    let sql = include_str!("../../src/session/plan_for_any_org.sql");
     client.batch_execute("begin").await.unwrap();
     client.batch_execute(sql).await.unwrap();
     let row = client

@@ -1,2 +1,2 @@
--- derived::boards::read_scope (windows)
+-- derived::boards::all_windows
 select coalesce(array_agg(days order by days), '{}') from board_windows

@@ -3,10 +3,8 @@
 insert into pending_changes (org_id, change_id, board, subject, day)
 select $1::bigint, $2::uuid, s.board, s.subject, d.day
 from usage_days d
-cross join lateral (
-    values ('tools', d.tool_id), ('members', d.member_id::text), ('projects', nullif(d.project, ''))
-) as s (board, subject)
-where d.org_id = $1 and s.subject is not null
+cross join board_subjects(d.tool_id, d.member_id, d.project) s
+where d.org_id = $1
 union
 select $1, $2, board, subject, day
 from board_days

@@ -10,5 +10,5 @@ group by 4, 5
 union all
 select distinct $1, $2::uuid, s.board, s.subject, d.day, null::bigint[]
 from usage_days d
-cross join lateral (values ('members', d.member_id::text), ('projects', nullif(d.project, ''))) as s (board, subject)
-where d.org_id = $1 and d.member_id = $3 and ($4::date is null or d.day <= $4::date) and s.subject is not null
+cross join board_subjects(d.tool_id, d.member_id, d.project) s
+where d.org_id = $1 and d.member_id = $3 and ($4::date is null or d.day <= $4::date) and s.board <> 'tools'

@@ -7,10 +7,8 @@ with parts as (
     from usage_days d
     cross join unnest($3::integer[]) as w (days)
     cross join (values (true), (false)) as b (builtins)
-    cross join lateral (
-        values ('tools', d.tool_id), ('members', d.member_id::text), ('projects', nullif(d.project, ''))
-    ) as s (board, subject)
-    where d.org_id = $1 and s.subject is not null
+    cross join board_subjects(d.tool_id, d.member_id, d.project) s
+    where d.org_id = $1
         and (w.days = 0 or d.day > $2::date - 2 * w.days)
         and (b.builtins or d.tool_id not like 'builtin:%')
 ),

@@ -11,7 +11,7 @@ use crate::{
     Store, StoreError,
     derived::boards,
     row,
-    session::{Session, SessionLimits},
+    session::{Session, SessionLimits, plan_for_any_org},
 };
 
 /// A refresh of one org takes a fraction of a second, the first one of a large org minutes.
@@ -241,10 +241,7 @@ pub(in crate::derived) async fn snapshot(client: &mut Client) -> Result<Transact
             "/* derived::refresh::cycle::snapshot */ set local work_mem = '64MB'; set local jit = off",
         )
         .await?;
-    // As for an ingest: the plans must not depend on what the statistics know of the org.
-    transaction
-        .execute(include_str!("cycle/plan_for_any_org.sql"), &[])
-        .await?;
+    plan_for_any_org(&transaction).await?;
     Ok(transaction)
 }
 

@@ -8,22 +8,19 @@ from (
     union
     select tool_id from loaded_tools where org_id = $1 and days = 0 and $4
 ) t
-cross join unnest($3::integer[]) as w (days)
-cross join lateral (
-    select case w.days when 0 then '-infinity' else $2::date - w.days end as before
-) d
+cross join board_windows_on($2::date, $3::integer[]) w
 cross join lateral (
     select
         sum(l.sessions)::bigint as sessions, least(sum(l.context_bytes), 9223372036854775807)::bigint as context_bytes,
         min(l.first_loaded_at) as first_loaded_at
     from loaded_days l
-    where l.org_id = $1 and l.tool_id = t.tool_id and l.day > d.before
+    where l.org_id = $1 and l.tool_id = t.tool_id and l.day > w.before
 ) c
 cross join lateral (
     select count(*) as members
     from loaded_members l
     where l.org_id = $1 and l.tool_id = t.tool_id
-        and l.last_loaded_at >= (d.before + 1)::timestamp at time zone 'UTC'
+        and l.last_loaded_at >= (w.before + 1)::timestamp at time zone 'UTC'
 ) reach
 where c.sessions > 0
 on conflict (org_id, days, tool_id) do update
