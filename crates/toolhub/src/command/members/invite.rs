@@ -121,53 +121,71 @@ fn print(context: &Context, invited: &Invited, invitation: &Value, alone: bool) 
     if alone {
         return talk::answer_line(&present(&invited.handle, invitation, &url));
     }
-    let line = line(invitation, &url);
+    let line = Acceptance::of(invitation, &url).line();
     talk::answer_line(&model::text::clean_prose(&format!("{}\t{line}", invited.handle)))
 }
 
 /// What goes to stdout for one invitation: on a terminal the line to send, elsewhere the token alone, for a script. A note
 /// says what to do with it.
 pub(super) fn present(handle: &str, invitation: &Value, own_url: &str) -> String {
-    let line = line(invitation, own_url);
+    let acceptance = Acceptance::of(invitation, own_url);
     let is_terminal = io::stdout().is_terminal();
     if is_terminal {
         talk::note(&format!(
             "Send `{handle}` this line; it works once, within {INVITATION_DAYS} days:"
         ));
     } else {
-        let command = line.split_once(" | ").map_or("", |(_, command)| command);
         talk::note(&format!(
-            "Hand `{handle}` this token; it works once, within {INVITATION_DAYS} days: `{command}` reads it"
+            "Hand `{handle}` this token; it works once, within {INVITATION_DAYS} days: `{}` reads it",
+            acceptance.command()
         ));
     }
-    if line.contains("://127.0.0.1") || line.contains("://localhost") || line.contains("://[::1]") {
+    if address::is_loopback(&acceptance.url) {
         talk::note(
             "The address is that of this machine: put the one that others use in its place, or start the server with \
              --public-url",
         );
     }
     if is_terminal {
-        line
+        acceptance.line()
     } else {
         invitation["token"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// The line that accepts an invitation, with the address under which members reach the server.
-fn line(invitation: &Value, own_url: &str) -> String {
-    // It is pasted into a shell: nothing that a shell reads otherwise.
-    let is_plain = |text: &str| {
-        text.chars()
-            .all(|c| c.is_ascii_alphanumeric() || ":/._-[]".contains(c))
-    };
-    let url = invitation["server_url"]
-        .as_str()
-        .and_then(|url| address::normalize_url(url).ok())
-        .filter(|url| is_plain(url))
-        .unwrap_or_else(|| own_url.to_owned());
-    let token = invitation["token"].as_str().filter(|token| is_plain(token));
-    format!(
-        "echo {} | toolhub login --with-token --url {url}",
-        token.unwrap_or("TOKEN")
-    )
+/// How an invitation is accepted.
+struct Acceptance {
+    /// The address under which members reach the server.
+    url: String,
+    token: String,
+}
+
+impl Acceptance {
+    fn of(invitation: &Value, own_url: &str) -> Acceptance {
+        // It is pasted into a shell: nothing that a shell reads otherwise.
+        let is_plain = |text: &str| {
+            text.chars()
+                .all(|c| c.is_ascii_alphanumeric() || ":/._-[]".contains(c))
+        };
+        let url = invitation["server_url"]
+            .as_str()
+            .and_then(|url| address::normalize_url(url).ok())
+            .filter(|url| is_plain(url))
+            .unwrap_or_else(|| own_url.to_owned());
+        let token = invitation["token"].as_str().filter(|token| is_plain(token));
+        Acceptance {
+            url,
+            token: token.unwrap_or("TOKEN").to_owned(),
+        }
+    }
+
+    /// The command that reads the token.
+    fn command(&self) -> String {
+        format!("toolhub login --with-token --url {}", self.url)
+    }
+
+    /// The line that a member pastes.
+    fn line(&self) -> String {
+        format!("echo {} | {}", self.token, self.command())
+    }
 }
