@@ -142,8 +142,9 @@ pub(crate) fn session_config(
     options: &PoolOptions,
 ) -> Config {
     let mut config = url.config();
+    // jit: our statements are short, compiling one takes longer than running it.
     let mut start_up = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC",
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC -c jit=off",
         limits.statement.as_millis(),
         limits.lock.as_millis(),
         limits.idle_in_transaction.as_millis(),

@@ -1,7 +1,8 @@
 //! The medians of tools: `tool_medians`.
 //!
 //! Each row remembers a duration of the window, the pivot, and how many are less and how many equal. When durations
-//! come or go, the counts say how many steps the middle is away, and the index finds it from there.
+//! come or go, the counts say how many steps the middle is away, and the index finds it from there. Where sorting the
+//! durations of the window is less work than these steps, they are sorted.
 
 use tokio_postgres::Transaction;
 
@@ -37,7 +38,13 @@ pub(super) async fn follow(transaction: &Transaction<'_>, scope: &Scope) -> Resu
         }
     }
     transaction
-        .execute(include_str!("medians/fill.sql"), &[&org.0, today, windows, anew])
+        .execute(include_str!("medians/forget_far.sql"), &[&org.0, &scope.all()])
+        .await?;
+    transaction
+        .execute(
+            include_str!("medians/fill.sql"),
+            &[&org.0, today, windows, &scope.all()],
+        )
         .await?;
     transaction
         .execute(include_str!("medians/walk.sql"), &[&org.0, today, &scope.all()])

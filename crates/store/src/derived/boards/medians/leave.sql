@@ -1,19 +1,27 @@
 -- derived::boards::medians::follow (leave)
--- The durations of the days that left the windows when their end moved from $2 to $3. $4: the windows.
-with leaving as (
+-- The durations of the days that left the windows when their end moved from $2 to $3. $4: the windows. The events are
+-- read by their time before anything is joined: not the days of one tool after the other.
+with durations as materialized (
+    select e.tool_id, w.days, e.duration_ms
+    from unnest($4::integer[]) as w (days)
+    cross join lateral (
+        select tool_id, duration_ms
+        from usage_events
+        where org_id = $1
+            and occurred_at >= ($2::date - w.days + 1)::timestamp at time zone 'UTC'
+            and occurred_at < ($3::date - w.days + 1)::timestamp at time zone 'UTC'
+            and duration_ms is not null
+    ) e
+    where w.days > 0
+),
+leaving as (
     select
         m.tool_id, m.days,
         count(*) as timed,
-        count(*) filter (where e.duration_ms < m.pivot_ms) as below,
-        count(*) filter (where e.duration_ms = m.pivot_ms) as level
-    from unnest($4::integer[]) as w (days)
-    join usage_events e
-        on e.org_id = $1
-        and e.occurred_at >= ($2::date - w.days + 1)::timestamp at time zone 'UTC'
-        and e.occurred_at < ($3::date - w.days + 1)::timestamp at time zone 'UTC'
-        and e.duration_ms is not null
-    join tool_medians m on m.org_id = $1 and m.tool_id = e.tool_id and m.days = w.days
-    where w.days > 0
+        count(*) filter (where d.duration_ms < m.pivot_ms) as below,
+        count(*) filter (where d.duration_ms = m.pivot_ms) as level
+    from durations d
+    join tool_medians m on m.org_id = $1 and m.tool_id = d.tool_id and m.days = d.days
     group by m.tool_id, m.days
 )
 update tool_medians m
