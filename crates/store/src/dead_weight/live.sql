@@ -1,19 +1,28 @@
 -- dead_weight::rows_of (live)
 -- The figures of each tool of the catalogue, for any window that begins on day $2, and for one project ($4) or one
 -- member ($5): tools that neither ever had are left out. With $6, only of tools without an event since then.
-with used as (
-    select
-        tool_id,
-        coalesce(sum(events) filter (where day >= $2), 0)::bigint as events,
-        coalesce(sum(successes) filter (where day >= $2), 0)::bigint as successes,
-        coalesce(sum(failures) filter (where day >= $2), 0)::bigint as failures,
-        coalesce(sum(unknown_tool) filter (where day >= $2), 0)::bigint as unknown_tool,
-        count(distinct member_id) filter (where day >= $2) as members,
-        min(first_used_at) as first_used_at,
-        max(last_used_at) as last_used_at
-    from usage_days
+with ever as (
+    select tool_id, min(first_used_at) as first_used_at, max(last_used_at) as last_used_at
+    from usage_totals
     where org_id = $1 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
     group by tool_id
+),
+recently as (
+    select
+        tool_id, sum(events)::bigint as events, sum(successes)::bigint as successes,
+        sum(failures)::bigint as failures, sum(unknown_tool)::bigint as unknown_tool,
+        count(distinct member_id) as members
+    from usage_days
+    where org_id = $1 and day >= $2 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
+    group by tool_id
+),
+used as (
+    select
+        e.tool_id, coalesce(r.events, 0) as events, coalesce(r.successes, 0) as successes,
+        coalesce(r.failures, 0) as failures, coalesce(r.unknown_tool, 0) as unknown_tool,
+        coalesce(r.members, 0) as members, e.first_used_at, e.last_used_at
+    from ever e
+    left join recently r on r.tool_id = e.tool_id
 ),
 loaded as (
     select

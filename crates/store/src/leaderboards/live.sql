@@ -1,42 +1,54 @@
 -- leaderboards::live_rows
 -- A board over a part of the events, counted from the rollup. The median of a tool is that of all its calls, so these
 -- rows have none. $2 is the board, $3 and $4 the first days of the window and of the one before, $5 the kind
--- (null leaves built-ins out, 'all' does not), $6 the project, $7 the member.
-with scope as materialized (
+-- (null leaves built-ins out, 'all' does not), $6 the project, $7 the member. Each subject's tools and members are added
+-- up first, by hashing, so that few rows are sorted to count them.
+with cells as materialized (
     select
-        d.member_id, d.day, d.tool_id, d.project,
         case $2 when 'tools' then d.tool_id when 'projects' then d.project else d.member_id::text end as subject,
-        $3::date is null or d.day >= $3 as inside,
-        d.events, d.successes, d.failures, d.abandoned, d.unknown, d.costed, d.cost_micro_usd, d.first_used_at,
-        d.last_used_at
-    from usage_days d
+        d.tool_id, d.member_id,
+        sum(d.events) filter (where d.day >= w.first_day) as events,
+        sum(d.successes) filter (where d.day >= w.first_day) as successes,
+        sum(d.failures) filter (where d.day >= w.first_day) as failures,
+        sum(d.abandoned) filter (where d.day >= w.first_day) as abandoned,
+        sum(d.unknown) filter (where d.day >= w.first_day) as unknown,
+        sum(d.costed) filter (where d.day >= w.first_day) as costed,
+        sum(d.cost_micro_usd) filter (where d.day >= w.first_day) as cost_micro_usd,
+        min(d.first_used_at) filter (where d.day >= w.first_day) as first_used_at,
+        max(d.last_used_at) filter (where d.day >= w.first_day) as last_used_at,
+        sum(d.events) filter (where d.day < w.first_day) as previous_events,
+        sum(d.successes) filter (where d.day < w.first_day) as previous_successes,
+        sum(d.failures) filter (where d.day < w.first_day) as previous_failures
+    from (select coalesce($3::date, '-infinity') as first_day) w
+    cross join usage_days d
     where d.org_id = $1
         and ($4::date is null or d.day >= $4)
         and ($5 = 'all' or ($5 is null and d.tool_id not like 'builtin:%') or d.tool_id like $5 || ':%')
         and ($6::text is null or d.project = $6)
         and ($7::bigint is null or d.member_id = $7)
         and ($2 <> 'projects' or d.project <> '')
+    group by 1, 2, 3
 ),
 counts as (
     select
         subject,
-        count(distinct tool_id) filter (where inside) as tools,
-        sum(events) filter (where inside)::bigint as events,
-        sum(successes) filter (where inside)::bigint as successes,
-        sum(failures) filter (where inside)::bigint as failures,
-        sum(abandoned) filter (where inside)::bigint as abandoned,
-        sum(unknown) filter (where inside)::bigint as unknown,
-        sum(costed) filter (where inside)::bigint as costed,
-        sum(cost_micro_usd) filter (where inside) as cost_micro_usd,
-        count(distinct member_id) filter (where inside) as members,
-        min(first_used_at) filter (where inside) as first_used_at,
-        max(last_used_at) filter (where inside) as last_used_at,
-        coalesce(sum(events) filter (where not inside), 0)::bigint as previous_events,
-        coalesce(sum(successes) filter (where not inside), 0)::bigint as previous_successes,
-        coalesce(sum(failures) filter (where not inside), 0)::bigint as previous_failures
-    from scope
+        count(distinct tool_id) filter (where events > 0) as tools,
+        sum(events)::bigint as events,
+        sum(successes)::bigint as successes,
+        sum(failures)::bigint as failures,
+        sum(abandoned)::bigint as abandoned,
+        sum(unknown)::bigint as unknown,
+        sum(costed)::bigint as costed,
+        sum(cost_micro_usd) as cost_micro_usd,
+        count(distinct member_id) filter (where events > 0) as members,
+        min(first_used_at) as first_used_at,
+        max(last_used_at) as last_used_at,
+        coalesce(sum(previous_events), 0)::bigint as previous_events,
+        coalesce(sum(previous_successes), 0)::bigint as previous_successes,
+        coalesce(sum(previous_failures), 0)::bigint as previous_failures
+    from cells
     group by subject
-    having sum(events) filter (where inside) >= $8
+    having sum(events) >= $8
 )
 select
     n.name as subject, b.tools, b.events, b.successes, b.failures, b.abandoned, b.unknown,
