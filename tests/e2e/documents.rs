@@ -124,7 +124,8 @@ fn the_api_lists_every_route_with_what_it_needs_and_no_other() {
             let mut parts = text.trim_start().split(',').map(str::trim);
             let (method, path) = (parts.next().unwrap(), parts.next().unwrap().trim_matches('"'));
             let needs = match parts.next().unwrap() {
-                "Probe" | "Public" => "nothing",
+                "Probe" | "Public" | "OpenPage" => "nothing",
+                "Page" | "PageForm" => "a page session",
                 "Token" => "any token",
                 "Scope(Upload)" => "upload",
                 "Scope(Read)" => "read",

@@ -5,6 +5,7 @@
 //! fails ([`Proxy`]), a PostgreSQL that may be killed ([`OwnPostgres`]), and the record of what was promised ([`Ledger`]).
 
 mod answer;
+mod browser;
 pub(crate) mod deployment;
 mod hub;
 pub(crate) mod issuer;
@@ -16,6 +17,7 @@ mod proxy;
 pub(crate) mod sample;
 
 pub(crate) use answer::Answer;
+pub(crate) use browser::{Browser, form};
 pub(crate) use deployment::Deployment;
 pub(crate) use hub::{Caller, Hub, Org};
 pub(crate) use laptop::{Laptop, Uploader};

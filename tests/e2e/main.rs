@@ -11,5 +11,6 @@ mod documents;
 mod faults;
 mod harness;
 mod logs;
+mod pages;
 mod snapshots;
 mod words;

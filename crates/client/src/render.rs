@@ -3,7 +3,6 @@
 //! Names come from logs and are not trusted: they cannot move the cursor of a terminal, become a formula in a
 //! spreadsheet, or become markup in a ticket.
 
-mod cell;
 mod layout;
 pub mod rows;
 pub mod team;
@@ -16,8 +15,8 @@ use comfy_table::{
     CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-use cell::{Cell, Tone};
 use layout::{GAP, Layout, layout, shortened};
+use model::cell::{Cell, Tone};
 
 use crate::Error;
 

@@ -13,6 +13,10 @@ use crate::{
 pub const DEFAULT_TOKEN_DAYS: u32 = 90;
 /// Days until an invitation expires.
 pub const INVITATION_DAYS: u32 = 7;
+/// Days after which a page session ends.
+pub const PAGE_SESSION_DAYS: u32 = 30;
+/// Minutes for which a link that signs in to the pages works.
+pub const PAGE_LINK_MINUTES: u32 = 10;
 /// Hours for which a rotated token remains valid, by default.
 pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
 /// Longest overlap of a rotation, in hours.
@@ -112,6 +116,14 @@ bodies! {
         /// Its description.
         #[serde(flatten)]
         pub info: TokenInfo,
+    }
+
+    /// `POST /v1/page-links`: a link that signs a browser in, once.
+    pub struct PageLink {
+        /// The path and the query, to be put behind the address of the server.
+        pub path: String,
+        /// When it stops working.
+        pub expires_at: DateTime<Utc>,
     }
 
     /// `POST /v1/members/{handle}/invitation`: a token of seven days, to pass on. `toolhub login --with-token` exchanges it
@@ -314,6 +326,12 @@ requests! {
         pub scopes: Vec<Scope>,
         /// Days until it expires: 90 unless given; 0 for never, which needs an admin.
         pub expires_in_days: u32,
+    }
+
+    /// `POST /v1/page-links`.
+    pub struct PageLinkRequest {
+        /// The page that the browser is led to, such as `/tools?window=7d`: the overview unless given.
+        pub path: String,
     }
 
     /// `POST /v1/tokens/{token_id}/rotate`.

@@ -16,6 +16,7 @@ mod dead_weight;
 mod events;
 mod leaderboards;
 mod me;
+mod overview;
 mod prices;
 pub mod query;
 mod refresh;
@@ -27,6 +28,7 @@ pub use dead_weight::{DeadWeight, DeadWeightRow};
 pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;
+pub use overview::{Overview, Totals, TotalsDay};
 pub use prices::{
     Hours, InvalidOverrides, InvalidPrice, MAX_OVERRIDES, MAX_PRICE_ALIASES, MAX_PRICE_NAME_CHARS,
     MAX_PRICE_SOURCE_CHARS, MAX_PRICE_USD, OrgPrices, Price, PriceSource, Prices, PricesChange, Tier,

@@ -7,6 +7,7 @@
 
 pub mod administration;
 pub mod api;
+pub mod cell;
 pub mod event;
 pub mod ids;
 pub mod inventory;

@@ -29,6 +29,49 @@ pub struct TokenHash(pub [u8; 32]);
 #[error("not a toolhub token: it begins with `thb_`, has 40 characters, and its last six are a checksum")]
 pub struct InvalidToken;
 
+/// A secret that a browser holds: of a page session in its cookie, or of a link that signs in. Its `Debug` shows
+/// nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PageSecret(String);
+
+impl PageSecret {
+    /// A secret of the randomness of a fresh token.
+    pub fn from_token(token: &Token) -> PageSecret {
+        PageSecret(token.0[PREFIX.len()..].to_owned())
+    }
+
+    /// Reads a secret; `None` for a text that is none.
+    pub fn parse(text: &str) -> Option<PageSecret> {
+        let token = Token::parse(&format!("{PREFIX}{text}")).ok()?;
+        Some(PageSecret::from_token(&token))
+    }
+
+    /// What is stored of it. Another hash than that of a token with the same randomness.
+    pub fn hash(&self) -> TokenHash {
+        self.digest("page secret")
+    }
+
+    /// What the forms of the session carry, so that only its own pages can send them.
+    pub fn form_token(&self) -> String {
+        crate::text::hex(&self.digest("form").0[..16])
+    }
+
+    /// The plain text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    fn digest(&self, purpose: &str) -> TokenHash {
+        TokenHash(Sha256::digest(format!("{purpose}:{}", self.0)).into())
+    }
+}
+
+impl fmt::Debug for PageSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PageSecret(…)")
+    }
+}
+
 impl Token {
     /// Makes a token out of random bytes. Bytes that would favour some characters are skipped, so give plenty (64);
     /// `None` when they run out.
@@ -127,6 +170,7 @@ impl fmt::Debug for TokenHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text;
 
     fn token() -> Token {
         Token::from_random(&(0..64).collect::<Vec<u8>>()).unwrap()
@@ -158,7 +202,23 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_it() {
-        let shown = format!("{:?} {:?} {:?}", token(), token().hash(), Secret::new("eyJ"));
-        assert_eq!(shown, "Token(thb_…) TokenHash(…) Secret(…)");
+        let secret = PageSecret::from_token(&token());
+        let shown = format!(
+            "{:?} {:?} {:?} {secret:?}",
+            token(),
+            token().hash(),
+            Secret::new("eyJ")
+        );
+        assert_eq!(shown, "Token(thb_…) TokenHash(…) Secret(…) PageSecret(…)");
+    }
+
+    #[test]
+    fn a_page_secret_is_no_token_and_its_hashes_differ() {
+        let secret = PageSecret::from_token(&token());
+        assert_eq!(Token::parse(secret.reveal()), Err(InvalidToken));
+        assert_eq!(PageSecret::parse(secret.reveal()), Some(secret.clone()));
+        assert_eq!(PageSecret::parse(token().reveal()), None);
+        assert!(secret.hash() != token().hash());
+        assert!(!text::hex(&secret.hash().0).contains(&secret.form_token()));
     }
 }

@@ -16,6 +16,19 @@ pub enum Access {
     Scope(Scope),
     /// A token with scope admin, of a member with at least this role.
     Role(Role),
+    /// Nothing; the answer is a page or leads to one.
+    OpenPage,
+    /// A page session: what a browser has in its cookie.
+    Page,
+    /// A page session, and a form of one of its pages.
+    PageForm,
+}
+
+impl Access {
+    /// True when a person's browser asks: errors are pages too.
+    pub fn is_page(self) -> bool {
+        matches!(self, Access::OpenPage | Access::Page | Access::PageForm)
+    }
 }
 
 /// One route, as the tests and the documentation see it.

@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 mod names;
 pub(crate) mod oidc;
 pub(crate) mod org;
+pub(crate) mod overview;
 pub(crate) mod prices;
 pub(crate) mod refresh;
 pub(crate) mod scores;

@@ -1,4 +1,6 @@
-//! Bearer tokens: authentication and authorization.
+//! Bearer tokens and page sessions: authentication and authorization.
+
+use std::net::IpAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -7,10 +9,13 @@ use axum::{
     response::Response,
 };
 use chrono::TimeDelta;
-use model::{team::Scope, token::Token};
+use model::{
+    team::{Role, Scope},
+    token::Token,
+};
 use store::{StoreError, audit::Act, team::Identity};
 
-use crate::{access::Access, address::ClientAddress, error::ApiError, state::App};
+use crate::{access::Access, address::ClientAddress, error::ApiError, page_session, state::App};
 
 /// The caller of a route that requires a token.
 #[derive(Clone, Debug)]
@@ -55,6 +60,9 @@ pub(crate) async fn check(
     if access == Access::Public {
         return Ok(next.run(request).await);
     }
+    if access.is_page() {
+        return page(&app, access, address, request, next).await;
+    }
     let identity = match authenticate(&app, request.headers()).await {
         Err(refused @ ApiError::InvalidToken) => {
             app.rates.charge_refused(address);
@@ -64,20 +72,48 @@ pub(crate) async fn check(
     };
     app.rates.check_token(identity.token_id)?;
     match access {
-        Access::Probe | Access::Public | Access::Token => {}
+        Access::Probe
+        | Access::Public
+        | Access::Token
+        | Access::OpenPage
+        | Access::Page
+        | Access::PageForm => {}
         Access::Scope(scope) => require(&identity, scope)?,
-        Access::Role(role) => {
-            require(&identity, Scope::Admin)?;
-            if identity.role < role {
-                return Err(ApiError::MissingRole {
-                    needed: role,
-                    role: identity.role,
-                });
-            }
-        }
+        Access::Role(role) => require_role(&identity, role)?,
     }
     record_use(&app, &identity);
     request.extensions_mut().insert(Caller(identity));
+    Ok(next.run(request).await)
+}
+
+/// Lets a browser pass: with a session to pages, and to the forms of its own pages. Without one it is led to the sign-in.
+async fn page(
+    app: &App,
+    access: Access,
+    address: Option<IpAddr>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if !request.method().is_safe() {
+        page_session::check_origin(request.headers(), &app.config)?;
+    }
+    if access == Access::OpenPage {
+        return Ok(next.run(request).await);
+    }
+    let visitor = match page_session::find(app, request.headers()).await? {
+        page_session::Found::Visitor(visitor) => visitor,
+        page_session::Found::Nothing => return Ok(page_session::to_sign_in(&request)),
+        page_session::Found::Ended => {
+            app.rates.charge_refused(address);
+            return Ok(page_session::to_sign_in(&request));
+        }
+    };
+    let identity = visitor.session.identity.clone();
+    app.rates.check_token(identity.token_id)?;
+    require(&identity, Scope::Read)?;
+    record_use(app, &identity);
+    request.extensions_mut().insert(Caller(identity));
+    request.extensions_mut().insert(*visitor);
     Ok(next.run(request).await)
 }
 
@@ -98,6 +134,18 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiErr
         .await
         .unwrap_or(Err(StoreError::NoAnswer { waited }))?
         .ok_or(ApiError::InvalidToken)
+}
+
+/// Refuses a member without this role, or with a token that is not for administration.
+pub(crate) fn require_role(identity: &Identity, role: Role) -> Result<(), ApiError> {
+    require(identity, Scope::Admin)?;
+    if identity.role < role {
+        return Err(ApiError::MissingRole {
+            needed: role,
+            role: identity.role,
+        });
+    }
+    Ok(())
 }
 
 fn require(identity: &Identity, scope: Scope) -> Result<(), ApiError> {

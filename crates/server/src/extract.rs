@@ -83,7 +83,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
 const NUL_ESCAPE: &[u8] = br"\u0000";
 
 /// The refusal of a text with the character NUL, which PostgreSQL cannot store or compare.
-fn nul(parameter: &str) -> ApiError {
+pub(crate) fn nul(parameter: &str) -> ApiError {
     let parameter = text::clean(parameter);
     ApiError::BadQuery(format!("`{parameter}` contains the character NUL"))
 }

@@ -1,4 +1,4 @@
-//! The HTTP server: authentication, limits, JSON in and out, and the worker that refreshes the scores.
+//! The HTTP server: authentication, limits, JSON in and out, pages for people, and the worker that refreshes the scores.
 //!
 //! It contains no SQL and does not depend on the driver: every statement is a method of [`store::Store`]. It keeps no
 //! state in memory that a second process on the same database would need.
@@ -18,6 +18,8 @@ mod error;
 mod extract;
 mod observe;
 mod oidc;
+mod page_session;
+mod pages;
 mod rates;
 mod retention;
 pub mod router;

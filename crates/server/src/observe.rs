@@ -13,11 +13,15 @@ use model::problem::Problem;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::error::{ApiError, Failure};
+use crate::{
+    error::{ApiError, Failure},
+    pages::{self, AsPage},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id, logs how it ended, and turns every failure into `application/problem+json`.
+/// Gives the request an id, logs how it ended, and writes the body of every failure: a page
+/// for a browser that asked for one, `application/problem+json` otherwise.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let method = request.method().clone();
@@ -86,11 +90,16 @@ fn write(mut response: Response, failure: Failure, request_id: &str) -> Response
         request_id: request_id.to_owned(),
         ..failure.problem
     };
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(Problem::CONTENT_TYPE),
-    );
+    let (media_type, body) = match response.extensions_mut().remove::<AsPage>() {
+        Some(page) => (pages::HTML, page.of_problem(&problem).into_bytes()),
+        None => (
+            Problem::CONTENT_TYPE,
+            serde_json::to_vec(&problem).unwrap_or_default(),
+        ),
+    };
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
     response

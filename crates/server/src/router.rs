@@ -1,6 +1,11 @@
-//! Every route of the API, on one screen.
+//! Every route of the API and of the pages, on one screen.
 
-use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, Method, Uri},
+    middleware,
+};
 use model::{
     limits,
     team::{
@@ -13,13 +18,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     access::{
-        Access::{Probe, Public, Role, Scope, Token},
+        Access::{OpenPage, Page, PageForm, Probe, Public, Role, Scope, Token},
         Route,
     },
     address, api,
     config::Config,
-    error::ApiError,
-    observe,
+    observe, pages,
     routes::Routes,
     shed,
     state::App,
@@ -50,6 +54,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
             api::leaderboards::get,
         )
         .add(GET, "/v1/dead-weight", Scope(Read), api::dead_weight::list)
+        .add(GET, "/v1/overview", Scope(Read), api::overview::get)
         .add(GET, "/v1/uploads", Scope(Read), api::uploads::list)
         .add(GET, "/v1/refresh", Token, api::refresh::get)
         .add(GET, "/v1/me", Token, api::me::get)
@@ -113,12 +118,40 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
             api::trusted_publishers::remove,
         )
         .add(POST, "/v1/oidc/exchange", Public, api::oidc::exchange)
+        .add(POST, "/v1/page-links", Scope(Read), pages::sign_in::create_link)
+        .add(GET, "/", Page, pages::overview::get)
+        .add(GET, "/tools", Page, pages::tools::get)
+        .add(GET, "/tools/{tool_id}", Page, pages::tool::get)
+        .add(GET, "/members", Page, pages::members::get)
+        .add(GET, "/members/{handle}", Page, pages::member::get)
+        .add(GET, "/projects", Page, pages::projects::get)
+        .add(GET, "/projects/{name}", Page, pages::project::get)
+        .add(GET, "/dead-weight", Page, pages::dead_weight::get)
+        .add(GET, "/adoption", Page, pages::adoption::get)
+        .add(GET, "/uploads", Page, pages::uploads::get)
+        .add(GET, "/events", Page, pages::events::get)
+        .add(GET, "/me", Page, pages::me::get)
+        .add(GET, "/me/data", Page, api::me::export)
+        .add(POST, "/me/settings", PageForm, pages::me::change)
+        .add(POST, "/me/erase", PageForm, pages::me::erase)
+        .add(GET, "/sign-in", OpenPage, pages::sign_in::get)
+        .add(POST, "/sign-in", OpenPage, pages::sign_in::post)
+        .add(GET, "/sign-in/link", OpenPage, pages::sign_in::follow)
+        .add(POST, "/sign-out", PageForm, pages::sign_out::here)
+        .add(
+            POST,
+            "/sign-out/everywhere",
+            PageForm,
+            pages::sign_out::everywhere,
+        )
+        .add(POST, "/theme", OpenPage, pages::theme::post)
+        .add(GET, "/assets/{name}", Public, pages::assets::get)
         .add(GET, "/livez", Probe, api::health::livez)
         .add(GET, "/readyz", Probe, api::health::readyz)
         .add(GET, "/metrics", Probe, api::metrics::get)
         .finish();
     let router = router
-        .fallback(|| async { ApiError::NoRoute })
+        .fallback(async |headers: HeaderMap, uri: Uri| pages::no_such_page(&headers, uri.path()))
         .layer(DefaultBodyLimit::max(limits::WIRE_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), shed::shed))
         .layer(CatchPanicLayer::custom(api::health::panicked))

@@ -4,7 +4,7 @@ use axum::{Router, handler::Handler, http::Method, middleware, routing::MethodRo
 
 use crate::{
     access::{Access, Route},
-    auth,
+    auth, pages,
     state::App,
 };
 
@@ -43,6 +43,11 @@ impl Routes {
                 (self.app.clone(), access),
                 auth::check,
             ));
+        let checked = if access.is_page() {
+            checked.route_layer(middleware::from_fn(pages::finish))
+        } else {
+            checked
+        };
         self.router = self.router.route(path, checked);
         self.list.push(Route { method, path, access });
         self

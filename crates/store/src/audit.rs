@@ -141,6 +141,12 @@ pub enum Action {
     ReaderCreated,
     /// A database role for reading was removed.
     ReaderRemoved,
+    /// A member signed in to the pages.
+    SignedIn,
+    /// A member signed out of the pages, in one browser or in all.
+    SignedOut,
+    /// A link that signs in to the pages was made.
+    LinkCreated,
 }
 
 impl Action {
@@ -163,6 +169,9 @@ impl Action {
             Action::PricesChanged => "prices.changed",
             Action::ReaderCreated => "reader.created",
             Action::ReaderRemoved => "reader.removed",
+            Action::SignedIn => "page.signed_in",
+            Action::SignedOut => "page.signed_out",
+            Action::LinkCreated => "page.link_created",
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Authentication: the member and the scopes of a token.
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Object;
 use model::{
     MemberId, OrgId,
     api::CiContext,
     team::{MemberKind, Role, Scope},
     token::TokenHash,
 };
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, row};
@@ -52,35 +54,10 @@ impl Store {
     ) -> Result<Option<Identity>, StoreError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("identity/token.sql")).await?;
-        let Some(token) = client.query_opt(&statement, &[&hash.0.as_slice(), &now]).await? else {
-            return Ok(None);
-        };
-        let org: i64 = token.try_get("org_id")?;
-        let member: i64 = token.try_get("member_id")?;
-        let token_id: Uuid = token.try_get("token_id")?;
-        let statement = client
-            .prepare_cached(include_str!("identity/speaker.sql"))
-            .await?;
-        let Some(speaker) = client.query_opt(&statement, &[&org, &member, &token_id]).await? else {
-            return Ok(None);
-        };
-        let role: Role = row::word(&speaker, "role")?;
-        let mut scopes: Vec<Scope> = row::words(&token, "scopes")?;
-        scopes.retain(|scope| role.scopes().contains(scope));
-        Ok(Some(Identity {
-            org: OrgId(org),
-            org_slug: speaker.try_get("slug")?,
-            member: MemberId(member),
-            handle: speaker.try_get("handle")?,
-            kind: row::word(&speaker, "kind")?,
-            role,
-            token_id,
-            token_name: token.try_get("name")?,
-            scopes,
-            expires_at: token.try_get("expires_at")?,
-            last_used_at: speaker.try_get("last_used_at")?,
-            ci: row::ci_context(&token)?,
-        }))
+        match client.query_opt(&statement, &[&hash.0.as_slice(), &now]).await? {
+            Some(token) => find_speaker(&client, &token).await,
+            None => Ok(None),
+        }
     }
 
     /// Records that a token was used. The caller does this at most once a minute.
@@ -100,4 +77,34 @@ impl Store {
         client.execute(&statement, &[&org.0, &token_id, &now]).await?;
         Ok(())
     }
+}
+
+/// The identity of a token that is valid, from a row with its columns; `None` when its member is deactivated.
+pub(crate) async fn find_speaker(client: &Object, token: &Row) -> Result<Option<Identity>, StoreError> {
+    let org: i64 = token.try_get("org_id")?;
+    let member: i64 = token.try_get("member_id")?;
+    let token_id: Uuid = token.try_get("token_id")?;
+    let statement = client
+        .prepare_cached(include_str!("identity/speaker.sql"))
+        .await?;
+    let Some(speaker) = client.query_opt(&statement, &[&org, &member, &token_id]).await? else {
+        return Ok(None);
+    };
+    let role: Role = row::word(&speaker, "role")?;
+    let mut scopes: Vec<Scope> = row::words(token, "scopes")?;
+    scopes.retain(|scope| role.scopes().contains(scope));
+    Ok(Some(Identity {
+        org: OrgId(org),
+        org_slug: speaker.try_get("slug")?,
+        member: MemberId(member),
+        handle: speaker.try_get("handle")?,
+        kind: row::word(&speaker, "kind")?,
+        role,
+        token_id,
+        token_name: token.try_get("name")?,
+        scopes,
+        expires_at: token.try_get("expires_at")?,
+        last_used_at: speaker.try_get("last_used_at")?,
+        ci: row::ci_context(token)?,
+    }))
 }

@@ -18,7 +18,9 @@ pub mod leaderboards;
 pub mod migrate;
 pub mod names;
 pub mod options;
+pub mod overview;
 pub mod page;
+pub mod page_sessions;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 pub mod policy;

@@ -13,4 +13,4 @@ pub(crate) use access::{find as find_member, within};
 pub use members::NewMember;
 pub(crate) use members::add as add_member;
 pub use tokens::{Issued, NewToken, TokenFilter};
-pub(crate) use tokens::{Of, Origin, end_all, issue, random_text};
+pub(crate) use tokens::{Of, Origin, end_all, issue, random_text, random_token};

@@ -17,6 +17,7 @@ mod man;
 mod managing;
 mod me;
 mod members;
+mod open;
 mod org;
 mod prices;
 mod reading;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Hooks(hooks::Hooks),
     Watch(watch::Watch),
     Doctor(doctor::Doctor),
+    Open(open::Open),
     Prices(prices::Prices),
     Completions(completions::Completions),
     Man(man::Man),
@@ -109,6 +111,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Hooks(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
+        Command::Open(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,
         Command::Completions(command) => command.run(build_cli),
         Command::Man(command) => command.run(build_cli),

@@ -15,11 +15,11 @@ use reqwest::Method;
 use serde_json::json;
 use server::access::Access;
 
-/// The routes that need a token, with something in the place of each parameter.
+/// The routes that need a token (pages need a session, see `pages/sign_in.rs`), with something in the place of each parameter.
 fn guarded(hub: &Hub) -> Vec<(Method, String)> {
     server::router::routes(hub.store.clone(), server::Config::default())
         .into_iter()
-        .filter(|route| !matches!(route.access, Access::Public | Access::Probe))
+        .filter(|route| !route.access.is_page() && !matches!(route.access, Access::Public | Access::Probe))
         .map(|route| (route.method, route.path.replace(['{', '}'], "")))
         .collect()
 }

@@ -9,8 +9,10 @@ use server::access::{Access, Route};
 
 use crate::harness::{Answer, Caller, Hub, Org};
 
+/// The routes of the API; those of the pages are tried in `pages`.
 fn routes(hub: &Hub) -> Vec<Route> {
-    let routes = server::router::routes(hub.store.clone(), server::Config::default());
+    let mut routes = server::router::routes(hub.store.clone(), server::Config::default());
+    routes.retain(|route| !route.access.is_page());
     assert!(routes.len() > 30, "{routes:?}");
     routes
 }

@@ -178,6 +178,7 @@ async fn an_export_holds_everything_of_the_member_and_nothing_of_others() {
         [
             ("members", 1),
             ("api_tokens", 1),
+            ("page_sessions", 0),
             ("trusted_publishers", 0),
             // Added, given a token, exported.
             ("audit_log", 3),

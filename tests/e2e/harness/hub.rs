@@ -85,6 +85,7 @@ impl Hub {
         ));
         let http = Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("an HTTP client can be made");
         Hub {

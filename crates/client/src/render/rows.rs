@@ -8,12 +8,12 @@ pub(super) use sent::ci;
 pub(crate) use sent::{events, uploads};
 
 use chrono::{DateTime, Utc};
-use model::api::Me;
-
-use super::{
-    Cell, Column, Listing,
+use model::{
+    api::Me,
     cell::{Tone, ago},
 };
+
+use super::{Cell, Column, Listing};
 
 /// A column aligned to the left.
 pub(super) const fn name(key: &'static str, title: &'static str) -> Column {

@@ -194,6 +194,14 @@ list_queries! {
 }
 
 queries! {
+    /// `GET /v1/overview`.
+    pub struct OverviewQuery {
+        /// The window: `30d` unless given.
+        pub window: Window,
+        /// True to wait until the answer includes everything that was stored before the request.
+        pub fresh: bool,
+    }
+
     /// `GET /v1/prices`.
     pub struct PricesQuery {
         /// False leaves out the models without a price.

@@ -199,6 +199,28 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
+        "page_links",
+        &[
+            ("org_id", Internal),
+            ("page_link_id", Internal),
+            ("secret_hash", Personal),
+            ("token_id", Internal),
+            ("expires_at", Internal),
+        ],
+    ),
+    (
+        "page_sessions",
+        &[
+            ("org_id", Internal),
+            ("page_session_id", Internal),
+            ("secret_hash", Personal),
+            ("member_id", Internal),
+            ("token_id", Internal),
+            ("created_at", Personal),
+            ("expires_at", Internal),
+        ],
+    ),
+    (
         "pending_changes",
         &[
             ("org_id", Internal),

@@ -39,6 +39,12 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where t.org_id = $1 and t.member_id = $2 order by t.created_at",
     ),
     (
+        "page_sessions",
+        "-- privacy::export::export (page sessions)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id' - 'secret_hash')::text from page_sessions t\n\
+         where org_id = $1 and member_id = $2 order by created_at",
+    ),
+    (
         "trusted_publishers",
         "-- privacy::export::export (publishers)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from trusted_publishers t\n\

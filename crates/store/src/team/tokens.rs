@@ -6,7 +6,7 @@ mod lookup;
 
 pub(crate) use end::{Of, end_all};
 pub use issue::{Issued, NewToken};
-pub(crate) use issue::{Origin, issue, random_text};
+pub(crate) use issue::{Origin, issue, random_text, random_token};
 
 use chrono::{DateTime, Utc};
 use model::{OrgId, administration::TokenInfo};

@@ -20,11 +20,12 @@ use client::{
 };
 use model::{
     OrgId,
+    administration::{PAGE_LINK_MINUTES, PageLink, PageLinkRequest},
     api::{
         Board,
         query::{DeadWeightQuery, LeaderboardQuery, ListQuery, UploadsQuery},
     },
-    team::{MemberKind, Role, Scope},
+    team::{MemberKind, Role},
     token::Token,
 };
 use store::{Store, team::NewToken};
@@ -103,7 +104,12 @@ async fn run_demo(
     ));
     if !once {
         talk::note(&format!(
-            "The server is at {url}. To query it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} {} scores --kind mcp\n",
+            "\nThe pages, signed in as {}; the link works once, within {PAGE_LINK_MINUTES} minutes:\n",
+            member.handle
+        ));
+        talk::answer_line(&page_link(&url, &token).await?)?;
+        talk::note(&format!(
+            "\nThe server is at {url}. To query it as {}:\n\n  TOOLHUB_URL={url} TOOLHUB_TOKEN={} {} scores --kind mcp\n",
             member.handle,
             token.reveal(),
             program()
@@ -113,6 +119,22 @@ async fn run_demo(
     }
     let _ = stop.send(());
     Ok(server.await??)
+}
+
+/// The address of the pages, signed in as the member of the token.
+async fn page_link(url: &str, token: &Token) -> anyhow::Result<String> {
+    let server = client::Server::new(url, Some(token.clone()))?;
+    let request = PageLinkRequest::default();
+    let body = server
+        .send(
+            client::server::Method::POST,
+            "/v1/page-links",
+            &[],
+            Some(&request),
+        )
+        .await?;
+    let link: PageLink = server.read(&body)?;
+    Ok(format!("{url}{}", link.path))
 }
 
 /// How this program was called: `cargo run` does not put it into `PATH`.
@@ -174,7 +196,7 @@ async fn add_member(
         .await?;
     let new = NewToken {
         name: "demo",
-        scopes: &[Scope::Upload, Scope::Read],
+        scopes: role.scopes(),
         expires_at: None,
     };
     Ok(store.token_create(org, member, &new, now).await?)

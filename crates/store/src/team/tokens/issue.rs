@@ -284,7 +284,8 @@ pub(crate) fn random_text() -> Result<String, StoreError> {
     Ok(token.reveal()[PREFIX.len()..].to_owned())
 }
 
-fn random_token() -> Result<Token, StoreError> {
+/// A token from the randomness of the operating system.
+pub(crate) fn random_token() -> Result<Token, StoreError> {
     let mut bytes = [0_u8; 64];
     loop {
         getrandom::fill(&mut bytes).map_err(|error| StoreError::Randomness(error.to_string()))?;

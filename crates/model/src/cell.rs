@@ -1,7 +1,7 @@
 //! One value, formatted for people and for programs.
 
+use crate::text;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use model::text;
 use serde_json::Value;
 
 /// Shown for a missing value.
@@ -9,7 +9,7 @@ const NOTHING: &str = "–";
 
 /// What a value says about its row, shown as a color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub enum Tone {
     /// Nothing.
     #[default]
     Plain,
@@ -23,7 +23,7 @@ pub(crate) enum Tone {
 
 /// A value of a listing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Cell {
+pub struct Cell {
     human: String,
     plain: String,
     tone: Tone,
@@ -33,7 +33,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// A text that is not trusted.
-    pub(crate) fn text(text: &str) -> Cell {
+    pub fn text(text: &str) -> Cell {
         let clean = text::clean(text).into_owned();
         Cell {
             human: if clean.is_empty() {
@@ -48,12 +48,12 @@ impl Cell {
     }
 
     /// A text that may be missing.
-    pub(crate) fn maybe(text: Option<&str>) -> Cell {
+    pub fn maybe(text: Option<&str>) -> Cell {
         Cell::text(text.unwrap_or_default())
     }
 
     /// A count.
-    pub(crate) fn count(count: i64) -> Cell {
+    pub fn count(count: i64) -> Cell {
         Cell {
             human: grouped(count),
             plain: count.to_string(),
@@ -63,17 +63,17 @@ impl Cell {
     }
 
     /// A number of things that may be missing.
-    pub(crate) fn maybe_count(count: Option<i64>) -> Cell {
+    pub fn maybe_count(count: Option<i64>) -> Cell {
         count.map_or_else(Cell::nothing, Cell::count)
     }
 
     /// A rate between 0 and 1.
-    pub(crate) fn rate(rate: Option<f64>) -> Cell {
+    pub fn rate(rate: Option<f64>) -> Cell {
         Cell::number(rate, |rate| format!("{:.1} %", rate * 100.0))
     }
 
     /// An amount of US dollars.
-    pub(crate) fn usd(usd: Option<f64>) -> Cell {
+    pub fn usd(usd: Option<f64>) -> Cell {
         Cell::number(usd, |usd| match usd {
             usd if usd >= 100.0 => format!("${usd:.0}"),
             usd if usd >= 0.1 => format!("${usd:.2}"),
@@ -82,12 +82,12 @@ impl Cell {
     }
 
     /// A duration in ms.
-    pub(crate) fn millis(ms: Option<f64>) -> Cell {
+    pub fn millis(ms: Option<f64>) -> Cell {
         Cell::number(ms, duration)
     }
 
     /// A size in bytes.
-    pub(crate) fn bytes(bytes: i64) -> Cell {
+    pub fn bytes(bytes: i64) -> Cell {
         let human = match bytes {
             ..1_000 => format!("{bytes} B"),
             1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
@@ -102,7 +102,7 @@ impl Cell {
     }
 
     /// A time, relative to `now` for people.
-    pub(crate) fn time(time: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
+    pub fn time(time: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
         time.map_or_else(Cell::nothing, |time| Cell {
             human: ago(time, now),
             plain: time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
@@ -112,7 +112,7 @@ impl Cell {
     }
 
     /// A JSON value: text for people, JSON for programs.
-    pub(crate) fn facts(facts: &Value) -> Cell {
+    pub fn facts(facts: &Value) -> Cell {
         Cell {
             human: Cell::text(&words(facts)).human,
             plain: text::clean(&facts.to_string()).into_owned(),
@@ -122,19 +122,19 @@ impl Cell {
     }
 
     /// A difference in percentage points.
-    pub(crate) fn points(points: Option<f64>) -> Cell {
+    pub fn points(points: Option<f64>) -> Cell {
         Cell::number(points.map(|points| (points * 10.0).round() / 10.0), |points| {
             format!("{points:+.1}")
         })
     }
 
     /// The value in a tone.
-    pub(crate) fn with_tone(self, tone: Tone) -> Cell {
+    pub fn with_tone(self, tone: Tone) -> Cell {
         Cell { tone, ..self }
     }
 
     /// The tone of the value.
-    pub(crate) fn tone(&self) -> Tone {
+    pub fn tone(&self) -> Tone {
         self.tone
     }
 
@@ -157,13 +157,18 @@ impl Cell {
     }
 
     /// The value in a table.
-    pub(crate) fn human(&self) -> &str {
+    pub fn human(&self) -> &str {
         &self.human
+    }
+
+    /// The value for programs, empty when it is missing.
+    pub fn plain(&self) -> &str {
+        &self.plain
     }
 
     /// The value in CSV: a text that a spreadsheet would run as a formula gets a leading apostrophe, also one that begins
     /// with the full-width form of a sign (<https://owasp.org/www-community/attacks/CSV_Injection>).
-    pub(crate) fn csv(&self) -> String {
+    pub fn csv(&self) -> String {
         const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
         if !self.number && self.plain.starts_with(STARTS) {
             format!("'{}", self.plain)
@@ -173,7 +178,7 @@ impl Cell {
     }
 
     /// The value in Markdown, with all markup escaped.
-    pub(crate) fn markdown(&self) -> String {
+    pub fn markdown(&self) -> String {
         let mut escaped = String::with_capacity(self.human.len());
         for c in self.human.chars() {
             match c {
@@ -239,7 +244,7 @@ fn duration(ms: f64) -> String {
 }
 
 /// The age of a time; a date for times of more than 60 days ago or in the future.
-pub(super) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let past = now - time;
     if past < TimeDelta::zero() && past > TimeDelta::minutes(-1) {
         return "now".into();

@@ -1,0 +1,110 @@
+//! What the pages of the three boards share.
+
+use axum::response::Response;
+use maud::html;
+use model::{
+    Kind,
+    api::{AllOr, Board, query::LeaderboardQuery},
+    limits,
+};
+
+use super::{
+    filters::{self, Field},
+    layout, listings,
+    view::PageQuery,
+    visit::Visit,
+};
+use crate::error::ApiError;
+
+/// The page of a board.
+pub(super) async fn page(
+    visit: &Visit,
+    PageQuery { query, mut view }: PageQuery<LeaderboardQuery>,
+    board: Board,
+    title: &str,
+    section: &'static str,
+) -> Result<Response, ApiError> {
+    let path = visit.path();
+    let mut wanted = query.clone();
+    if view.sort.is_some() {
+        // The server sorts by rank; by another column this page does, over as many rows as there are on one page.
+        wanted.limit.get_or_insert(limits::PAGE_ROWS);
+    }
+    let found = listings::board(visit, board, wanted).await?;
+    let mut table = listings::board_table(title, board, &found.leaderboard, visit.now);
+    if board == Board::Members && !visit.app.store.org_settings(visit.caller.org).await?.show_names {
+        table.remove_links();
+    }
+    table.sort(&view)?;
+    if let Some(format) = view.format {
+        return table.download(format, board.as_str());
+    }
+    let asked = view.clone();
+    if view.sort.is_none() {
+        view.sort = Some("rank".to_owned());
+        view.ascending = true;
+    }
+    let is_filtered = query != LeaderboardQuery::default();
+    let content = html! {
+        (filters::form(path, &fields(board, &query), is_filtered))
+        @if table.rows.is_empty() {
+            (filters::empty("Nothing to rank: no calls match. Another window or kind may have some.", "toolhub upload"))
+        } @else {
+            (table.html(path, &query, &view))
+            (filters::paging(path, &query, &asked, found.next_cursor.as_deref()))
+            (filters::downloads(path, &query))
+            p .fine {
+                "Ranked by “at least”: the lower bound of the 95 % Wilson interval of the success rate, so that one lucky \
+                 call does not lead the board. Abandoned calls are not failures."
+            }
+        }
+    };
+    layout::Page {
+        visit,
+        title,
+        section,
+        as_of: found.as_of,
+        content,
+    }
+    .respond()
+}
+
+fn fields(board: Board, query: &LeaderboardQuery) -> Vec<Field<'_>> {
+    let mut fields = vec![
+        filters::window_field(query.window),
+        kind_field(query.kind, "not built in"),
+    ];
+    if board != Board::Projects {
+        fields.push(Field::Text {
+            name: "project",
+            label: "Project",
+            value: query.project.as_deref(),
+        });
+    }
+    if board != Board::Members {
+        fields.push(Field::Text {
+            name: "member",
+            label: "Member",
+            value: query.member.as_deref(),
+        });
+    }
+    fields.push(Field::Choice {
+        name: "min_sample",
+        label: "Calls, at least",
+        words: vec![("", "1"), ("5", "5"), ("20", "20"), ("100", "100")],
+        chosen: query.min_sample.map(|least| least.to_string()),
+    });
+    fields
+}
+
+/// The filter of the kind. `none` is what no choice means.
+pub(super) fn kind_field(kind: Option<AllOr<Kind>>, none: &'static str) -> Field<'static> {
+    let mut words = filters::words(Kind::ALL, ("", none), Kind::as_str);
+    words.push((AllOr::<Kind>::ALL, "all"));
+    Field::Choice {
+        name: "kind",
+        label: "Kind",
+        words,
+        chosen: kind.map(|kind| kind.to_string()),
+    }
+}

@@ -1,0 +1,7 @@
+//! The pages, as a browser without scripts gets them.
+
+mod access;
+mod every_page;
+mod numbers;
+mod open;
+mod sign_in;
