@@ -126,6 +126,8 @@ fn the_api_lists_every_route_with_what_it_needs_and_no_other() {
             let needs = match parts.next().unwrap() {
                 "Probe" | "Public" | "OpenPage" => "nothing",
                 "Page" | "PageForm" => "a page session",
+                "RolePage(Admin)" | "RoleForm(Admin)" => "a page session, of an admin",
+                "RoleForm(Owner)" => "a page session, of an owner",
                 "Token" => "any token",
                 "Scope(Upload)" => "upload",
                 "Scope(Read)" => "read",

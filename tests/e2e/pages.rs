@@ -4,4 +4,5 @@ mod access;
 mod every_page;
 mod numbers;
 mod open;
+mod settings;
 mod sign_in;

@@ -22,12 +22,19 @@ pub enum Access {
     Page,
     /// A page session, and a form of one of its pages.
     PageForm,
+    /// A page session of a token with scope admin, of a member with at least this role.
+    RolePage(Role),
+    /// The same, and a form of one of its pages.
+    RoleForm(Role),
 }
 
 impl Access {
     /// True when a person's browser asks: errors are pages too.
     pub fn is_page(self) -> bool {
-        matches!(self, Access::OpenPage | Access::Page | Access::PageForm)
+        matches!(
+            self,
+            Access::OpenPage | Access::Page | Access::PageForm | Access::RolePage(_) | Access::RoleForm(_)
+        )
     }
 }
 

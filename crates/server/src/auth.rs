@@ -77,7 +77,9 @@ pub(crate) async fn check(
         | Access::Token
         | Access::OpenPage
         | Access::Page
-        | Access::PageForm => {}
+        | Access::PageForm
+        | Access::RolePage(_)
+        | Access::RoleForm(_) => {}
         Access::Scope(scope) => require(&identity, scope)?,
         Access::Role(role) => require_role(&identity, role)?,
     }
@@ -111,6 +113,9 @@ async fn page(
     let identity = visitor.session.identity.clone();
     app.rates.check_token(identity.token_id)?;
     require(&identity, Scope::Read)?;
+    if let Access::RolePage(role) | Access::RoleForm(role) = access {
+        require_role(&identity, role)?;
+    }
     record_use(app, &identity);
     request.extensions_mut().insert(Caller(identity));
     request.extensions_mut().insert(*visitor);

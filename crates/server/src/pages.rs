@@ -23,6 +23,7 @@ pub(crate) mod overview;
 mod policy;
 pub(crate) mod project;
 pub(crate) mod projects;
+pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 mod table;

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     access::{
-        Access::{OpenPage, Page, PageForm, Probe, Public, Role, Scope, Token},
+        Access::{OpenPage, Page, PageForm, Probe, Public, Role, RoleForm, RolePage, Scope, Token},
         Route,
     },
     address, api,
@@ -134,6 +134,61 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/me/data", Page, api::me::export)
         .add(POST, "/me/settings", PageForm, pages::me::change)
         .add(POST, "/me/erase", PageForm, pages::me::erase)
+        .add(GET, "/settings", Page, pages::settings::get)
+        .add(
+            GET,
+            "/settings/audit",
+            RolePage(Admin),
+            pages::settings::audit::get,
+        )
+        .add(
+            POST,
+            "/settings/org",
+            RoleForm(Owner),
+            pages::settings::org::change,
+        )
+        .add(
+            POST,
+            "/settings/members",
+            RoleForm(Admin),
+            pages::settings::members::add,
+        )
+        .add(
+            POST,
+            "/settings/members/{handle}",
+            RoleForm(Admin),
+            pages::settings::members::change,
+        )
+        .add(
+            POST,
+            "/settings/members/{handle}/invitation",
+            RoleForm(Admin),
+            pages::settings::members::invite,
+        )
+        .add(
+            POST,
+            "/settings/tokens",
+            PageForm,
+            pages::settings::tokens::create,
+        )
+        .add(
+            POST,
+            "/settings/tokens/{token_id}/revoke",
+            PageForm,
+            pages::settings::tokens::revoke,
+        )
+        .add(
+            POST,
+            "/settings/publishers",
+            RoleForm(Admin),
+            pages::settings::publishers::add,
+        )
+        .add(
+            POST,
+            "/settings/publishers/{publisher_id}/remove",
+            RoleForm(Admin),
+            pages::settings::publishers::remove,
+        )
         .add(GET, "/sign-in", OpenPage, pages::sign_in::get)
         .add(POST, "/sign-in", OpenPage, pages::sign_in::post)
         .add(GET, "/sign-in/link", OpenPage, pages::sign_in::follow)

@@ -71,7 +71,7 @@ pub(crate) async fn get(
         },
     ];
     let content = html! {
-        p .lede { "How often the most active members call the most used tools. The darker, the more." }
+        p .lede { "How often the most active members call the most used tools. The stronger the colour, the more." }
         (filters::form(path, &fields, query != LeaderboardQuery::default()))
         (body(&table, shows_names))
         (filters::downloads(path, &query))
@@ -92,7 +92,7 @@ fn body(table: &Table, shows_names: bool) -> Markup {
             p { "The org hides names on the board of members, so no member is shown here." }
         } @else if table.rows.is_empty() {
             (filters::empty("No calls match.", "toolhub upload"))
-        } @else { (table.plain_html()) }
+        } @else { div .map { (table.plain_html()) } }
     }
 }
 

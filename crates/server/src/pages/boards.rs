@@ -39,6 +39,7 @@ pub(super) async fn page(
     if let Some(format) = view.format {
         return table.download(format, board.as_str());
     }
+    let table = table.without_empty_columns();
     let asked = view.clone();
     if view.sort.is_none() {
         view.sort = Some("rank".to_owned());

@@ -5,7 +5,7 @@ use axum::{
     http::header,
 };
 use http_body_util::{BodyExt, Limited};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{error::ApiError, page_session::Visitor, state::App};
@@ -57,6 +57,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
         Ok(Form { fields })
     }
 }
+
+/// The fields of a form that has none but its token.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
 
 async fn read(request: Request, app: &App) -> Result<Vec<(String, String)>, ApiError> {
     let deadline = app.config.body_timeout;

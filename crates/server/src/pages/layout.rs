@@ -86,6 +86,7 @@ impl Page<'_> {
                     a href="/me" aria-current=[("/me" == self.section).then_some("page")] {
                         bdi { (text::clean(&caller.handle)) }
                     }
+                    a href="/settings" aria-current=[("/settings" == self.section).then_some("page")] { "Settings" }
                     form method="post" action="/sign-out" {
                         (self.visit.token_field())
                         button .quiet type="submit" { "Sign out" }

@@ -74,10 +74,10 @@ pub(super) fn board_table(caption: &str, board: Board, rows: &[LeaderboardRow], 
         columns.push(figure("tools", "tools").sortable());
     }
     columns.extend([
-        figure("wilson_low", "at least").sortable(),
         figure("decided_rate", "works").sortable(),
-        figure("trend", "trend").sortable(),
         figure("events", "calls").sortable(),
+        figure("wilson_low", "at least").sortable(),
+        figure("trend", "trend").sortable(),
         figure("failures", "failed").sortable(),
         figure("abandoned", "abandoned").sortable(),
         figure("avg_cost_usd", "mean cost").sortable(),
@@ -108,10 +108,10 @@ fn board_row(board: Board, row: &LeaderboardRow, now: DateTime<Utc>) -> Vec<Entr
         entries.push(Cell::maybe_count(row.tools).into());
     }
     entries.extend([
-        Entry::from(Cell::rate(tally.wilson_low)),
         Entry::bar(tally.decided_rate),
-        trend(row).into(),
         Cell::count(tally.events).into(),
+        Cell::rate(tally.wilson_low).into(),
+        trend(row).into(),
         Cell::count(tally.failures).into(),
         Cell::count(tally.abandoned).into(),
         Cell::usd(tally.avg_cost_usd).into(),

@@ -1,20 +1,17 @@
 //! `POST /sign-out` and `POST /sign-out/everywhere`.
 
 use axum::{extract::State, http::header, response::Response};
-use serde::Deserialize;
 
-use super::{form::Form, visit::Visit};
+use super::{
+    form::{Form, Nothing},
+    visit::Visit,
+};
 use crate::{
     auth::Acting,
     error::ApiError,
     page_session::{end_cookie, see_other},
     state::App,
 };
-
-/// The form has no field but its token.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
 
 /// Ends the session of this browser.
 pub(crate) async fn here(

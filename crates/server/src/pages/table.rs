@@ -261,6 +261,20 @@ impl Table {
         }
     }
 
+    /// Takes away columns, but not the first, that have no value in any row. Not for files, whose columns are always the same.
+    pub(super) fn without_empty_columns(mut self) -> Table {
+        for at in (1..self.columns.len()).rev() {
+            let is_empty = |row: &Vec<Entry>| row[at].cell.plain().is_empty();
+            if !self.rows.is_empty() && self.rows.iter().all(is_empty) {
+                self.columns.remove(at);
+                for row in &mut self.rows {
+                    row.remove(at);
+                }
+            }
+        }
+        self
+    }
+
     /// Takes the links from the first column, whose names have no pages.
     pub(super) fn remove_links(&mut self) {
         for row in &mut self.rows {
@@ -280,6 +294,7 @@ impl Table {
             columns: columns.collect(),
             ..self.clone()
         };
+        let table = table.without_empty_columns();
         table.html("", &(), &View::default())
     }
 
