@@ -6,6 +6,7 @@
 mod abuse;
 mod api;
 mod architecture;
+mod browser;
 mod deletion;
 mod documents;
 mod faults;

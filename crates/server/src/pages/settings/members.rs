@@ -38,6 +38,8 @@ pub(super) async fn section(visit: &Visit) -> Result<Markup, ApiError> {
     Ok(html! {
         section #members {
             h2 { "Members" }
+            div .split {
+            div {
             div .scroll role="region" aria-label="Members" tabindex="0" {
                 table {
                     thead {
@@ -57,8 +59,12 @@ pub(super) async fn section(visit: &Visit) -> Result<Markup, ApiError> {
                 p .fine { "These are the first " (limits::PAGE_ROWS) ". The rest:" }
                 pre { code { "toolhub members list" } }
             }
-            h3 { "Add a member" }
-            (add_form(visit))
+            }
+            div {
+                h3 { "Add a member" }
+                (add_form(visit))
+            }
+            }
         }
     })
 }
@@ -97,7 +103,7 @@ fn row(visit: &Visit, member: &Member) -> Markup {
                     @if is_active {
                         form method="post" action=(format!("{path}/invitation")) {
                             (visit.token_field())
-                            button type="submit" aria-label=(format!("Invite {handle} again")) { "Invite again" }
+                            button type="submit" aria-label=(format!("Invite again: {handle}")) { "Invite again" }
                         }
                     }
                 }

@@ -80,25 +80,29 @@ fn row(visit: &Visit, publisher: &Publisher) -> Markup {
 
 fn add_form(visit: &Visit) -> Markup {
     html! {
-        form .stack method="post" action="/settings/publishers" {
+        form .pairs method="post" action="/settings/publishers" {
             (visit.token_field())
-            label for="provider" { "Provider" }
-            select #provider name="provider" {
-                option value="github" { "GitHub Actions" }
-                option value="gitlab" { "GitLab CI" }
+            label {
+                span { "Provider" }
+                select name="provider" {
+                    option value="github" { "GitHub Actions" }
+                    option value="gitlab" { "GitLab CI" }
+                }
             }
-            @for (id, label, hint, is_required) in [
+            @for (name, label, hint, is_required) in [
                 ("repository", "Repository", "owner/name", true),
                 ("owner_id", "Numeric id of its owner", "583231", true),
                 ("workflow", "Workflow file, or any", "review.yml", false),
                 ("environment", "Environment, or any", "production", false),
-                ("member", "Member that it uploads as, or a new one", "ci", false),
+                ("member", "Uploads as, or a new member", "ci", false),
             ] {
-                label for=(id) { (label) }
-                input id=(id) type="text" name=(id) placeholder=(hint) required[is_required] maxlength="256"
-                    autocomplete="off" spellcheck="false";
+                label {
+                    span { (label) }
+                    input type="text" name=(name) placeholder=(hint) required[is_required] maxlength="256"
+                        autocomplete="off" spellcheck="false";
+                }
             }
-            button type="submit" { "Trust it" }
+            div .actions { button type="submit" { "Trust it" } }
         }
     }
 }

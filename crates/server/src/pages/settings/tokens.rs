@@ -79,6 +79,8 @@ pub(super) fn section(visit: &Visit, tokens: &Tokens, all: bool) -> Markup {
     html! {
         section #tokens {
             h2 { "Tokens" }
+            div .split {
+            div {
             @if visit.administers() {
                 p {
                     @if all { a href="/settings#tokens" { "Only mine" } }
@@ -105,8 +107,12 @@ pub(super) fn section(visit: &Visit, tokens: &Tokens, all: bool) -> Markup {
                 pre { code { "toolhub tokens list --all" } }
             }
             (filters::downloads("/settings", &[("all", if all { "true" } else { "false" })]))
-            h3 { "Make a token" }
-            (create_form(visit))
+            }
+            div {
+                h3 { "Make a token" }
+                (create_form(visit))
+            }
+            }
         }
     }
 }
