@@ -30,7 +30,17 @@ impl Store {
         let rows = client
             .query(
                 &statement,
-                &[&org.0, &query.member, &at, &id, &(i64::from(limit) + 1)],
+                &[
+                    &org.0,
+                    &query.member,
+                    &at,
+                    &id,
+                    &(i64::from(limit) + 1),
+                    &query.ci,
+                    &query.repository,
+                    &query.pull_request,
+                    &query.run_id,
+                ],
             )
             .await?;
         Page::from_rows(&rows, limit, |row| {

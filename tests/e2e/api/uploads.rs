@@ -104,3 +104,53 @@ async fn receipts_are_read_page_by_page() {
     distinct.dedup();
     assert_eq!((seen.len(), distinct.len()), (7, 7));
 }
+
+#[tokio::test]
+async fn uploads_of_ci_are_found_by_repository_pull_request_and_run() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let (ann, ci) = (hub.member(&acme, "ann").await, hub.member(&acme, "ci").await);
+    ann.upload(&[event("call_0", "cli:make")]).await;
+    for (number, (repository, pull_request, run)) in [
+        ("acme/api", "1", "10"),
+        ("acme/api", "2", "11"),
+        ("acme/web", "1", "12"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let facts = json!({ "repository": repository, "pull_request": pull_request, "run_id": run });
+        let events = json!({ "events": [event(&format!("call_{number}"), "cli:make")] });
+        let request = ci
+            .request(Method::POST, "/v1/events")
+            .header(CI_HEADER, facts.to_string())
+            .body(events.to_string());
+        ci.send(request).await.receipt();
+    }
+    for (filter, runs) in [
+        ("ci=true", vec!["12", "11", "10"]),
+        ("repository=acme/api", vec!["11", "10"]),
+        ("pull_request=1", vec!["12", "10"]),
+        ("repository=acme/api&pull_request=1", vec!["10"]),
+        ("run_id=12", vec!["12"]),
+        ("repository=acme", vec![]),
+        ("ci=false&repository=acme/api", vec![]),
+    ] {
+        let found: Uploads = ann.get(&format!("/v1/uploads?{filter}")).await.ok();
+        let found: Vec<_> = found
+            .uploads
+            .iter()
+            .map(|upload| {
+                upload
+                    .ci
+                    .as_ref()
+                    .and_then(|ci| ci.run_id.as_deref())
+                    .unwrap_or("-")
+            })
+            .collect();
+        assert_eq!(found, runs, "{filter}");
+    }
+    let others: Uploads = ann.get("/v1/uploads?ci=false").await.ok();
+    assert_eq!(others.uploads.len(), 1);
+    assert_eq!(others.uploads[0].member, "ann");
+}

@@ -163,6 +163,14 @@ list_queries! {
     pub struct UploadsQuery {
         /// Uploads of the member with this handle.
         pub member: String,
+        /// Uploads of CI runs, or of others.
+        pub ci: bool,
+        /// Uploads of CI runs of this repository.
+        pub repository: String,
+        /// Uploads of CI runs for this pull request.
+        pub pull_request: String,
+        /// Uploads of this CI run.
+        pub run_id: String,
     }
 
     /// `GET /v1/members`.

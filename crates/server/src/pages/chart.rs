@@ -93,7 +93,8 @@ fn bar(day: &DayBar, first: NaiveDate, count: i64, most: i64) -> Markup {
     }
 }
 
-fn table(title: &str, days: &[DayBar]) -> Table {
+/// The numbers of the chart.
+pub(super) fn table(title: &str, days: &[DayBar]) -> Table {
     let rows = days.iter().map(|day| {
         vec![
             Entry::from(Cell::text(&day.day.to_string())),

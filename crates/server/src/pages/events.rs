@@ -42,7 +42,7 @@ pub(crate) async fn get(
         visit: &visit,
         title: "Events",
         section: "/events",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()

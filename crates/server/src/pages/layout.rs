@@ -1,9 +1,14 @@
 //! What every page has: head, navigation, freshness, and the switch between light and dark.
 
-use axum::{body::Body, http::header, response::Response};
+use axum::{
+    body::Body,
+    http::{StatusCode, header},
+    response::Response,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{DOCTYPE, Markup, html};
 use model::{cell::Cell, text};
+use sha2::{Digest, Sha256};
 
 use super::{appearance::Appearance, assets, form::TOKEN_FIELD, policy::HTML, visit::Visit};
 use crate::error::ApiError;
@@ -19,6 +24,9 @@ const PAGES: [(&str, &str); 8] = [
     ("/uploads", "Uploads"),
     ("/events", "Events"),
 ];
+
+/// The sections that a browser does not keep: they show personal data and secrets.
+const PERSONAL: [&str; 2] = ["/me", "/settings"];
 
 /// A document around its content.
 pub(super) fn document(title: &str, appearance: Appearance, content: &Markup) -> Markup {
@@ -46,7 +54,7 @@ pub(super) struct Page<'v> {
     pub(super) title: &'v str,
     /// The entry of the navigation that it belongs to.
     pub(super) section: &'static str,
-    /// When the numbers were counted, on pages that show some.
+    /// As of when the numbers are; absent before the first refresh.
     pub(super) as_of: Option<DateTime<Utc>>,
     /// What is between the heading and the end.
     pub(super) content: Markup,
@@ -66,7 +74,11 @@ impl Page<'_> {
             }
             (footer(self.visit.appearance, &self.visit.asked))
         };
-        respond(&document(self.title, self.visit.appearance, &content))
+        let page = document(self.title, self.visit.appearance, &content);
+        if PERSONAL.contains(&self.section) {
+            return respond(&page);
+        }
+        respond_cached(page.into_string(), self.visit.known.as_deref())
     }
 
     fn banner(&self) -> Markup {
@@ -99,7 +111,9 @@ impl Page<'_> {
     fn freshness(&self) -> Markup {
         html! {
             @if let Some(as_of) = self.as_of {
-                p .fresh { "Counted " (time(as_of, self.visit.now)) }
+                p .fresh {
+                    "As of " time datetime=(exact(as_of)) { (as_of.format("%Y-%m-%d %H:%M")) " UTC" }
+                }
             }
         }
     }
@@ -112,9 +126,13 @@ impl Visit {
     }
 }
 
+fn exact(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 /// A time for people, with the exact time behind it.
 pub(super) fn time(time: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
-    let exact = time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let exact = exact(time);
     html! { time datetime=(exact) title=(exact) { (Cell::time(Some(time), now).human()) } }
 }
 
@@ -145,4 +163,23 @@ pub(super) fn respond(markup: &Markup) -> Result<Response, ApiError> {
         .map_err(|error| ApiError::Internal {
             cause: error.to_string(),
         })
+}
+
+/// An answer with a page that the browser may keep for its session: asked for again, it is sent only if it has changed.
+fn respond_cached(page: String, known: Option<&str>) -> Result<Response, ApiError> {
+    let tag = format!("\"{}\"", text::hex(&Sha256::digest(&page)[..16]));
+    let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+    let response = Response::builder()
+        .header(header::CACHE_CONTROL, "private, no-cache")
+        // The switch between light and dark and the session are cookies.
+        .header(header::VARY, "Cookie")
+        .header(header::ETAG, tag);
+    let response = if is_known {
+        response.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+    } else {
+        response.header(header::CONTENT_TYPE, HTML).body(Body::from(page))
+    };
+    response.map_err(|error| ApiError::Internal {
+        cause: error.to_string(),
+    })
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use model::{
     administration::Member,
     api::{
-        Board, DeadWeight, Leaderboard, LeaderboardRow, Overview, Totals, Upload, Window,
+        Board, DeadWeight, Leaderboard, LeaderboardRow, Overview, Totals, Window,
         query::{DeadWeightQuery, LeaderboardQuery, ListQuery, MembersQuery, OverviewQuery, UploadsQuery},
     },
     cell::Cell,
@@ -30,7 +30,7 @@ const SILENT_DAYS: i64 = 7;
 /// The page.
 pub(crate) async fn get(
     visit: Visit,
-    PageQuery { mut query, .. }: PageQuery<OverviewQuery>,
+    PageQuery { mut query, view }: PageQuery<OverviewQuery>,
 ) -> Result<Response, ApiError> {
     query.fresh.get_or_insert(false);
     let window = query.window.unwrap_or_default();
@@ -42,6 +42,9 @@ pub(crate) async fn get(
     )
     .await?
     .0;
+    if let Some(format) = view.format {
+        return chart::table("Calls by day", &bars(&overview)).download(format, "overview");
+    }
     let content = if overview.totals.events == 0 && overview.daily.is_empty() {
         html! {
             (filters::windows("/", window))
@@ -60,6 +63,7 @@ pub(crate) async fn get(
                 (runs(&visit).await?)
                 (silent(&visit).await?)
             }
+            (filters::downloads("/", &[("window", window.as_str())]))
         }
     };
     layout::Page {
@@ -225,22 +229,20 @@ async fn dead_weight(visit: &Visit) -> Result<Markup, ApiError> {
 }
 
 async fn runs(visit: &Visit) -> Result<Markup, ApiError> {
-    let uploads = listings::uploads(visit, UploadsQuery::default().with_page(Some(50), None)).await?;
-    let runs: Vec<&Upload> = uploads
-        .uploads
-        .iter()
-        .filter(|upload| upload.ci.is_some())
-        .take(ROWS)
-        .collect();
-    let table = listings::runs_table("Newest CI runs", runs.into_iter(), visit.now);
+    let of_ci = UploadsQuery {
+        ci: Some(true),
+        ..UploadsQuery::default()
+    };
+    let runs = listings::uploads(visit, of_ci.with_page(u32::try_from(ROWS).ok(), None)).await?;
+    let table = listings::runs_table("Newest CI runs", runs.uploads.iter(), visit.now);
     Ok(html! {
         section {
             h2 { "Newest CI runs" }
             @if table.rows.is_empty() {
-                p .fine { "None among the newest uploads. In a CI job:" }
+                p .fine { "None yet. In a CI job:" }
                 pre { code { "toolhub upload" } }
             } @else { (table.plain_html()) }
-            p { a href="/uploads" { "All uploads" } }
+            p { a href="/uploads?ci=true" { "All CI runs" } }
         }
     })
 }

@@ -55,7 +55,7 @@ pub(crate) async fn get(
         visit: &visit,
         title: "Settings",
         section: "/settings",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()

@@ -51,7 +51,7 @@ pub(crate) async fn get(
             (page(&visit, &found.0), found.0.as_of)
         }
         Err(ApiError::NotFound(why)) => match never_called(&visit, &tool_id).await? {
-            Some(row) => (uncalled(&visit, &row), None),
+            Some(row) => (uncalled(&visit, &row), Some(visit.now)),
             None => return Err(ApiError::NotFound(why)),
         },
         Err(error) => return Err(error),

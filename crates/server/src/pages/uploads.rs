@@ -23,15 +23,15 @@ pub(crate) async fn get(
     if let Some(format) = view.format {
         return table.download(format, "uploads");
     }
-    let fields = [Field::Text {
-        name: "member",
-        label: "Member",
-        value: query.member.as_deref(),
-    }];
+    let is_filtered = query != UploadsQuery::default();
     let content = html! {
-        (filters::form(path, &fields, query != UploadsQuery::default()))
+        (filters::form(path, &fields(&query), is_filtered))
         @if table.rows.is_empty() {
-            (filters::empty("No uploads yet.", "toolhub upload"))
+            @if is_filtered {
+                (filters::empty("No upload matches.", "toolhub uploads"))
+            } @else {
+                (filters::empty("No uploads yet.", "toolhub upload"))
+            }
         } @else {
             (table.html(path, &query, &view))
             (filters::paging(path, &query, &view, found.next_cursor.as_deref()))
@@ -42,8 +42,28 @@ pub(crate) async fn get(
         visit: &visit,
         title: "Uploads",
         section: "/uploads",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()
+}
+
+fn fields(query: &UploadsQuery) -> Vec<Field<'_>> {
+    let text = |name, label, value| Field::Text { name, label, value };
+    vec![
+        Field::Choice {
+            name: "ci",
+            label: "From",
+            words: vec![
+                ("", "everywhere"),
+                ("true", "CI runs"),
+                ("false", "machines of members"),
+            ],
+            chosen: query.ci.map(|ci| ci.to_string()),
+        },
+        text("repository", "Repository", query.repository.as_deref()),
+        text("pull_request", "Pull request", query.pull_request.as_deref()),
+        text("run_id", "Run", query.run_id.as_deref()),
+        text("member", "Member", query.member.as_deref()),
+    ]
 }

@@ -1,6 +1,9 @@
 //! A signed-in browser's request for a page.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
 use chrono::{DateTime, Utc};
 use model::team::{Role, Scope};
 use store::{page_sessions::PageSession, team::Identity};
@@ -18,6 +21,8 @@ pub(crate) struct Visit {
     pub(super) appearance: Appearance,
     /// The path and query that was asked for.
     pub(super) asked: String,
+    /// The tags of the versions of the page that the browser has.
+    pub(super) known: Option<String>,
     pub(super) now: DateTime<Utc>,
     pub(super) deadline: Deadline,
 }
@@ -59,6 +64,11 @@ impl FromRequestParts<App> for Visit {
                 .path_and_query()
                 .map_or("/", |asked| asked.as_str())
                 .to_owned(),
+            known: parts
+                .headers
+                .get(header::IF_NONE_MATCH)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
             now: app.now(),
             deadline: Deadline::from_request_parts(parts, app).await?,
         })

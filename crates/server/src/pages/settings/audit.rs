@@ -48,7 +48,7 @@ pub(crate) async fn get(
         visit: &visit,
         title: "Audit log",
         section: "/settings",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()

@@ -193,7 +193,7 @@ fn invited(visit: &Visit, handle: &str, invitation: &Invitation) -> Result<Respo
         visit,
         title: &title,
         section: "/settings",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()

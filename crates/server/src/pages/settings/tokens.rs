@@ -210,7 +210,7 @@ pub(crate) async fn create(
         visit: &visit,
         title: "A new token",
         section: "/settings",
-        as_of: None,
+        as_of: Some(visit.now),
         content,
     }
     .respond()
