@@ -239,6 +239,7 @@ async fn a_session_allows_no_more_than_its_token() {
     let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
     let reader = hub.token(&acme, olga.member, "olga", &[Scope::Read], None).await;
     let silent = "Not seen for a while";
+    hub.member(&acme, "carl").await;
     hub.member(&acme, "ann")
         .await
         .upload(&[crate::harness::sample::event("a", "cli:make")])

@@ -25,6 +25,7 @@ pub(crate) async fn get(
     if let Some(format) = view.format {
         return table.download(format, "dead-weight");
     }
+    let table = table.without_empty_columns();
     let is_filtered = query != DeadWeightQuery::default();
     let content = html! {
         p .lede {

@@ -75,7 +75,7 @@ pub(super) async fn found(
         tools: listings::board_table("Tools", Board::Tools, &tools.leaderboard, visit.now),
         projects: listings::board_table("Projects", Board::Projects, &projects.leaderboard, visit.now),
         dead_weight: listings::dead_weight_table(&unused.dead_weight, visit.now),
-        uploads: listings::uploads_table("Uploads", sent.uploads.iter(), visit.now),
+        uploads: listings::uploads_table("Uploads", sent.uploads.iter(), visit.now).without_column("member"),
         as_of: tools.as_of,
     })
 }

@@ -278,11 +278,13 @@ async fn silent(visit: &Visit) -> Result<Markup, ApiError> {
         rows: rows.collect(),
     };
     Ok(html! {
-        section {
-            h2 { "Not seen for a while" }
-            @if table.rows.is_empty() {
-                p { "Every member was here in the last " (SILENT_DAYS) " days." }
-            } @else { (table.plain_html()) }
+        @if !table.rows.is_empty() {
+            section {
+                h2 { "Not seen for a while" }
+                p .fine { "Members without a request in the last " (SILENT_DAYS) " days." }
+                (table.plain_html())
+                p { a href="/settings#members" { "All members" } }
+            }
         }
     })
 }

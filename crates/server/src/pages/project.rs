@@ -42,7 +42,8 @@ pub(crate) async fn get(
         ..EventsQuery::default()
     };
     let events = listings::events(&visit, events.with_page(Some(ROWS), None)).await?;
-    let events_table = listings::events_table("Newest calls", &events.events, visit.now);
+    let events_table =
+        listings::events_table("Newest calls", &events.events, visit.now).without_column("project");
     let all_tools = address(
         "/tools",
         &(),

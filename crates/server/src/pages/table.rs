@@ -275,6 +275,17 @@ impl Table {
         self
     }
 
+    /// Takes away a column that says the same in every row.
+    pub(super) fn without_column(mut self, key: &str) -> Table {
+        if let Some(at) = self.columns.iter().position(|column| column.key == key) {
+            self.columns.remove(at);
+            for row in &mut self.rows {
+                row.remove(at);
+            }
+        }
+        self
+    }
+
     /// Takes the links from the first column, whose names have no pages.
     pub(super) fn remove_links(&mut self) {
         for row in &mut self.rows {

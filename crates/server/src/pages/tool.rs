@@ -121,7 +121,7 @@ fn page(visit: &Visit, found: &ScoreDetail) -> Markup {
         }
         section {
             h2 { "Newest calls" }
-            (listings::events_table("Newest calls", &found.recent, visit.now).plain_html())
+            (listings::events_table("Newest calls", &found.recent, visit.now).without_column("tool_id").plain_html())
             p { a href=(links::events(&[("tool_id", tool_id)])) { "All events of this tool" } }
         }
         (filters::downloads(visit.path(), &[("window", found.window.as_str())]))
