@@ -19,6 +19,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// Where the databases are.
 #[derive(clap::Args)]
+// The commands that include it have a group of this name.
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Numbers of events, each in a database of its own
     #[arg(long, value_delimiter = ',', default_value = "1000000,10000000")]

@@ -12,6 +12,9 @@ use crate::{
     derived::refresh::{as_of, last_day},
 };
 
+/// The wire format takes no event of an earlier day.
+const NO_EVENT_BEFORE: NaiveDate = NaiveDate::from_ymd_opt(2000, 1, 1).expect("a day of the calendar");
+
 impl Store {
     /// The calls of an org, all tools together, from one snapshot.
     ///
@@ -29,22 +32,20 @@ impl Store {
         let first_day = window.first_day(today);
         let before = first_day.map(|day| day - Days::new(u64::from(window.days())));
         let statement = snapshot.prepare_cached(include_str!("overview/days.sql")).await?;
-        let rows = snapshot.query(&statement, &[&org.0, &before, &today]).await?;
-        let statement = snapshot
-            .prepare_cached(include_str!("overview/members.sql"))
-            .await?;
-        let members = snapshot
-            .query_one(&statement, &[&org.0, &first_day, &before, &today])
+        let [first, from] = [first_day, before].map(|day| day.unwrap_or(NO_EVENT_BEFORE));
+        let rows = snapshot
+            .query(&statement, &[&org.0, &from, &first, &today])
             .await?;
         let as_of = as_of(&*snapshot, org).await?;
         snapshot.commit().await?;
         let days = rows.iter().map(read_day).collect::<Result<Vec<_>, _>>()?;
         let in_window = |day: &&Counted| first_day.is_none_or(|first| day.day >= first);
-        let totals = total(days.iter().filter(in_window), members.try_get("members")?);
-        let previous = total(
-            days.iter().filter(|day| !in_window(day)),
-            members.try_get("previous_members")?,
-        );
+        let (members, previous_members) = match rows.first() {
+            Some(row) => (row.try_get("members")?, row.try_get("previous_members")?),
+            None => (0, 0),
+        };
+        let totals = total(days.iter().filter(in_window), members);
+        let previous = total(days.iter().filter(|day| !in_window(day)), previous_members);
         Ok(Overview {
             totals,
             previous: first_day.map(|_| previous),

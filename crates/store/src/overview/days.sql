@@ -1,5 +1,19 @@
--- overview::overview (days)
--- The days of all members together.
+-- overview::overview
+-- The days of all members together. Each member's days are a range of the key, so that the days before the window are not
+-- read. How many members have a call is the same in every row: in the window, and before $3 in the one before it.
+with days as materialized (
+    select d.subject, d.day, d.builtin, d.events, d.successes, d.failures, d.costed, d.cost_micro_usd
+    from members m
+    cross join lateral (
+        select *
+        from board_days b
+        where b.org_id = $1 and b.board = 'members' and b.subject = m.member_id::text
+            and b.day >= $2 and b.day <= $4 and b.events > 0
+        -- Without a limit the planner would join, and read all days of the org.
+        offset 0
+    ) d
+    where m.org_id = $1
+)
 select
     day,
     sum(events)::bigint as events,
@@ -7,8 +21,9 @@ select
     sum(successes)::bigint as successes,
     sum(failures)::bigint as failures,
     sum(costed)::bigint as costed,
-    least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd
-from board_days
-where org_id = $1 and board = 'members' and events > 0 and ($2::date is null or day >= $2) and day <= $3
+    least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+    (select count(distinct subject) from days where day >= $3) as members,
+    (select count(distinct subject) from days where day < $3) as previous_members
+from days
 group by day
 order by day
