@@ -18,5 +18,6 @@ mod rates;
 mod receipts;
 mod refresh;
 mod scores;
+mod shares;
 mod tokens;
 mod uploads;

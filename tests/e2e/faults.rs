@@ -10,6 +10,7 @@ mod bad_data;
 mod crashes;
 mod database;
 mod durability;
+mod hostile_tenant;
 mod life_cycle;
 mod load;
 mod overload;

@@ -22,7 +22,7 @@ use clap::Args;
 use futures_util::SinkExt;
 use model::Receipt;
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, error::SqlState};
 
 use rows::Rows;
 use server::{Machine, Spent};
@@ -73,9 +73,11 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>9.0} rows/s   {:>6.1} us PostgreSQL, {:>6.1} us toolhub of processor per row   ({} rows, {:.1} s)",
+            "{:>9.0} rows/s   {:>6.1} us PostgreSQL, {:>6.1} us its refreshes, {:>6.1} us toolhub of processor per row   \
+             ({} rows, {:.1} s)",
             self.per_second(),
             self.per_row(self.spent.postgres),
+            self.per_row(self.spent.refresh),
             self.per_row(self.spent.toolhub),
             self.rows,
             self.took.as_secs_f64()
@@ -173,7 +175,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{name}: {figure:.2} (at most {goal:.2}) {verdict}");
     };
     at_most(
-        "processor of PostgreSQL per row, (b) / (a)",
+        "processor of PostgreSQL per row without refreshes, (b) / (a)",
         first.0.per_row(first.0.spent.postgres) / copied.per_row(copied.spent.postgres),
         1.6,
     );
@@ -181,13 +183,18 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     machine.stop().await
 }
 
-/// Removes everything that uploads wrote.
+/// Removes everything that uploads wrote. The refresh of the boards locks the same tables in another order, so one of
+/// the two may be ended as a deadlock.
 async fn empty(sql: &Client) -> anyhow::Result<()> {
-    sql.batch_execute(
-        "truncate usage_events, usage_days, usage_totals, uploads, pending_changes, board_days, board_scores, tool_medians; refresh materialized view tool_scores; checkpoint",
-    )
-    .await?;
-    Ok(())
+    const EMPTY: &str = "truncate usage_events, usage_days, usage_totals, uploads, pending_changes, board_days, \
+                         board_scores, tool_medians; refresh materialized view tool_scores; checkpoint";
+    for _ in 0..10 {
+        match sql.batch_execute(EMPTY).await {
+            Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {}
+            done => return Ok(done?),
+        }
+    }
+    bail!("the refresh of the boards does not let the tables be emptied")
 }
 
 /// How much longer the second upload of the same events takes than the third, on a server that has seen no others: the

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+    http::{HeaderMap, Method, header::AUTHORIZATION, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -15,7 +15,7 @@ use model::{
 };
 use store::{StoreError, audit::Act, team::Identity};
 
-use crate::{access::Access, address::ClientAddress, error::ApiError, page_session, state::App};
+use crate::{access::Access, address::ClientAddress, error::ApiError, page_session, shares, state::App};
 
 /// The caller of a route that requires a token.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl FromRequestParts<App> for Acting {
 /// Lets a request pass when its token satisfies the access of the route.
 pub(crate) async fn check(
     State((app, access)): State<(App, Access)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     if access == Access::Probe {
@@ -84,8 +84,34 @@ pub(crate) async fn check(
         Access::Role(role) => require_role(&identity, role)?,
     }
     record_use(&app, &identity);
+    run(&app, identity, request, next).await
+}
+
+/// Answers a request of a known member, within the shares of their token and org.
+async fn run(app: &App, identity: Identity, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let answering = app.shares.answer(&identity)?;
+    let working = if uses_pool(&request) {
+        Some(app.shares.work(identity.org).await?)
+    } else {
+        None
+    };
     request.extensions_mut().insert(Caller(identity));
-    Ok(next.run(request).await)
+    let response = next.run(request).await;
+    drop(working);
+    Ok(shares::hold(response, answering))
+}
+
+/// False for what waits without a connection of the pool: uploads have a share of the commits, inventories take theirs
+/// for each attempt, deletions have connections of their own, and who waits for a refresh asks for one only now and
+/// then.
+fn uses_pool(request: &Request) -> bool {
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, "/v1/events") | (&Method::PUT, "/v1/inventory") | (&Method::GET, "/v1/refresh") => {
+            false
+        }
+        (&Method::DELETE, path) => !path.ends_with("/data"),
+        _ => true,
+    }
 }
 
 /// Lets a browser pass: with a session to pages, and to the forms of its own pages. Without one it is led to the sign-in.
@@ -117,9 +143,8 @@ async fn page(
         require_role(&identity, role)?;
     }
     record_use(app, &identity);
-    request.extensions_mut().insert(Caller(identity));
     request.extensions_mut().insert(*visitor);
-    Ok(next.run(request).await)
+    run(app, identity, request, next).await
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Identity, ApiError> {

@@ -1,4 +1,5 @@
-//! Reading a request body in bounded memory: wire limit, deadline, decompression with its own limits.
+//! Reading a request body in bounded memory: wire limit, deadline, decompression with its own limits, and a budget that
+//! all requests share.
 
 use std::io::Read;
 
@@ -7,15 +8,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::limits;
 
-use crate::{error::ApiError, state::App};
+use crate::{error::ApiError, memory::Share, state::App};
 
 /// Bodies up to this size are decoded where they are read; larger ones are decoded on a thread of their own.
 const SMALL_BYTES: usize = 32 * 1024;
 
 /// Reads a body, decodes it and parses it. For large bodies the last two run outside the threads that serve connections,
-/// because they take processor time.
+/// because they take processor time. Afterwards `memory` is what the decoded body takes.
 pub(crate) async fn read<T: Send + 'static>(
     app: &App,
+    memory: &mut Share,
     headers: &HeaderMap,
     body: Body,
     parse: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
@@ -27,6 +29,8 @@ pub(crate) async fn read<T: Send + 'static>(
     if declared.is_some_and(|length| length > limits::WIRE_BYTES) {
         return Err(ApiError::body_too_large("the body"));
     }
+    // A body of unknown length may become as long as any.
+    memory.resize(declared.unwrap_or(limits::WIRE_BYTES))?;
     let deadline = app.config.body_timeout;
     let wire = tokio::time::timeout(deadline, Limited::new(body, limits::WIRE_BYTES).collect())
         .await
@@ -40,7 +44,7 @@ pub(crate) async fn read<T: Send + 'static>(
         })?
         .to_bytes();
     if wire.len() <= SMALL_BYTES {
-        return parse(encoding.decode(wire)?);
+        return parse(encoding.decode(wire, memory)?);
     }
     let failed = |cause: String| ApiError::Internal { cause };
     let _permit = app
@@ -48,9 +52,15 @@ pub(crate) async fn read<T: Send + 'static>(
         .acquire()
         .await
         .map_err(|error| failed(error.to_string()))?;
-    tokio::task::spawn_blocking(move || parse(encoding.decode(wire)?))
-        .await
-        .map_err(|error| failed(error.to_string()))?
+    let mut own = memory.take();
+    let (parsed, own) = tokio::task::spawn_blocking(move || {
+        let parsed = encoding.decode(wire, &mut own).and_then(parse);
+        (parsed, own)
+    })
+    .await
+    .map_err(|error| failed(error.to_string()))?;
+    *memory = own;
+    parsed
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +88,15 @@ impl Encoding {
         }
     }
 
-    fn decode(self, wire: Bytes) -> Result<Bytes, ApiError> {
+    fn decode(self, wire: Bytes, memory: &mut Share) -> Result<Bytes, ApiError> {
         let length = wire.len();
+        memory.resize(length)?;
         match self {
             Encoding::Identity => Ok(wire),
             Encoding::Gzip => inflate(
                 flate2::bufread::MultiGzDecoder::new(&wire[..]),
                 length,
+                memory,
                 |decoder| decoder.get_ref().len(),
             ),
             Encoding::Zstd => {
@@ -92,7 +104,7 @@ impl Encoding {
                     zstd::stream::read::Decoder::with_buffer(&wire[..]).map_err(|_| ApiError::Encoding)?;
                 // A frame may ask for a window of 2 GiB; 8 MiB is what level 19 of the usual tools needs.
                 decoder.window_log_max(23).map_err(|_| ApiError::Encoding)?;
-                inflate(decoder, length, |decoder| decoder.get_ref().len())
+                inflate(decoder, length, memory, |decoder| decoder.get_ref().len())
             }
         }
     }
@@ -112,14 +124,22 @@ const FREE_BYTES: usize = 1024 * 1024;
 fn inflate<D: Read>(
     mut decoder: D,
     wire_bytes: usize,
+    memory: &mut Share,
     unread: impl Fn(&D) -> usize,
 ) -> Result<Bytes, ApiError> {
-    let mut decoded = Vec::with_capacity((wire_bytes * 4).min(limits::DECODED_BYTES));
+    let expected = (wire_bytes * 4).min(limits::DECODED_BYTES);
+    memory.resize(wire_bytes + expected)?;
+    let mut decoded = Vec::with_capacity(expected);
     let mut chunk = vec![0_u8; 64 * 1024];
     loop {
         let read = decoder.read(&mut chunk).map_err(|_| ApiError::Encoding)?;
         if read == 0 {
+            memory.resize(decoded.capacity())?;
             return Ok(decoded.into());
+        }
+        if decoded.len() + read > decoded.capacity() {
+            // While it grows, its old and its new place exist.
+            memory.resize(wire_bytes + decoded.capacity() * 3)?;
         }
         decoded.extend_from_slice(&chunk[..read]);
         let bomb = decoded.len() > FREE_BYTES && decoded.len() / MAX_RATIO > wire_bytes - unread(&decoder);
@@ -134,6 +154,25 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    fn enough() -> Share {
+        crate::memory::Memory::new(1 << 30).share(model::OrgId(1))
+    }
+
+    #[test]
+    fn a_body_that_the_budget_does_not_hold_is_refused_while_it_is_decoded() {
+        let body: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let memory = crate::memory::Memory::new(3_000_000);
+        let packed = zstd::encode_all(&body[..], 3).unwrap();
+        let mut share = memory.share(model::OrgId(1));
+        assert!(matches!(
+            Encoding::Zstd.decode(packed.clone().into(), &mut share),
+            Err(ApiError::Overloaded { .. })
+        ));
+        drop(share);
+        let mut share = crate::memory::Memory::new(60_000_000).share(model::OrgId(1));
+        assert_eq!(Encoding::Zstd.decode(packed.into(), &mut share).unwrap(), body);
+    }
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(bytes).unwrap();
@@ -143,10 +182,13 @@ mod tests {
     #[test]
     fn both_encodings_read_back() {
         let body: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-        assert_eq!(Encoding::Gzip.decode(gzip(&body).into()).unwrap(), body);
+        assert_eq!(
+            Encoding::Gzip.decode(gzip(&body).into(), &mut enough()).unwrap(),
+            body
+        );
         assert_eq!(
             Encoding::Zstd
-                .decode(zstd::encode_all(&body[..], 3).unwrap().into())
+                .decode(zstd::encode_all(&body[..], 3).unwrap().into(), &mut enough())
                 .unwrap(),
             body
         );
@@ -156,9 +198,11 @@ mod tests {
     fn a_decompression_bomb_is_refused_before_it_is_expanded() {
         let zeros = vec![0_u8; 40 * 1024 * 1024];
         for error in [
-            Encoding::Gzip.decode(gzip(&zeros).into()).unwrap_err(),
+            Encoding::Gzip
+                .decode(gzip(&zeros).into(), &mut enough())
+                .unwrap_err(),
             Encoding::Zstd
-                .decode(zstd::encode_all(&zeros[..], 3).unwrap().into())
+                .decode(zstd::encode_all(&zeros[..], 3).unwrap().into(), &mut enough())
                 .unwrap_err(),
         ] {
             assert!(matches!(error, ApiError::TooLarge { .. }), "{error:?}");
@@ -170,11 +214,11 @@ mod tests {
         let body: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
         let (gzip, zstd) = (gzip(&body), zstd::encode_all(&body[..], 3).unwrap());
         assert!(matches!(
-            Encoding::Gzip.decode(Bytes::copy_from_slice(&gzip[..gzip.len() / 2])),
+            Encoding::Gzip.decode(Bytes::copy_from_slice(&gzip[..gzip.len() / 2]), &mut enough()),
             Err(ApiError::Encoding)
         ));
         assert!(matches!(
-            Encoding::Zstd.decode(Bytes::copy_from_slice(&zstd[..zstd.len() / 2])),
+            Encoding::Zstd.decode(Bytes::copy_from_slice(&zstd[..zstd.len() / 2]), &mut enough()),
             Err(ApiError::Encoding)
         ));
     }

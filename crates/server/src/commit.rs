@@ -17,18 +17,29 @@ use store::{
     Store, StoreError,
     ingest::{Batch, BatchResult},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::error::ApiError;
 
 /// Transactions of uploads that run at the same time in this process. More of them only compete for the disk's sync.
-const SLOTS: usize = 3;
+const SLOTS: usize = 4;
+
+/// Those of one org: a slot is always left for others.
+const ORG_SLOTS: usize = 3;
 
 /// A shared transaction takes batches until it has this many events; one batch may be larger alone.
 const MAX_SHARED_EVENTS: usize = 5_000;
 
 /// Events that may wait in this process, over all orgs. Beyond, uploads are refused with 503.
 const MAX_WAITING_EVENTS: usize = 200_000;
+
+/// Those of one org.
+const MAX_ORG_WAITING_EVENTS: usize = 130_000;
+
+/// How long an upload is tried again while the data of its member is being changed. It waits without a connection and
+/// without a slot.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a transaction may take, beyond the statement timeouts: for a database that does not answer at all. Also how
 /// long an upload waits for its result, so that a queue in front of such a database does not add up.
@@ -45,10 +56,20 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    /// The queued batches, by org.
-    waiting: HashMap<OrgId, VecDeque<Waiting>>,
+    /// The queued batches and the slots in use, by org; only orgs that have one or the other.
+    lines: HashMap<OrgId, Line>,
     /// The orgs with queued batches, in round-robin order, so that a busy org cannot starve another.
     turns: VecDeque<OrgId>,
+    /// Events in `lines`.
+    events: usize,
+    /// Slots in use.
+    running: usize,
+}
+
+/// What one org has.
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<Waiting>,
     /// Events in `waiting`.
     events: usize,
     /// Slots in use.
@@ -58,7 +79,17 @@ struct Queue {
 struct Waiting {
     batch: Batch,
     now: DateTime<Utc>,
-    answer: oneshot::Sender<Result<BatchResult, ApiError>>,
+    answer: Answer,
+}
+
+/// Where the result of a batch goes.
+type Answer = oneshot::Sender<Result<BatchResult, Refused>>;
+
+/// Why a batch was not stored.
+enum Refused {
+    Error(ApiError),
+    /// The data of its member is being changed. The batch, to be tried again.
+    Busy(Box<Batch>),
 }
 
 impl Committer {
@@ -74,24 +105,44 @@ impl Committer {
     pub(crate) async fn commit(
         &self,
         org: OrgId,
-        batch: Batch,
+        mut batch: Batch,
         now: DateTime<Utc>,
     ) -> Result<BatchResult, ApiError> {
+        let give_up = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            batch = match self.queue(org, batch, now).await {
+                Ok(stored) => return Ok(stored),
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Busy(_)) if Instant::now() >= give_up => {
+                    return Err(ApiError::MemberBusy { retry_after: 2 });
+                }
+                Err(Refused::Busy(batch)) => *batch,
+            };
+            tokio::time::sleep(BUSY_PAUSE).await;
+        }
+    }
+
+    async fn queue(&self, org: OrgId, batch: Batch, now: DateTime<Utc>) -> Result<BatchResult, Refused> {
         let (answer, answered) = oneshot::channel();
-        let starts = self.lock().push(org, Waiting { batch, now, answer })?;
+        let starts = self
+            .lock()
+            .push(org, Waiting { batch, now, answer })
+            .map_err(Refused::Error)?;
         if starts {
             let committer = self.clone();
             tokio::spawn(async move { committer.work().await });
         }
         match tokio::time::timeout(COMMIT_TIMEOUT, answered).await {
             Ok(Ok(counts)) => counts,
-            Ok(Err(_)) => Err(ApiError::Internal {
+            Ok(Err(_)) => Err(Refused::Error(ApiError::Internal {
                 cause: "a commit task ended early".into(),
-            }),
-            Err(_) => Err(StoreError::NoAnswer {
-                waited: COMMIT_TIMEOUT,
-            }
-            .into()),
+            })),
+            Err(_) => Err(Refused::Error(
+                StoreError::NoAnswer {
+                    waited: COMMIT_TIMEOUT,
+                }
+                .into(),
+            )),
         }
     }
 
@@ -99,6 +150,7 @@ impl Committer {
     async fn work(self) {
         while let Some((org, group)) = self.next() {
             self.commit_group(org, group).await;
+            self.lock().finish(org);
         }
     }
 
@@ -134,12 +186,25 @@ impl Committer {
                     let _ = answer.send(Ok(stored));
                 }
             }
+            // Their batches are handed back; the others do not wait for them.
+            Err(StoreError::MembersBusy(members)) => {
+                let mut others = Vec::new();
+                for (batch, answer) in batches.into_iter().zip(answers) {
+                    if members.contains(&batch.member) {
+                        let _ = answer.send(Err(Refused::Busy(Box::new(batch))));
+                    } else {
+                        others.push(Waiting { batch, now, answer });
+                    }
+                }
+                Box::pin(self.commit_group(org, others)).await;
+            }
             // One batch makes the shared transaction fail: each is committed alone, so that only that one fails.
             Err(error) if batches.len() > 1 && !error.is_temporary() => {
                 tracing::warn!(%error, batches = batches.len(), "a shared commit failed; trying each upload alone");
                 for (batch, answer) in batches.iter().zip(answers) {
                     let stored = self.run(org, std::slice::from_ref(batch), now).await;
-                    let _ = answer.send(stored.map(|mut stored| stored.remove(0)).map_err(ApiError::from));
+                    let stored = stored.map(|mut stored| stored.remove(0));
+                    let _ = answer.send(stored.map_err(|error| Refused::Error(error.into())));
                 }
             }
             Err(error) => {
@@ -154,7 +219,7 @@ impl Committer {
                     } else {
                         ApiError::Internal { cause: cause.clone() }
                     };
-                    let _ = answer.send(Err(error));
+                    let _ = answer.send(Err(Refused::Error(error)));
                 }
             }
         }
@@ -176,10 +241,7 @@ impl Committer {
 
 /// A planted bug: everything is reported as inserted before it is.
 #[cfg(feature = "planted-bugs")]
-fn acknowledge_early(
-    batches: &[Batch],
-    answers: Vec<oneshot::Sender<Result<BatchResult, ApiError>>>,
-) -> Vec<oneshot::Sender<Result<BatchResult, ApiError>>> {
+fn acknowledge_early(batches: &[Batch], answers: Vec<Answer>) -> Vec<Answer> {
     for (batch, answer) in batches.iter().zip(answers) {
         let mut stored = BatchResult::default();
         stored.counts.inserted = batch.events.len() as u64;
@@ -192,47 +254,76 @@ impl Queue {
     /// Adds a batch; true when a slot is free for a task that processes the queue.
     fn push(&mut self, org: OrgId, waiting: Waiting) -> Result<bool, ApiError> {
         let events = waiting.batch.events.len();
-        if self.events > 0 && self.events + events > MAX_WAITING_EVENTS {
+        let full = self.events > 0 && self.events + events > MAX_WAITING_EVENTS;
+        let line = self.lines.entry(org).or_default();
+        if full || line.events > 0 && line.events + events > MAX_ORG_WAITING_EVENTS {
+            self.forget_idle(org);
             return Err(ApiError::Overloaded { retry_after: 1 });
         }
         self.events += events;
-        let line = self.waiting.entry(org).or_default();
-        if line.is_empty() {
+        line.events += events;
+        if line.waiting.is_empty() {
             self.turns.push_back(org);
         }
-        line.push_back(waiting);
-        let starts = self.running < SLOTS;
+        line.waiting.push_back(waiting);
+        let starts = self.running < SLOTS && line.running < ORG_SLOTS;
         if starts {
             self.running += 1;
         }
         Ok(starts)
     }
 
-    /// The next group of one org; releases the slot when the queue is empty.
+    /// A transaction of the org has ended.
+    fn finish(&mut self, org: OrgId) {
+        if let Some(line) = self.lines.get_mut(&org) {
+            line.running -= 1;
+        }
+        self.forget_idle(org);
+    }
+
+    fn forget_idle(&mut self, org: OrgId) {
+        if self
+            .lines
+            .get(&org)
+            .is_some_and(|line| line.waiting.is_empty() && line.running == 0)
+        {
+            self.lines.remove(&org);
+        }
+    }
+
+    /// The next group of one org that has a slot left; releases the slot when there is none. What then waits is taken by
+    /// the tasks of its org, which are all at work.
     fn take(&mut self) -> Option<(OrgId, Vec<Waiting>)> {
-        let Some(org) = self.turns.pop_front() else {
+        let lines = &mut self.lines;
+        let turn = self
+            .turns
+            .iter()
+            .position(|org| lines.get(org).is_some_and(|line| line.running < ORG_SLOTS));
+        let Some(org) = turn.and_then(|turn| self.turns.remove(turn)) else {
             self.running -= 1;
             return None;
         };
         let mut group = Vec::new();
         let (mut events, mut taken) = (0, 0);
-        if let Some(line) = self.waiting.get_mut(&org) {
-            while let Some(next) = line.front() {
+        if let Some(line) = lines.get_mut(&org) {
+            line.running += 1;
+            while let Some(next) = line.waiting.front() {
                 let size = next.batch.events.len();
                 if !group.is_empty() && events + size > MAX_SHARED_EVENTS {
                     break;
                 }
                 taken += size;
-                let Some(next) = line.pop_front() else { break };
+                let Some(next) = line.waiting.pop_front() else {
+                    break;
+                };
                 // The client has disconnected and will send it again.
                 if !next.answer.is_closed() {
                     events += size;
                     group.push(next);
                 }
             }
-            if line.is_empty() {
-                self.waiting.remove(&org);
-            } else {
+            line.events -= taken;
+            if !line.waiting.is_empty() {
                 self.turns.push_back(org);
             }
         }
@@ -312,13 +403,39 @@ mod tests {
         );
         assert_eq!(sizes(queue.take()), Some((1, vec![2_000])));
         assert_eq!(queue.events, 0);
+        for org in [1, 2, 1] {
+            queue.finish(OrgId(org));
+        }
+        assert!(
+            queue.lines.is_empty(),
+            "nothing is remembered of an org without work"
+        );
+    }
+
+    #[test]
+    fn an_org_leaves_a_slot_to_others() {
+        let mut queue = Queue::default();
+        for _ in 0..10 {
+            queue.push(OrgId(1), waiting(MAX_SHARED_EVENTS)).unwrap();
+        }
+        for _ in 0..ORG_SLOTS {
+            assert!(queue.take().is_some());
+        }
+        assert!(
+            queue.push(OrgId(2), waiting(1)).unwrap(),
+            "the other org starts at once"
+        );
+        assert_eq!(queue.take().map(|(org, _)| org), Some(OrgId(2)));
+        assert!(queue.take().is_none(), "the first has all that it may have");
+        queue.finish(OrgId(1));
+        assert_eq!(queue.take().map(|(org, _)| org), Some(OrgId(1)));
     }
 
     #[test]
     fn only_as_many_tasks_run_as_there_are_slots() {
         let mut queue = Queue::default();
         let started = (0..10)
-            .filter(|_| queue.push(OrgId(1), waiting(1)).unwrap())
+            .filter(|org| queue.push(OrgId(*org), waiting(1)).unwrap())
             .count();
         assert_eq!(started, SLOTS);
         while queue.take().is_some() {}

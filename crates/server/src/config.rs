@@ -20,10 +20,21 @@ pub struct Config {
     pub read_timeout: Duration,
     /// How long a write may take once its body is here.
     pub write_timeout: Duration,
-    /// Open connections; more are closed at once.
+    /// Open connections; beyond them only probes are answered.
     pub connections: usize,
+    /// Open connections of one address that is not a trusted proxy; more are closed at once.
+    pub address_connections: usize,
+    /// Answers of one token that are being worked on or sent; more are answered 429.
+    pub token_requests: usize,
+    /// Those of one org.
+    pub org_requests: usize,
+    /// How long a connection is kept whose client reads nothing of its answer.
+    pub stall_timeout: Duration,
     /// Requests in flight; more are answered 503.
     pub requests: usize,
+    /// Bytes that the bodies of all requests in flight may take, as they arrive and as they are decoded; one org has at
+    /// most two thirds of it. More are answered 503.
+    pub body_memory: usize,
     /// How long `/readyz` answers 503 before connections are refused at shutdown, so that a balancer notices.
     pub drain_grace: Duration,
     /// How long requests in flight may take to finish at shutdown.
@@ -160,7 +171,12 @@ impl Default for Config {
             read_timeout: Duration::from_secs(9),
             write_timeout: Duration::from_secs(25),
             connections: 4_096,
+            address_connections: 512,
+            token_requests: 64,
+            org_requests: 256,
+            stall_timeout: Duration::from_secs(10),
             requests: 512,
+            body_memory: 192 * 1024 * 1024,
             drain_grace: Duration::ZERO,
             drain_limit: Duration::from_secs(25),
             allow_not_durable: false,

@@ -36,7 +36,7 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     BadQuery(String),
     #[error("{0}")]
-    Framing(#[from] InvalidFraming),
+    Framing(InvalidFraming),
     #[error("the body cannot be decompressed: it is damaged or was cut off in transit")]
     Encoding,
     #[error("{what} has more than {limit} {unit}; `GET /v1/limits` lists the limits")]
@@ -63,6 +63,10 @@ pub(crate) enum ApiError {
     IssuerUnavailable { retry_after: u32, cause: String },
     #[error("the database is not available at the moment; try again in {retry_after} s")]
     Unavailable { retry_after: u32, cause: String },
+    #[error("the data of this member is being changed by another request; try again in {retry_after} s")]
+    MemberBusy { retry_after: u32 },
+    #[error("{detail}; try again in {retry_after} s")]
+    TooMany { detail: String, retry_after: u32 },
     #[error("the server is overloaded; try again in {retry_after} s")]
     Overloaded { retry_after: u32 },
     #[error("internal error; the server's log has the cause under this request id")]
@@ -86,7 +90,7 @@ impl ApiError {
             | ApiError::MissingRole { .. }
             | ApiError::NotAllowed(_)
             | ApiError::Untrusted(_) => StatusCode::FORBIDDEN,
-            ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::TooManyRequests { .. } | ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::NotFound(_) | ApiError::NoRoute => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::BadRequest(_) | ApiError::BadQuery(_) | ApiError::Framing(_) | ApiError::Encoding => {
@@ -98,6 +102,7 @@ impl ApiError {
             ApiError::Conflict(_) => StatusCode::CONFLICT,
             ApiError::Unavailable { .. }
             | ApiError::IssuerUnavailable { .. }
+            | ApiError::MemberBusy { .. }
             | ApiError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -127,6 +132,8 @@ impl ApiError {
             ApiError::TooManyRequests { .. } => "too_many_requests",
             ApiError::IssuerUnavailable { .. } => "issuer_unavailable",
             ApiError::Unavailable { .. } => "unavailable",
+            ApiError::MemberBusy { .. } => "member_busy",
+            ApiError::TooMany { .. } => "too_many_long_requests",
             ApiError::Overloaded { .. } => "overloaded",
             ApiError::Internal { .. } => "internal",
         }
@@ -156,6 +163,19 @@ impl ApiError {
     }
 }
 
+impl From<InvalidFraming> for ApiError {
+    fn from(error: InvalidFraming) -> ApiError {
+        match error {
+            InvalidFraming::TooManyEvents => ApiError::TooLarge {
+                what: "the batch",
+                limit: limits::BATCH_EVENTS,
+                unit: "events",
+            },
+            error => ApiError::Framing(error),
+        }
+    }
+}
+
 impl From<VerifyError> for ApiError {
     fn from(error: VerifyError) -> ApiError {
         match error {
@@ -176,6 +196,11 @@ impl From<StoreError> for ApiError {
             StoreError::Exists(_) | StoreError::Conflict(_) => ApiError::Conflict(error.to_string()),
             StoreError::NotAllowed(detail) => ApiError::NotAllowed(detail),
             StoreError::Untrusted(why) => ApiError::Untrusted(why),
+            StoreError::MembersBusy(_) => ApiError::MemberBusy { retry_after: 2 },
+            StoreError::TooMany(detail) => ApiError::TooMany {
+                detail,
+                retry_after: 10,
+            },
             error if error.is_temporary() => ApiError::Unavailable {
                 retry_after: 1,
                 cause: error.to_string(),
@@ -218,6 +243,8 @@ impl IntoResponse for ApiError {
         match &self {
             ApiError::Unavailable { retry_after, .. }
             | ApiError::IssuerUnavailable { retry_after, .. }
+            | ApiError::MemberBusy { retry_after }
+            | ApiError::TooMany { retry_after, .. }
             | ApiError::Overloaded { retry_after }
             | ApiError::TooManyRequests { retry_after } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));

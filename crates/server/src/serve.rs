@@ -64,7 +64,7 @@ pub async fn serve(
     api::metrics::recorder();
     let address = listener.local_addr()?;
     let mut server = axum_server::from_tcp(listener)?
-        .acceptor(Capped::new(config.connections))
+        .acceptor(Capped::new(&config))
         .first_request_timeout(config.header_timeout)
         .http1_only()
         .handle(handle);

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{deadline::Deadline, error::ApiError, state::App};
+use crate::{connections::Place, deadline::Deadline, error::ApiError, state::App};
 
 /// Rejects a request when there are too many, and aborts it when the database no longer answers.
 ///
@@ -18,6 +18,9 @@ pub(crate) async fn shed(
 ) -> Result<Response, ApiError> {
     if matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics") {
         return Ok(next.run(request).await);
+    }
+    if request.extensions().get() == Some(&Place::Probes) {
+        return Err(ApiError::Overloaded { retry_after: 1 });
     }
     let Ok(_permit) = app.requests.try_acquire() else {
         return Err(ApiError::Overloaded { retry_after: 1 });

@@ -9,7 +9,9 @@ use chrono::{DateTime, Utc};
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{commit::Committer, config::Config, oidc::Verifier, rates::Rates};
+use crate::{
+    commit::Committer, config::Config, memory::Memory, oidc::Verifier, rates::Rates, shares::Shares,
+};
 
 /// The application: cheap to clone, one per process.
 #[derive(Clone)]
@@ -25,10 +27,14 @@ pub(crate) struct Inner {
     pub(crate) requests: Semaphore,
     /// Permits for large bodies that are being decoded and parsed, on threads of their own.
     pub(crate) decoding: Semaphore,
+    /// The budget for the bodies of all requests in flight.
+    pub(crate) memory: Memory,
     /// Wakes the worker: the boards are stale.
     pub(crate) stale: Notify,
     /// Wakes requests that wait for fresh boards.
     pub(crate) fresh: Notify,
+    /// What one token and one org may have at the same time.
+    pub(crate) shares: Shares,
     /// The rate limits.
     pub(crate) rates: Rates,
     /// Verifies the identity tokens of CI runs.
@@ -41,9 +47,11 @@ impl App {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         App(Arc::new(Inner {
             rates: Rates::new(&config),
+            shares: Shares::new(&config, store.pool_status().max_size),
             verifier: Verifier::new(&config),
             committer: Committer::new(store.clone()),
             requests: Semaphore::new(config.requests),
+            memory: Memory::new(config.body_memory),
             decoding: Semaphore::new(threads * 2),
             store,
             config,

@@ -28,7 +28,14 @@ const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Refreshes until the task is aborted.
 pub(crate) async fn run(app: App) {
-    let mut refresher = None;
+    // Connected before there is anything to refresh: later all connections may be taken.
+    let mut refresher = match app.store.refresher().await {
+        Ok(refresher) => Some(refresher),
+        Err(error) => {
+            tracing::warn!(%error, "cannot connect for refreshes; trying again");
+            None
+        }
+    };
     let mut next = app.config.refresh_poll;
     loop {
         // Woken, or in case another process stored something: both end the wait.

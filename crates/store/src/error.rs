@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use deadpool_postgres::{PoolError, TimeoutType};
+use model::MemberId;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -58,6 +59,16 @@ pub enum StoreError {
         /// How long the caller waited.
         waited: Duration,
     },
+    /// The data of these members is being deleted, or another report of them is being stored: they are locked. Nothing
+    /// was waited for.
+    #[error("the data of this member is being changed by another request. Try again")]
+    MembersBusy(Vec<MemberId>),
+    /// The reader of an export took nothing for too long.
+    #[error("nobody read the export for {}. Ask again", seconds(.0))]
+    Stalled(Duration),
+    /// As many long requests run as may at the same time.
+    #[error("{0}")]
+    TooMany(String),
     /// The server is older than toolhub supports.
     #[error(
         "the database runs PostgreSQL {found}, toolhub needs {MIN_POSTGRES_MAJOR} or newer. Upgrade the server, or let toolhub run its own by leaving the database address out"
@@ -218,12 +229,20 @@ impl StoreError {
         })
     }
 
+    /// A lock was not had in time (SQLSTATE 55P03).
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.db_state()
+            .is_some_and(|state| *state == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// The same call may succeed later without any change: the database is away, starting, full,
     /// overloaded, read-only after a failover, or two transactions met.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::PoolTimeout { .. } | Self::NoAnswer { .. } => true,
+            Self::PoolTimeout { .. } | Self::NoAnswer { .. } | Self::MembersBusy(_) | Self::TooMany(_) => {
+                true
+            }
             Self::Unavailable { source: None, .. } => true,
             Self::Unavailable {
                 source: Some(error), ..

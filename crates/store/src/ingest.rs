@@ -37,11 +37,12 @@ use crate::{
 const MAX_ATTEMPTS: u32 = 4;
 
 impl Store {
-    /// Stores the batches of one org in one transaction and answers their results after COMMIT. Deadlocks and
-    /// serialization failures are retried here.
+    /// Stores the batches of one org in one transaction and answers their results after COMMIT. Deadlocks,
+    /// serialization failures and locks that were not had in time are retried here, without a connection in between.
     ///
     /// # Errors
-    /// Nothing of any batch is stored then.
+    /// Nothing of any batch is stored then. [`StoreError::MembersBusy`] when the data of some members is being deleted:
+    /// the batches of the others can be stored without theirs.
     pub async fn ingest(
         &self,
         org: OrgId,
@@ -51,8 +52,11 @@ impl Store {
         let mut attempt = 1;
         loop {
             match self.ingest_once(org, batches, now).await {
-                Err(error) if error.is_serialization_failure() && attempt < MAX_ATTEMPTS => {
-                    tracing::warn!(attempt, %error, "retrying an ingest after a serialization failure");
+                Err(error)
+                    if attempt < MAX_ATTEMPTS
+                        && (error.is_serialization_failure() || error.is_lock_timeout()) =>
+                {
+                    tracing::warn!(attempt, %error, "retrying an ingest that met another transaction");
                     let jitter = u64::from(batches[0].upload_id.as_bytes()[15]) % 20;
                     tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5 + jitter)).await;
                     attempt += 1;

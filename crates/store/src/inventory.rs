@@ -18,7 +18,8 @@ impl Store {
     /// machine's tools are replaced by those of the latest report. Sending it again changes nothing.
     ///
     /// # Errors
-    /// Nothing is stored then.
+    /// Nothing is stored then. [`StoreError::MembersBusy`] when another inventory of the member is being stored, or
+    /// their data is being deleted.
     pub async fn inventory_put(
         &self,
         org: OrgId,
@@ -74,13 +75,16 @@ async fn put_sessions(
     }
     plan_for_any_org(transaction).await?;
     // One inventory of a member at a time: what is read here of a session must not change until it is written.
-    transaction
+    let locked = transaction
         .query_opt(
             "-- inventory::put_sessions\n\
-             select from members where org_id = $1 and member_id = $2 for no key update",
+             select from members where org_id = $1 and member_id = $2 for no key update skip locked",
             &[&org.0, &member.0],
         )
         .await?;
+    if locked.is_none() {
+        return Err(StoreError::MembersBusy(vec![member]));
+    }
     let moved = transaction
         .prepare_cached(include_str!("inventory/moved.sql"))
         .await?;

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ingest;
 pub mod inventory;
 pub mod leaderboards;
+mod long;
 pub mod migrate;
 pub mod names;
 pub mod options;

@@ -16,10 +16,12 @@ pub struct PoolOptions {
     pub recycle_timeout: Duration,
     /// Longest run of a statement of a request.
     pub statement_timeout: Duration,
-    /// Longest wait of a request's statement for a lock.
+    /// Longest wait of a request's statement for a lock: it waits with a connection of the pool in hand.
     pub lock_timeout: Duration,
     /// Longest silence of a request inside a transaction.
     pub idle_in_transaction_timeout: Duration,
+    /// How long an export waits for a reader who takes nothing.
+    pub export_stall: Duration,
     /// What `pg_stat_activity` shows.
     pub application_name: String,
 }
@@ -32,8 +34,9 @@ impl Default for PoolOptions {
             create_timeout: Duration::from_secs(3),
             recycle_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(10),
-            lock_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_millis(500),
             idle_in_transaction_timeout: Duration::from_secs(15),
+            export_stall: Duration::from_secs(10),
             application_name: "toolhub".to_owned(),
         }
     }

@@ -69,6 +69,9 @@ pub(crate) fn kept_since(retention_days: i32, now: DateTime<Utc>) -> DateTime<Ut
 }
 
 /// The policies for members, until the end of the transaction.
+///
+/// # Errors
+/// [`StoreError::MembersBusy`] when the data of some is being deleted.
 pub(crate) async fn read(
     transaction: &Transaction<'_>,
     org: OrgId,
@@ -90,5 +93,14 @@ pub(crate) async fn read(
         };
         policies.insert(MemberId(row.try_get("member_id")?), policy);
     }
-    Ok(policies)
+    let busy: Vec<MemberId> = members
+        .into_iter()
+        .map(MemberId)
+        .filter(|member| !policies.contains_key(member))
+        .collect();
+    if busy.is_empty() {
+        Ok(policies)
+    } else {
+        Err(StoreError::MembersBusy(busy))
+    }
 }

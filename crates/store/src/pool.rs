@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
@@ -12,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
 use crate::error::StoreError;
+use crate::long::{self, LongRequests, Place};
 use crate::options::PoolOptions;
 use crate::session::{Session, SessionLimits, session_config};
 use crate::{row, tls};
@@ -69,6 +71,9 @@ pub struct Store {
 
 struct Inner {
     pool: Pool,
+    /// Connections for deletions, which may take minutes.
+    long_pool: Pool,
+    long: LongRequests,
     url: DatabaseUrl,
     tls: MakeRustlsConnect,
     options: PoolOptions,
@@ -97,24 +102,28 @@ impl Store {
         drop(first);
         let max_size = options.max_size.unwrap_or_else(|| default_size(offered)).max(1);
 
-        let manager = Manager::from_config(
-            config,
-            tls.clone(),
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Custom(RECYCLE_CHECK.to_owned()),
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(max_size)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.wait_timeout))
-            .create_timeout(Some(options.create_timeout))
-            .recycle_timeout(Some(options.recycle_timeout))
-            .build()
-            .expect("a runtime is given, the only thing the builder can miss");
+        let pool_of = |max_size: usize| {
+            let manager = Manager::from_config(
+                config.clone(),
+                tls.clone(),
+                ManagerConfig {
+                    recycling_method: RecyclingMethod::Custom(RECYCLE_CHECK.to_owned()),
+                },
+            );
+            Pool::builder(manager)
+                .max_size(max_size)
+                .runtime(Runtime::Tokio1)
+                .wait_timeout(Some(options.wait_timeout))
+                .create_timeout(Some(options.create_timeout))
+                .recycle_timeout(Some(options.recycle_timeout))
+                .build()
+                .expect("a runtime is given, the only thing the builder can miss")
+        };
         Ok(Self {
             inner: Arc::new(Inner {
-                pool,
+                pool: pool_of(max_size),
+                long_pool: pool_of(long::ALL),
+                long: LongRequests::default(),
                 url,
                 tls,
                 options,
@@ -128,9 +137,26 @@ impl Store {
     /// # Errors
     /// [`StoreError::PoolTimeout`] when all are busy, [`StoreError::Unavailable`] when none can be made.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        let Inner {
-            pool, url, options, ..
-        } = &*self.inner;
+        self.client_of(&self.inner.pool).await
+    }
+
+    /// A connection for a request that may take minutes, which has a place among the long requests.
+    pub(crate) async fn long_client(&self, _place: &Place) -> Result<Object, StoreError> {
+        self.client_of(&self.inner.long_pool).await
+    }
+
+    /// The long requests that run.
+    pub(crate) fn long(&self) -> &LongRequests {
+        &self.inner.long
+    }
+
+    /// How long an export waits for a reader who takes nothing.
+    pub(crate) fn export_stall(&self) -> Duration {
+        self.inner.options.export_stall
+    }
+
+    async fn client_of(&self, pool: &Pool) -> Result<Object, StoreError> {
+        let Inner { url, options, .. } = &*self.inner;
         // The pool's own limits hold per connection that it tries; behind a dead network it would try them all.
         let limit = options.wait_timeout + options.create_timeout;
         match tokio::time::timeout(limit, pool.get()).await {
@@ -235,6 +261,7 @@ impl Store {
     /// Closes the pool: connections in use finish, new ones are refused.
     pub fn close(&self) {
         self.inner.pool.close();
+        self.inner.long_pool.close();
     }
 }
 

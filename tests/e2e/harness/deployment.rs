@@ -49,9 +49,15 @@ pub(crate) struct Member {
 impl Deployment {
     /// A server on a database of its own.
     pub(crate) async fn start() -> Deployment {
+        Deployment::start_with(&[]).await
+    }
+
+    /// The same, with further arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Deployment {
         let database = TestDatabase::new().await;
         let url = database.url().to_owned();
-        Deployment::of(url.clone(), url, Some(database)).await
+        let server = Server::start_with(&url, arguments).await;
+        Deployment::with(server, url.clone(), url, Some(database)).await
     }
 
     /// A server that reaches its database through a proxy.

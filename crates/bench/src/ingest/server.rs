@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use embedded::{EmbeddedOptions, EmbeddedServer};
 use model::team::{MemberKind, Role, Scope};
 use store::{PoolOptions, Store, team::NewToken};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, NoTls};
 
 use super::Figure;
 
@@ -31,7 +31,10 @@ const PEOPLE: usize = 40;
 /// Processor time, so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
+    /// PostgreSQL, without the two sessions that refresh the boards.
     pub(super) postgres: Duration,
+    /// Those two.
+    pub(super) refresh: Duration,
     pub(super) toolhub: Duration,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Spent {
 pub(super) struct Machine {
     postgres: Option<EmbeddedServer>,
     toolhub: Child,
+    /// The processes of the sessions that refresh the boards.
+    refreshers: Vec<u32>,
     url: String,
     database_url: String,
     pub(super) people: Vec<Person>,
@@ -62,9 +67,11 @@ impl Machine {
             None => std::env::current_exe()?.with_file_name("toolhub"),
         };
         let (toolhub, url) = serve(&program, &database_url)?;
+        let refreshers = refreshers(&database_url).await?;
         Ok(Machine {
             postgres: Some(postgres),
             toolhub,
+            refreshers,
             url,
             database_url,
             people,
@@ -107,7 +114,7 @@ impl Machine {
             .postgres
             .as_ref()
             .map_or(0, |postgres| postgres.pid().unsigned_abs());
-        let mut ticks = 0;
+        let (mut ticks, mut refresh) = (0, 0);
         for entry in std::fs::read_dir("/proc")? {
             let Some(pid) = entry?
                 .file_name()
@@ -120,6 +127,8 @@ impl Machine {
             let Some(stat) = Stat::of(pid) else { continue };
             if pid == parent {
                 ticks += stat.own + stat.ended_children;
+            } else if self.refreshers.contains(&pid) {
+                refresh += stat.own;
             } else if stat.parent == parent {
                 ticks += stat.own;
             }
@@ -127,6 +136,7 @@ impl Machine {
         let toolhub = Stat::of(self.toolhub.id()).context("toolhub has ended")?;
         Ok(Spent {
             postgres: of_ticks(ticks),
+            refresh: of_ticks(refresh),
             toolhub: of_ticks(toolhub.own),
         })
     }
@@ -140,6 +150,7 @@ impl Machine {
             took,
             spent: Spent {
                 postgres: now.postgres.saturating_sub(before.1.postgres),
+                refresh: now.refresh.saturating_sub(before.1.refresh),
                 toolhub: now.toolhub.saturating_sub(before.1.toolhub),
             },
         })
@@ -183,6 +194,29 @@ async fn people(store: &Store) -> anyhow::Result<Vec<Person>> {
         });
     }
     Ok(people)
+}
+
+/// The processes of the sessions in which the server refreshes the boards. It keeps both open.
+async fn refreshers(database_url: &str) -> anyhow::Result<Vec<u32>> {
+    let (sql, connection) = tokio_postgres::connect(database_url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    for _ in 0..100 {
+        let found = sql
+            .query(
+                "select pid from pg_stat_activity where application_name in ('toolhub refresh', 'toolhub refresh lock')",
+                &[],
+            )
+            .await?;
+        if found.len() == 2 {
+            connection.abort();
+            return Ok(found
+                .iter()
+                .map(|row| row.get::<_, i32>("pid").unsigned_abs())
+                .collect());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the server has no sessions that refresh the boards")
 }
 
 fn serve(program: &Path, database_url: &str) -> anyhow::Result<(Child, String)> {

@@ -1,5 +1,7 @@
 //! Finding the events in the body of `POST /v1/events`, without reading them.
 
+use crate::limits::BATCH_EVENTS;
+
 /// How the body contains the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -21,6 +23,9 @@ pub enum InvalidFraming {
     /// Neither an array nor an object with `events`.
     #[error("the body is neither `{{\"events\":[…]}}` nor an array of events")]
     NoEvents,
+    /// There are more than [`BATCH_EVENTS`]. No more than that are looked for.
+    #[error("the batch has more than {BATCH_EVENTS} events")]
+    TooManyEvents,
     /// There is data after the end.
     #[error("trailing data after the JSON value")]
     TrailingBytes,
@@ -44,7 +49,11 @@ fn split_lines(body: &[u8]) -> Result<Vec<&[u8]>, InvalidFraming> {
         .split(|&b| b == b'\n')
         .map(<[u8]>::trim_ascii)
         .filter(|line| !line.is_empty())
+        .take(BATCH_EVENTS + 1)
         .collect();
+    if lines.len() > BATCH_EVENTS {
+        return Err(InvalidFraming::TooManyEvents);
+    }
     if !terminated
         && let Some(last) = lines.last()
         && serde_json::from_slice::<serde::de::IgnoredAny>(last).is_err()
@@ -137,6 +146,9 @@ impl<'a> Scan<'a> {
             return Ok(items);
         }
         loop {
+            if items.len() == BATCH_EVENTS {
+                return Err(InvalidFraming::TooManyEvents);
+            }
             items.push(self.value(b",]")?);
             match self.next_token() {
                 Some(b',') => {}
@@ -223,6 +235,20 @@ mod tests {
         );
         let raw = split(b"[\"\xFF\",1]", Framing::Json).unwrap();
         assert_eq!(raw, [b"\"\xFF\"".as_slice(), b"1"]);
+    }
+
+    #[test]
+    fn a_body_with_too_many_events_is_refused_whatever_follows() {
+        let mut body = format!("[{}", "1,".repeat(BATCH_EVENTS - 1));
+        assert_eq!(
+            json(&format!("{body}1]")).map(|items| items.len()),
+            Ok(BATCH_EVENTS)
+        );
+        body.push_str("1,2, }{ not even JSON");
+        assert_eq!(json(&body), Err(InvalidFraming::TooManyEvents));
+        let lines = |n: usize| split("1\n".repeat(n).as_bytes(), Framing::Ndjson).map(|lines| lines.len());
+        assert_eq!(lines(BATCH_EVENTS), Ok(BATCH_EVENTS));
+        assert_eq!(lines(BATCH_EVENTS + 1), Err(InvalidFraming::TooManyEvents));
     }
 
     #[test]

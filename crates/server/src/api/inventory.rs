@@ -7,7 +7,17 @@ use model::{
     limits, text,
 };
 
-use crate::{auth::Caller, body, error::ApiError, extract::Json, state::App};
+use store::{StoreError, team::Identity};
+use tokio::time::Instant;
+
+use crate::{
+    auth::Caller,
+    body,
+    commit::{BUSY_PAUSE, BUSY_TIMEOUT},
+    error::ApiError,
+    extract::Json,
+    state::App,
+};
 
 /// Stores what sessions had loaded and what a machine has installed.
 pub(crate) async fn put(
@@ -16,21 +26,59 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<InventoryReceipt>, ApiError> {
-    let inventory = body::read(&app, &headers, body, |bytes| {
+    let mut memory = app.memory.share(caller.org);
+    let inventory = body::read(&app, &mut memory, &headers, body, |bytes| {
+        count(&bytes)?;
         let mut inventory: Inventory = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::BadRequest(format!("the inventory cannot be read: {error}")))?;
         check(&mut inventory)?;
         Ok(inventory)
     })
     .await?;
-    let receipt = app
-        .store
-        .inventory_put(caller.org, caller.member, &inventory, app.now())
-        .await?;
+    let receipt = store(&app, &caller, &inventory).await?;
     if receipt.changed > 0 {
         app.stale.notify_one();
     }
     Ok(Json(receipt))
+}
+
+/// Stores an inventory. While the member is busy it is tried again, without a connection in between.
+async fn store(app: &App, caller: &Identity, inventory: &Inventory) -> Result<InventoryReceipt, ApiError> {
+    let give_up = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let working = app.shares.work(caller.org).await?;
+        let stored = app
+            .store
+            .inventory_put(caller.org, caller.member, inventory, app.now())
+            .await;
+        drop(working);
+        match stored {
+            Err(StoreError::MembersBusy(_)) if Instant::now() < give_up => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Refuses a body with too many tools or sessions before anything is made of it.
+fn count(bytes: &[u8]) -> Result<(), ApiError> {
+    for (name, unit) in [
+        (br#""tool_id""#.as_slice(), "tools"),
+        (br#""session_id""#, "sessions"),
+    ] {
+        if memchr::memmem::find_iter(bytes, name)
+            .nth(limits::INVENTORY_TOOLS)
+            .is_some()
+        {
+            return Err(ApiError::TooLarge {
+                what: "the inventory",
+                limit: limits::INVENTORY_TOOLS,
+                unit,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check(inventory: &mut Inventory) -> Result<(), ApiError> {

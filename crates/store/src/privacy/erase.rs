@@ -22,9 +22,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such member; [`StoreError::NotAllowed`] when it is another member
-    /// and the actor does not administer, or is below them. Nothing is deleted then.
+    /// and the actor does not administer, or is below them; [`StoreError::TooMany`] while others run. Nothing is deleted
+    /// then.
     pub async fn member_erase(&self, act: &Act, handle: &str) -> Result<Deleted, StoreError> {
-        let mut client = self.client().await?;
+        let place = self.long().start(act.org, act.name())?;
+        let mut client = self.long_client(&place).await?;
         let (transaction, rank) = audit::begin(&mut client, act).await?;
         // Checked before the member is looked up: the answer must not tell which members there are.
         if act.name() != handle && !act.administers() {

@@ -15,12 +15,14 @@ use crate::{
 };
 use std::{pin::pin, time::Duration};
 
-/// A slow reader may take a while; one that takes longer than this has disconnected.
 const LIMITS: SessionLimits = SessionLimits {
-    statement: Duration::from_secs(600),
+    statement: LONGEST,
     lock: Duration::from_secs(5),
-    idle_in_transaction: Duration::from_secs(120),
+    idle_in_transaction: Duration::from_secs(60),
 };
+
+/// How long an export may take, however steadily it is read: it keeps a snapshot, and with it all dead rows.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Every table that contains data about a member, and how it is read. A test checks the list against the schema. Ids of
 /// the database and hashes of tokens are left out: they have no meaning outside of it.
@@ -106,24 +108,36 @@ pub type Export = mpsc::Receiver<Result<String, StoreError>>;
 /// Rows are sent on in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// How many pieces wait for the reader. One more place is always left for an error, so that an export that is given up
+/// never looks complete.
+const WAITING_PIECES: usize = 4;
+
 impl Store {
     /// Everything that is kept about a member, of one moment, as a stream of pieces of JSON.
     ///
     /// # Errors
-    /// When the database cannot be asked; later errors come through the stream.
+    /// [`StoreError::TooMany`] while others run, or when the database cannot be asked; later errors come through the
+    /// stream.
     pub async fn member_export(&self, act: &Act, member: MemberId) -> Result<Export, StoreError> {
+        let place = self.long().start(act.org, act.name())?;
         let mut client = self.client().await?;
         let (transaction, _) = audit::begin(&mut client, act).await?;
         let subject = Subject::member(member, act.name());
         audit::record(&transaction, act, Action::DataExported, subject, &json!({})).await?;
         transaction.commit().await?;
         drop(client);
-        let (pieces, export) = mpsc::channel(4);
+        let (pieces, export) = mpsc::channel(WAITING_PIECES + 1);
         let (store, org, now, handle) = (self.clone(), act.org, act.now, act.name().to_owned());
         tokio::spawn(async move {
-            if let Err(error) = store.export(org, member, &handle, now, &pieces).await {
+            let exporting = store.export(org, member, &handle, now, &pieces);
+            let done = tokio::time::timeout(LONGEST, exporting)
+                .await
+                .unwrap_or(Err(StoreError::Stalled(LONGEST)));
+            // The connection and its snapshot are gone by now.
+            drop(place);
+            if let Err(error) = done {
                 // The reader gets the error, or has disconnected.
-                let _ = pieces.send(Err(error)).await;
+                let _ = pieces.try_send(Err(error));
             }
         });
         Ok(export)
@@ -137,6 +151,13 @@ impl Store {
         now: DateTime<Utc>,
         pieces: &mpsc::Sender<Result<String, StoreError>>,
     ) -> Result<(), StoreError> {
+        let stall = self.export_stall();
+        #[cfg(feature = "planted-bugs")]
+        let (stall, _held) = if crate::planted::is("exports_in_the_pool") {
+            (LONGEST, Some(self.client().await?))
+        } else {
+            (stall, None)
+        };
         let mut session = self.session("export", &LIMITS).await?;
         let transaction = session
             .build_transaction()
@@ -157,14 +178,32 @@ impl Store {
                 first = false;
                 piece.push('\n');
                 piece.push_str(row::only(&row?)?);
-                if piece.len() > PIECE_BYTES && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
+                if piece.len() > PIECE_BYTES && !send(pieces, std::mem::take(&mut piece), stall).await? {
                     return Ok(());
                 }
             }
             piece.push(']');
         }
         piece.push_str("}\n");
-        let _ = pieces.send(Ok(piece)).await;
+        send(pieces, piece, stall).await?;
         Ok(())
+    }
+}
+
+/// Hands a piece to the reader; false when they have disconnected.
+async fn send(
+    pieces: &mpsc::Sender<Result<String, StoreError>>,
+    piece: String,
+    stall: Duration,
+) -> Result<bool, StoreError> {
+    match tokio::time::timeout(stall, pieces.reserve_many(2)).await {
+        Ok(Ok(mut places)) => {
+            if let Some(place) = places.next() {
+                place.send(Ok(piece));
+            }
+            Ok(true)
+        }
+        Ok(Err(_)) => Ok(false),
+        Err(_) => Err(StoreError::Stalled(stall)),
     }
 }
