@@ -422,6 +422,10 @@ mod tests {
             assert!(queue.take().is_some());
         }
         assert!(
+            queue.take().is_none(),
+            "a fourth task finds nothing that it may take"
+        );
+        assert!(
             queue.push(OrgId(2), waiting(1)).unwrap(),
             "the other org starts at once"
         );
