@@ -125,3 +125,30 @@ async fn a_person_chooses_dark_makes_a_token_invites_and_signs_out() {
     assert_eq!(stage.path().await, "/sign-in?next=%2Fme", "the session is over");
     assert_eq!(driver.console().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_report_of_dead_weight_fits_on_paper_and_is_only_the_report() {
+    let Some(stage) = Stage::set().await else { return };
+    let driver = &stage.driver;
+    stage.sign_in().await;
+    // The width of A4 between margins of 1 cm.
+    driver.resize(718, 1_000).await;
+    driver.prefer("dark").await;
+    driver.print().await;
+    stage.open("/dead-weight?days=1").await;
+    assert!(driver.text("tbody").await.contains("mcp:analytics"));
+    let width = driver.run("return document.documentElement.scrollWidth;").await;
+    assert!(width.as_u64() <= Some(718), "{width}");
+    let script = "return ['nav', '.filters', 'footer', '.downloads'].filter(
+        one => [...document.querySelectorAll(one)].some(found => found.offsetParent !== null));";
+    assert_eq!(
+        driver.run(script).await,
+        serde_json::json!([]),
+        "what only a screen needs is left out"
+    );
+    let ground = driver
+        .run("return getComputedStyle(document.body).backgroundColor;")
+        .await;
+    assert_eq!(ground, "rgb(255, 255, 255)", "paper is white");
+    driver.screenshot("dead-weight-paper").await;
+}

@@ -217,6 +217,12 @@ impl Driver {
         self.devtools("Emulation.setEmulatedMedia", &features).await;
     }
 
+    /// Lays the page out as on paper.
+    pub(super) async fn print(&self) {
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "media": "print" }))
+            .await;
+    }
+
     /// Writes what the window shows to `target/screenshots`.
     pub(super) async fn screenshot(&self, name: &str) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
