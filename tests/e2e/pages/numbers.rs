@@ -12,7 +12,7 @@ use server::Config;
 
 use crate::harness::{
     Browser, Caller, Hub,
-    sample::{event_at, now, with},
+    sample::{event_at, now, text, with},
 };
 
 async fn stage(calls: usize) -> (Hub, Caller, Browser) {
@@ -206,4 +206,38 @@ async fn every_table_can_be_had_as_csv_and_as_markdown() {
         let csv = browser.get(&format!("{path}?format=csv")).await;
         assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_overview_calls_dead_weight_what_was_loaded_in_vain_and_nothing_else() {
+    let (_hub, olga, browser) = stage(30).await;
+    let old = event_at("old", "skill:once", now() - TimeDelta::days(100));
+    olga.upload(&[old]).await;
+    let sessions: Vec<_> = (0..5)
+        .map(|session| {
+            json!({
+                "session_id": format!("s-{session}"), "observed_at": text(now() - TimeDelta::days(40 - session * 8)),
+                "tools": [{ "tool_id": "mcp:analytics", "context_bytes": 900 }],
+            })
+        })
+        .collect();
+    let put = olga
+        .request(reqwest::Method::PUT, "/v1/inventory")
+        .body(json!({ "sessions": sessions }).to_string());
+    assert_eq!(olga.send(put).await.status, 200);
+    olga.refreshed().await;
+    let all: model::api::DeadWeight = olga.get("/v1/dead-weight").await.ok();
+    let found: Vec<&str> = all.dead_weight.iter().map(|row| row.tool_id.as_str()).collect();
+    assert_eq!(
+        found,
+        ["mcp:analytics", "skill:once"],
+        "one is loaded, and one is not"
+    );
+    let page = browser.get("/").await.text;
+    let (_, part) = page.split_once("Heaviest dead weight").unwrap();
+    let (part, _) = part.split_once("</section>").unwrap();
+    assert!(
+        part.contains("mcp:analytics") && !part.contains("skill:once"),
+        "{part}"
+    );
 }

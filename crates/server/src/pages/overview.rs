@@ -202,7 +202,8 @@ async fn dead_weight(visit: &Visit) -> Result<Markup, ApiError> {
     };
     let found: DeadWeight =
         listings::dead_weight(visit, query.with_page(u32::try_from(ROWS).ok(), None)).await?;
-    let rows = found.dead_weight.iter().map(|row| {
+    let loaded = found.dead_weight.iter().filter(|row| row.sessions_loaded > 0);
+    let rows = loaded.map(|row| {
         vec![
             Entry::link(&row.tool_id, links::tool(&row.tool_id)),
             Cell::count(row.sessions_loaded).into(),
@@ -221,7 +222,7 @@ async fn dead_weight(visit: &Visit) -> Result<Markup, ApiError> {
     Ok(html! {
         section {
             h2 { "Heaviest dead weight" }
-            p .fine { "Loaded in sessions of the last " (found.days) " days, and never called." }
+            p .fine { "Loaded in sessions of the last " (found.days) " days, and called in none of them." }
             @if table.rows.is_empty() { p { "No tool is dead weight." } } @else { (table.plain_html()) }
             p { a href="/dead-weight" { "All dead weight" } }
         }
