@@ -27,7 +27,7 @@ async fn the_limits_are_answered_as_data() {
 async fn an_unknown_route_or_method_gets_a_problem_too() {
     let hub = Hub::start().await;
     assert_eq!(hub.get("/v1/nothing").await.problem(404).code, "no_such_route");
-    assert_eq!(hub.get("/").await.problem(404).code, "no_such_route");
+    assert_eq!(hub.get("/no-such-route").await.problem(404).code, "no_such_route");
     let ann = hub.member(&hub.org("acme").await, "ann").await;
     let wrong = ann.send(ann.request(Method::DELETE, "/v1/events")).await;
     assert!(
