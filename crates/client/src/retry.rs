@@ -50,6 +50,7 @@ fn pause(attempt: u32, jitter: f64, floor: Option<Duration>) -> Duration {
 /// The attempts at one request.
 pub(crate) struct Retry {
     attempt: u32,
+    began: Instant,
     first_failed: Option<Instant>,
     policy: RetryPolicy,
 }
@@ -58,8 +59,18 @@ impl Retry {
     pub(crate) fn new(policy: RetryPolicy) -> Retry {
         Retry {
             attempt: 0,
+            began: Instant::now(),
             first_failed: None,
             policy,
+        }
+    }
+
+    /// How long the next attempt may take: what is left of the time that the user chose. An attempt that hangs uses up
+    /// that time like a pause.
+    pub(crate) fn limit(&self) -> Duration {
+        match self.policy.timeout {
+            Some(timeout) if !timeout.is_zero() => timeout.saturating_sub(self.began.elapsed()),
+            _ => Duration::MAX,
         }
     }
 
@@ -83,7 +94,11 @@ impl Retry {
         let first_failed = *self.first_failed.get_or_insert(now);
         let pause = pause(self.attempt, random_jitter(), floor);
         self.attempt += 1;
-        if now + pause > first_failed + self.policy.timeout(&error, answered_before) {
+        let since = match self.policy.timeout {
+            Some(_) => self.began,
+            None => first_failed,
+        };
+        if now + pause > since + self.policy.timeout(&error, answered_before) {
             return Err(match error {
                 RequestError::NotToolhub(what) => Error::NotToolhub {
                     url: url.to_owned(),

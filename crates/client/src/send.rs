@@ -310,7 +310,7 @@ impl Sender {
         loop {
             let response = self
                 .server
-                .execute(&request)
+                .execute_within(&request, retry.limit())
                 .await
                 .and_then(|response| self.server.classify(response));
             let error = match response {

@@ -19,6 +19,8 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for a request and its whole response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Least time limit for an attempt: a limit of the user's that is nearly used up must not refuse a healthy server.
+const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest response body that is read; the largest page of a list is far smaller.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -28,6 +30,8 @@ pub struct Server {
     http: reqwest::Client,
     url: String,
     token: Option<Token>,
+    /// Time limit for a request and its whole response.
+    timeout: Duration,
 }
 
 /// A request that can be sent any number of times.
@@ -90,7 +94,6 @@ impl Server {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("toolhub/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
             // A redirect must not carry the token to another host.
             .redirect(reqwest::redirect::Policy::none());
         if url.starts_with("http:") {
@@ -104,12 +107,33 @@ impl Server {
             url: url.clone(),
             cause: root_cause(&error),
         })?;
-        Ok(Server { http, url, token })
+        Ok(Server {
+            http,
+            url,
+            token,
+            timeout: REQUEST_TIMEOUT,
+        })
+    }
+
+    /// The same server with a time limit that the user chose for a request and its whole response, however slowly it
+    /// arrives. Zero asks for one attempt, and limits none.
+    #[must_use]
+    pub fn within(self, limit: Option<Duration>) -> Server {
+        let limit = limit.filter(|limit| !limit.is_zero());
+        Server {
+            timeout: limit.map_or(REQUEST_TIMEOUT, |limit| limit.clamp(MIN_REQUEST_TIMEOUT, REQUEST_TIMEOUT)),
+            ..self
+        }
     }
 
     /// The address, as [`normalize_url`] gives it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How long a request and its whole response may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The token, or an error that says how to get one.
@@ -256,9 +280,19 @@ impl Server {
 
     /// Sends a request once.
     pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<RawResponse, RequestError> {
+        self.execute_within(request, self.timeout).await
+    }
+
+    /// Sends a request once. It and its whole response take at most `limit`, and a second if that is longer.
+    pub(crate) async fn execute_within(
+        &self,
+        request: &Request<'_>,
+        limit: Duration,
+    ) -> Result<RawResponse, RequestError> {
         let mut builder = self
             .http
             .request(request.method.clone(), format!("{}{}", self.url, request.path))
+            .timeout(limit.clamp(MIN_REQUEST_TIMEOUT, self.timeout))
             .query(request.query)
             .headers(request.headers.clone());
         if let Some(token) = &self.token {

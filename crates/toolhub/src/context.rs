@@ -1,6 +1,6 @@
 //! The context of a command: global arguments, environment, settings and credentials.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::Args;
 use client::{
@@ -113,9 +113,10 @@ impl Context {
         Server::new(&url, token)
     }
 
-    /// The server to upload to. A CI run without a token exchanges its identity for one.
-    pub(crate) async fn uploading_server(&self) -> Result<Server, Error> {
-        identity::sign_in(self.server()?, &self.environment).await
+    /// The server to upload to, which answers each request within a limit if the user chose one. A CI run without a
+    /// token exchanges its identity for one.
+    pub(crate) async fn uploading_server(&self, limit: Option<Duration>) -> Result<Server, Error> {
+        identity::sign_in(self.server()?.within(limit), &self.environment).await
     }
 
     /// The project rules of the settings, narrowed to the patterns of `--project`.

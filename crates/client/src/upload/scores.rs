@@ -20,7 +20,10 @@ pub(super) async fn wait_for_scores(server: &Server, timeout: Duration) -> Resul
     let started = Instant::now();
     let mut pause = MIN_POLL_INTERVAL;
     loop {
-        let left = timeout.saturating_sub(started.elapsed()).min(MAX_REFRESH_WAIT);
+        let left = timeout
+            .saturating_sub(started.elapsed())
+            .min(server.timeout() / 2)
+            .min(MAX_REFRESH_WAIT);
         let state: RefreshState = server
             .get_as("/v1/refresh", &[("wait", left.as_secs().to_string())])
             .await?;

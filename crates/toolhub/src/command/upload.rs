@@ -62,7 +62,7 @@ pub(crate) struct Upload {
     /// Exit with 0 also after an error, for hooks
     #[arg(long)]
     best_effort: bool,
-    /// Retry for at most DURATION [default: 5m; 10s for an address that has never answered]
+    /// Wait for the server for at most DURATION per request, retries included; 0 tries once [default: 5m; 10s for an address that has never answered]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     retry_for: Option<Duration>,
     /// Send at most N requests at a time
@@ -101,7 +101,7 @@ impl Upload {
         let server = if self.dry_run {
             None
         } else {
-            Some(context.uploading_server().await?)
+            Some(context.uploading_server(self.retry_for).await?)
         };
         let settings = &context.settings;
         let request = Request {

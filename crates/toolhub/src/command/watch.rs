@@ -26,7 +26,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let server = context.uploading_server().await?;
+        let server = context.uploading_server(None).await?;
         let member = check_token(&server).await?;
         let settings = &context.settings;
         let mut request = Request {

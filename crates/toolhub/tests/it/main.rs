@@ -11,6 +11,7 @@ mod messages;
 #[cfg(feature = "server")]
 mod decisions;
 #[cfg(feature = "server")]
+mod dripping;
 mod erase;
 #[cfg(feature = "server")]
 mod export;
