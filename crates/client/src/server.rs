@@ -121,7 +121,9 @@ impl Server {
     pub fn within(self, limit: Option<Duration>) -> Server {
         let limit = limit.filter(|limit| !limit.is_zero());
         Server {
-            timeout: limit.map_or(REQUEST_TIMEOUT, |limit| limit.clamp(MIN_REQUEST_TIMEOUT, REQUEST_TIMEOUT)),
+            timeout: limit.map_or(REQUEST_TIMEOUT, |limit| {
+                limit.clamp(MIN_REQUEST_TIMEOUT, REQUEST_TIMEOUT)
+            }),
             ..self
         }
     }

@@ -1,7 +1,5 @@
 //! A server that never ends its answer holds no command longer than it was told to wait.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -39,11 +37,19 @@ fn an_upload_waits_for_an_answer_that_drips_as_long_as_it_was_told_and_no_longer
     let url = dripping();
     for more in [&[][..], &["--changed"], &["--wait"]] {
         let given = ["upload", "--url", &url, "--token", &token(), "--retry-for", "2s"].map(str::to_owned);
-        let arguments: Vec<&str> = given.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let arguments: Vec<&str> = given
+            .iter()
+            .map(String::as_str)
+            .chain(more.iter().copied())
+            .collect();
         let started = Instant::now();
         let (code, _, stderr) = home.run(&arguments);
         assert_eq!(code, 75, "{more:?}: {stderr}");
         // One attempt alone would take a minute otherwise.
-        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }
