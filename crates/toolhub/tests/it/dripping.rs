@@ -25,8 +25,10 @@ fn drip(mut stream: TcpStream) {
     let _ = stream.read(&mut [0; 4_096]);
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
     let mut written = stream.write_all(head);
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     while written.is_ok() {
-        thread::sleep(Duration::from_millis(100));
+        // Nothing more comes: this is the pause.
+        let _ = stream.read(&mut [0]);
         written = stream.write_all(b" ");
     }
 }
