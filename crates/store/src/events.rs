@@ -11,13 +11,35 @@ use model::{
 use tokio_postgres::{GenericClient, Row, types::Type};
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, filters,
     page::{self, Page},
     row,
+    session::plan_for_any_org,
 };
 
-/// The statement that finds such events without reading all others.
-fn statement(query: &EventsQuery) -> &'static str {
+/// The statement that finds such events without reading all others, with the parameters of `events/list.sql`: one for
+/// each combination of filters, to be planned for any org. `after`: the page is not the first.
+pub fn statement(query: &EventsQuery, after: bool) -> String {
+    let outcome = query.outcome.map(Outcome::as_str);
+    let given = [
+        true,
+        query.tool_id.is_some(),
+        query.member.is_some(),
+        query.session.is_some(),
+        query.project.is_some(),
+        outcome.is_some(),
+        query.since.is_some(),
+        query.until.is_some(),
+        after,
+    ];
+    let sql = filters::with_given(optional_statement(query), &given);
+    match outcome {
+        Some(outcome) => sql.replace("$6::event_outcome", &format!("'{outcome}'::event_outcome")),
+        None => sql,
+    }
+}
+
+fn optional_statement(query: &EventsQuery) -> &'static str {
     let indexed = [
         query.tool_id.is_some(),
         query.member.is_some(),
@@ -37,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Cursor`] when the cursor was not given by an earlier page.
     pub async fn event_list(&self, org: OrgId, query: &EventsQuery) -> Result<Page<EventRow>, StoreError> {
-        let client = self.client().await?;
+        let mut client = self.client().await?;
         let member = match &query.member {
             None => None,
             Some(handle) => {
@@ -58,7 +80,11 @@ impl Store {
                 }
             }
         };
-        list(&**client, org, query, member).await
+        let transaction = client.transaction().await?;
+        plan_for_any_org(&transaction).await?;
+        let page = list(&*transaction, org, query, member).await?;
+        transaction.commit().await?;
+        Ok(page)
     }
 
     /// How many events an org has; of one tool where a tool is given. Counted in the rollup.
@@ -75,7 +101,7 @@ impl Store {
 /// The key of an event, as a cursor holds it: when it occurred, the id of its member, and its uuid.
 type Key = (DateTime<Utc>, i64, String);
 
-/// Reads a page of events in the caller's transaction. `member` is the member whose handle the query names.
+/// Reads a page of events in the caller's transaction, which plans for any org. `member` is the member whose handle the query names.
 pub(crate) async fn list(
     client: &impl GenericClient,
     org: OrgId,
@@ -87,10 +113,9 @@ pub(crate) async fn list(
         Some((at, member, uuid)) => (Some(at), Some(member), Some(uuid)),
         None => (None, None, None),
     };
-    // Planned with the actual values: each filter has its own index.
     let rows = client
         .query_typed(
-            statement(query),
+            &statement(query, at.is_some()),
             &[
                 (&org.0, Type::INT8),
                 (&query.tool_id, Type::TEXT),

@@ -11,6 +11,7 @@ pub mod dead_weight;
 pub mod derived;
 pub mod error;
 pub mod events;
+mod filters;
 pub mod identity;
 pub mod ingest;
 pub mod inventory;

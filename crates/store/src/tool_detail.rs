@@ -16,6 +16,7 @@ use crate::{
     events,
     page::Page,
     row, scores,
+    session::plan_for_any_org,
 };
 
 /// How many of the most frequent operations, versions, members and projects are listed.
@@ -65,6 +66,7 @@ impl Store {
             cursor: query.cursor.clone(),
             ..EventsQuery::default()
         };
+        plan_for_any_org(&snapshot).await?;
         let recent = events::list(&*snapshot, org, &of_tool, None).await?;
         snapshot.commit().await?;
         Ok(Some(ToolSnapshot {

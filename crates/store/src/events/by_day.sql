@@ -36,8 +36,7 @@ cross join lateral (
         and ($6::text is null or e.outcome = $6::event_outcome)
         and ($7::timestamptz is null or e.occurred_at >= $7)
         and ($8::timestamptz is null or e.occurred_at < $8)
-        and (
-            $9::timestamptz is null
+        and ($9::timestamptz is null
             or (e.occurred_at <= $9 and (e.occurred_at, e.member_id, e.uuid) < ($9, $10::bigint, $11::text))
         )
     offset 0

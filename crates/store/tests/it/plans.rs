@@ -1,6 +1,7 @@
 //! The plans of the statements that every upload and every request runs do not depend on what the statistics know: a new
 //! org, or a new server, must not wait for an analyze.
 
+use model::{Outcome, api::query::EventsQuery};
 use testing::TestDatabase;
 use tokio_postgres::Client;
 
@@ -227,6 +228,125 @@ async fn an_org_that_the_statistics_do_not_know_is_read_by_the_key() {
     assert_by_key(&client, "when the statistics know one org").await;
     run(&client, "analyze usage_events").await;
     assert_by_key(&client, "when they know both").await;
+}
+
+/// What lists of events are asked for, the index that each reads, and the columns of it that its condition names.
+fn lists() -> Vec<(EventsQuery, bool, &'static str, &'static str)> {
+    let all = EventsQuery::default();
+    let (tool, member) = (Some("mcp:tool-7".to_owned()), Some("member-7".to_owned()));
+    let (session, project) = (Some("session-7".to_owned()), Some("project-3".to_owned()));
+    vec![
+        (all.clone(), false, "usage_events_recent_idx", "org_id"),
+        (all.clone(), true, "usage_events_recent_idx", "occurred_at"),
+        (
+            EventsQuery {
+                tool_id: tool.clone(),
+                ..all.clone()
+            },
+            false,
+            "usage_events_tool_recent_idx",
+            "tool_id",
+        ),
+        (
+            EventsQuery {
+                tool_id: tool.clone(),
+                ..all.clone()
+            },
+            true,
+            "usage_events_tool_recent_idx",
+            "occurred_at",
+        ),
+        (
+            EventsQuery {
+                member: member.clone(),
+                ..all.clone()
+            },
+            false,
+            "usage_events_member_idx",
+            "member_id",
+        ),
+        (
+            EventsQuery {
+                session,
+                ..all.clone()
+            },
+            false,
+            "usage_events_session_idx",
+            "session_id",
+        ),
+        (
+            EventsQuery {
+                outcome: Some(Outcome::Failure),
+                ..all.clone()
+            },
+            false,
+            "usage_events_outcome_idx",
+            "outcome",
+        ),
+        (
+            EventsQuery {
+                project,
+                ..all.clone()
+            },
+            false,
+            "usage_events_member_idx",
+            "occurred_at",
+        ),
+        (
+            EventsQuery {
+                tool_id: tool,
+                member,
+                ..all
+            },
+            true,
+            "usage_events_member_idx",
+            "occurred_at",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn lists_of_events_of_an_org_that_the_statistics_do_not_know_read_the_index_of_their_filters() {
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    run(&client, PREPARE).await;
+    run(
+        &client,
+        "alter table usage_events set (autovacuum_enabled = false)",
+    )
+    .await;
+    plan_as_an_ingest_does(&client).await;
+    let types =
+        "bigint, text, bigint, text, text, text, timestamptz, timestamptz, timestamptz, bigint, text, bigint";
+    for (when, prepare) in [
+        ("before the first analyze", "select pg_temp.fill(2, 20000)"),
+        (
+            "when the statistics know one org",
+            "truncate usage_events; select pg_temp.fill(1, 60000); analyze usage_events; analyze members; \
+             select pg_temp.fill(2, 20000)",
+        ),
+        ("when they know both", "analyze usage_events"),
+    ] {
+        run(&client, prepare).await;
+        for (query, after, index, column) in lists() {
+            let sql = store::events::statement(&query, after);
+            run(&client, &format!("prepare list ({types}) as {sql}")).await;
+            let values = "'mcp:tool-7', 1007, 'session-7', 'project-3', 'failure', null, null, '2026-10-01', 1007, 'x', 51";
+            let plan = plan(&client, &format!("execute list (2, {values})")).await;
+            run(&client, "deallocate list").await;
+            let lines: Vec<&str> = plan.lines().map(str::trim_start).collect();
+            let at = lines
+                .iter()
+                .position(|line| line.contains(&format!(" {index}")))
+                .unwrap_or_else(|| panic!("{when}: {query:?} does not read {index}:\n{plan}"));
+            let condition = lines.get(at + 1).copied().unwrap_or_default();
+            assert!(
+                condition.starts_with("Index Cond") && condition.contains(column),
+                "{when}: {query:?}:\n{plan}"
+            );
+            assert!(!plan.contains("Seq Scan on usage_"), "{when}: {query:?}:\n{plan}");
+        }
+    }
 }
 
 /// The test can fail: written as an equality, the same look-up reads all events of the org.

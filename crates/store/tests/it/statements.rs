@@ -178,11 +178,6 @@ async fn whatever_events_are_asked_for_only_a_part_of_them_is_read() {
             "usage_events_session_idx",
         ),
         (
-            list,
-            "1, null, null, null, null, 'unknown', null, null, null, null, null, 51",
-            "usage_events_outcome_idx",
-        ),
-        (
             by_day,
             "1, null, null, null, 'project-3', null, null, null, null, null, null, 51",
             BY_DAY,
