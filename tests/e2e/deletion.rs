@@ -120,8 +120,10 @@ async fn deletions_cut_short(victim: Victim) {
             ((rows, false), (still, false)) => {
                 assert_eq!((rows, still, duplicate), (all, all, all), "kill {kill}")
             }
-            // The request of the killed command was still in flight.
-            ((rows, false), (0, true)) if victim == Victim::Command => assert_eq!(rows, all, "kill {kill}"),
+            // The request of the killed command was still in flight, perhaps between the two reads.
+            ((rows, false), (0, true)) if victim == Victim::Command => {
+                assert!(rows == all || rows == 0, "kill {kill}: {rows}");
+            }
             half => panic!("kill {kill}: {half:?}"),
         }
         if left(&deployment, &ann).await == (0, true) {

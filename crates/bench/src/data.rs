@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Numbers of events, each in a database of its own
     #[arg(long, value_delimiter = ',', default_value = "1000000,10000000")]
     pub(crate) events: Vec<u64>,
+    /// Orgs, each with as many events
+    #[arg(long, default_value_t = 1)]
+    pub(crate) orgs: u64,
     /// Directory of the embedded PostgreSQL that holds the generated events; kept, so that a second run starts at once
     #[arg(long, default_value_os_t = std::env::temp_dir().join("toolhub-bench"))]
     data_dir: PathBuf,
@@ -52,8 +55,11 @@ const MEMBERS: u32 = 200;
 
 impl Data {
     /// Opens the database with so many events, filling it first if it is not there.
-    pub(crate) async fn open(server: &EmbeddedServer, events: u64) -> Result<Data> {
-        let name = format!("bench_{events}");
+    pub(crate) async fn open(server: &EmbeddedServer, events: u64, orgs: u64) -> Result<Data> {
+        let name = match orgs {
+            1 => format!("bench_{events}"),
+            _ => format!("bench_{events}_{orgs}"),
+        };
         let url = with_database(&server.url(), &name)?;
         let main = connect(&server.url()).await?;
         let known = main
@@ -66,7 +72,7 @@ impl Data {
             main.batch_execute(&format!("drop database if exists {draft} with (force)"))
                 .await?;
             main.batch_execute(&format!("create database {draft}")).await?;
-            fill(&with_database(&server.url(), &draft)?, events).await?;
+            fill(&with_database(&server.url(), &draft)?, events, orgs).await?;
             main.batch_execute(&format!("alter database {draft} rename to {name}"))
                 .await?;
         }
@@ -127,7 +133,7 @@ const FILLING: &str = "set synchronous_commit = off; set wal_compression = off; 
 
 /// Fills an empty database: schema, team, events without indexes, indexes, rollup, inventory, views. Two sessions share
 /// the work, one for each processor.
-async fn fill(url: &str, events: u64) -> Result<()> {
+async fn fill(url: &str, events: u64, orgs: u64) -> Result<()> {
     let started = Instant::now();
     let store = Store::connect(url, PoolOptions::default()).await?;
     store.migrate().await?;
@@ -172,6 +178,10 @@ async fn fill(url: &str, events: u64) -> Result<()> {
     let halves = |text: &str| (sql(text, 0, events / 2), sql(text, events / 2, events));
     let (lower, upper) = halves(include_str!("data/events.sql"));
     both(lower, upper).await?;
+    if orgs > 1 {
+        let further = include_str!("data/orgs.sql").replace("{orgs}", &orgs.to_string());
+        one.batch_execute(&sql(&further, 0, events)).await?;
+    }
     phases.end("events");
     let next = AtomicUsize::new(0);
     let build = async |client: &Client| -> Result<()> {
@@ -192,7 +202,7 @@ async fn fill(url: &str, events: u64) -> Result<()> {
     phases.end("rollup");
     both(
         include_str!("data/totals.sql").to_owned(),
-        include_str!("data/inventory.sql").to_owned(),
+        sql(include_str!("data/inventory.sql"), 0, events),
     )
     .await?;
     one.batch_execute(include_str!("data/tools.sql")).await?;
@@ -200,10 +210,12 @@ async fn fill(url: &str, events: u64) -> Result<()> {
     one.batch_execute("vacuum analyze").await?;
     phases.end("vacuum");
     println!(
-        "generated {events} events in {:.0} s: {phases}",
+        "generated {events} events for each of {orgs} orgs in {:.0} s: {phases}",
         started.elapsed().as_secs_f64()
     );
-    store.count_anew(org).await?;
+    for org in store.org_list().await? {
+        store.count_anew(store.org_find(&org.org).await?).await?;
+    }
     let (_, took) = timed(async { Ok(store.refresh().await?) }).await?;
     println!(
         "  first refresh, which counts everything: {:.1} s",

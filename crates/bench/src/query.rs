@@ -128,7 +128,7 @@ impl Caller {
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let database = arguments.data.start().await?;
     for &events in &arguments.data.events {
-        let data = Data::open(&database, events).await?;
+        let data = Data::open(&database, events, arguments.data.orgs).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

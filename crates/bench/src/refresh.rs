@@ -42,8 +42,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let server = arguments.data.start().await?;
     let mut measured = Vec::new();
     for &events in &arguments.data.events {
-        let data = Data::open(&server, events).await?;
-        println!("\n{events} events");
+        let data = Data::open(&server, events, arguments.data.orgs).await?;
+        println!("\n{events} events in each of {} orgs", arguments.data.orgs);
         measured.push((events, measure(&data, arguments.rounds).await?));
     }
     if let [(few, small), .., (many, great)] = measured[..] {

@@ -208,6 +208,10 @@ pub(crate) async fn begin<'c>(
     act: &Act,
 ) -> Result<(Transaction<'c>, Role), StoreError> {
     let transaction = client.transaction().await?;
+    // Acts of an org wait for each other, a deletion included, and only for those of their own org.
+    transaction
+        .batch_execute("/* audit::begin (timeout) */ set local lock_timeout = '5s'")
+        .await?;
     transaction
         .query_opt(
             "-- audit::begin (lock)\nselect from orgs where org_id = $1 for no key update",
