@@ -9,6 +9,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -21,8 +22,18 @@ use crate::harness::process;
 pub(super) struct Driver {
     session: String,
     http: reqwest::Client,
-    /// Killed when dropped, and the browser with it.
+    /// Killed when dropped. The browser outlives a driver that is killed.
+    browser: Option<Pid>,
     _process: Child,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(browser) = self.browser {
+            // It may have ended by itself.
+            let _ = kill_process(browser, Signal::KILL);
+        }
+    }
 }
 
 /// Says on the terminal that a test is skipped, past the capture of the test harness.
@@ -97,6 +108,9 @@ impl Driver {
         Some(Driver {
             session: format!("{base}/{id}"),
             http,
+            browser: answer["capabilities"]["goog:processID"]
+                .as_i64()
+                .and_then(|pid| Pid::from_raw(pid.try_into().ok()?)),
             _process: child,
         })
     }

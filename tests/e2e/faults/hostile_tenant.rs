@@ -236,7 +236,10 @@ async fn work(url: String, token: String, over: Arc<AtomicBool>) -> (Vec<String>
             http.get(format!("{url}/readyz")),
         ] {
             let started = Instant::now();
-            match request.bearer_auth(&token).send().await {
+            let request = request
+                .bearer_auth(&token)
+                .header("x-forwarded-for", "203.0.113.9");
+            match request.send().await {
                 Ok(answer) if answer.status() == StatusCode::OK => times.push(started.elapsed()),
                 Ok(answer) => faults.push(format!(
                     "{}: {}",
@@ -303,7 +306,8 @@ async fn h1_a_hostile_token_costs_another_org_no_answer() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(10);
-    let deployment = Deployment::start().await;
+    // Both come from this machine; a proxy would tell their addresses apart, each with a rate of its own.
+    let deployment = Deployment::start_with(&["--trusted-proxy", "127.0.0.1/32"]).await;
     let mallory = deployment.member("mallory").await;
     let good = another_org(&deployment).await;
     let beside = deployment.beside().await;
