@@ -261,9 +261,10 @@ fn open_connections(server: SocketAddr) -> usize {
     table
         .lines()
         .filter(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            // 01 is ESTABLISHED.
-            fields.get(1).is_some_and(|local| local.ends_with(&port)) && fields.get(3) == Some(&"01")
+            let mut fields = line.split_whitespace().skip(1);
+            let is_ours = fields.next().is_some_and(|local| local.ends_with(&port));
+            // After the other end's address; 01 is ESTABLISHED.
+            is_ours && fields.nth(1) == Some("01")
         })
         .count()
 }
