@@ -100,7 +100,7 @@ async fn a_person_chooses_dark_makes_a_token_invites_and_signs_out() {
     assert_eq!((me.member.as_str(), me.token_name.as_str()), ("olga", "notebook"));
     stage.open("/settings").await;
     driver
-        .click("button[aria-label='Revoke the token notebook of olga']")
+        .follow("button[aria-label='Revoke the token notebook of olga']")
         .await;
     assert_eq!(driver.text("h1").await, "Settings");
     assert_eq!(made.get("/v1/me").await.problem(401).code, "invalid_token");

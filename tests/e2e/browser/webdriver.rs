@@ -102,6 +102,8 @@ impl Driver {
                 "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"],
             },
             "goog:loggingPrefs": { "browser": "ALL" },
+            // An element of a page that is still on its way is waited for.
+            "timeouts": { "implicit": 10_000 },
         } } });
         let answer = ask(&http, reqwest::Method::POST, &base, &wanted).await;
         let id = answer["sessionId"].as_str().expect("a session has an id");
