@@ -59,6 +59,8 @@ pub struct Report {
     pub conflict: u64,
     /// Events that could not be stored.
     pub rejected: u64,
+    /// Of the new events, those that another member of the org had uploaded before: the org counts them once.
+    pub already_counted: u64,
     /// Events that an earlier run, which did not complete, has sent.
     pub resumed: u64,
     /// Requests that were acknowledged (planned ones in a dry run).
@@ -159,6 +161,7 @@ impl Report {
         self.duplicate += receipt.duplicate;
         self.conflict += receipt.conflict;
         self.rejected += receipt.rejected;
+        self.already_counted += receipt.already_counted;
         for (list, more) in [
             (&mut self.rejections, receipt.rejections),
             (&mut self.warnings, receipt.warnings),

@@ -187,6 +187,18 @@ bodies! {
         pub retention_days: Option<i32>,
     }
 
+    /// How many new names an org may get in a UTC day; events that would exceed it are rejected.
+    pub struct OrgLimits {
+        /// The slug.
+        pub org: String,
+        /// Tools.
+        pub new_tools_a_day: i32,
+        /// Projects.
+        pub new_projects_a_day: i32,
+        /// Sessions.
+        pub new_sessions_a_day: i32,
+    }
+
     /// `toolhub admin org list`.
     pub struct Orgs {
         /// The orgs, by slug.
@@ -352,6 +364,16 @@ requests! {
         pub retention_days: i32,
         /// Whether boards show the members' names.
         pub show_names: bool,
+    }
+
+    /// `toolhub admin org limits`: what is given changes.
+    pub struct LimitsChange {
+        /// New tools a day.
+        pub new_tools_a_day: i32,
+        /// New projects a day.
+        pub new_projects_a_day: i32,
+        /// New sessions a day.
+        pub new_sessions_a_day: i32,
     }
 
     /// `PATCH /v1/me/settings`: what is given changes.

@@ -79,4 +79,7 @@ pub struct InventoryReceipt {
     pub installed: u64,
     /// Rows that the request changed: 0 when everything was stored already.
     pub changed: u64,
+    /// Tools that were left out: they are new, and the org has got as many new tools today as it may.
+    #[serde(default)]
+    pub too_many_tools: u64,
 }

@@ -7,6 +7,7 @@
 
 pub mod administration;
 pub mod api;
+pub mod call_id;
 pub mod cell;
 pub mod event;
 pub mod ids;

@@ -74,6 +74,12 @@ pub enum NoticeCode {
     DeletedByMember,
     /// It occurred longer ago than the org keeps events.
     OlderThanRetention,
+    /// Its tool is new, and the org has got as many new tools today as it may.
+    TooManyTools,
+    /// Its project is new, and the org has got as many new projects today as it may.
+    TooManyProjects,
+    /// Its session is new, and the org has got as many new sessions today as it may.
+    TooManySessions,
     /// The server failed on this event alone; the cause is in its log.
     Internal,
     /// Warning: control or direction characters were replaced by U+FFFD.

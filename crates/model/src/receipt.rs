@@ -51,6 +51,10 @@ pub struct Receipt {
     pub conflict: u64,
     /// Events that could not be stored.
     pub rejected: u64,
+    /// Of the new events, those that are the same call as an event of another member of the org: they count for this
+    /// member, and not a second time for the org.
+    #[serde(default)]
+    pub already_counted: u64,
     /// Which events were rejected and why: the first 100.
     pub rejections: Vec<EventNotice>,
     /// Events that were stored after something in them was changed or left out: the first 100.
@@ -78,6 +82,7 @@ impl Receipt {
             duplicate: 0,
             conflict: 0,
             rejected: 0,
+            already_counted: 0,
             rejections: Vec::new(),
             warnings: Vec::new(),
             warned: 0,

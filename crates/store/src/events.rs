@@ -162,5 +162,6 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         occurred_at: row.try_get("occurred_at")?,
         received_at: row.try_get("received_at")?,
         source: row.try_get("source")?,
+        already_counted: row.try_get("already_counted")?,
     })
 }

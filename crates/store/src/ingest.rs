@@ -1,21 +1,20 @@
 //! Storing events: each call once, however often and in whatever order it is sent.
 //!
-//! One transaction takes any number of batches of one org. The tools join the catalogue, new events are inserted, known
-//! ones are compared and upgraded where the upload has more facts, and the difference is added to the rollup.
+//! One transaction takes any number of batches of one org. New tools join the catalogue, calls that another member has
+//! uploaded are marked, new events are inserted, known ones are compared and upgraded where the upload has more facts, and the difference is added to the rollup.
 //! Whether a batch is compared before it is inserted, or only those events that the insert found stored already, is a
 //! matter of speed alone: a sample of it decides ([`mostly_known`]).
 //! Every statement is set-based and sorted by the key, so that writers who send the same events in different orders
 //! never deadlock. The transaction is READ COMMITTED: an insert that lost a race must see, in its next statement, what
 //! the winner stored.
 
+pub(crate) mod arrivals;
 mod batch;
 mod columns;
+pub(crate) mod copies;
 mod group;
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
@@ -24,11 +23,12 @@ use tokio_postgres::types::Json;
 
 pub use self::batch::{Batch, BatchNotice, BatchResult, Counts};
 use self::{
+    arrivals::Arrivals,
     columns::Columns,
     group::{Group, State, count, fold},
 };
 use crate::{
-    Store, StoreError, catalogue,
+    Store, StoreError,
     derived::rollup::{Changes, UpgradedEvent},
     policy, row,
     session::plan_for_any_org,
@@ -77,24 +77,24 @@ impl Store {
         plan_for_any_org(&transaction).await?;
         let members = batches.iter().map(|batch| batch.member);
         let policies = policy::read(&transaction, org, members, now).await?;
-        let (mut groups, mut results) = fold(batches, &policies);
-        let tools: BTreeSet<&str> = groups.iter().map(|group| group.event.tool.as_str()).collect();
-        let tools: Vec<&str> = tools.into_iter().collect();
-        catalogue::add(&transaction, org, &tools, now).await?;
+        let arrivals = Arrivals::admit(&transaction, org, batches, &policies, now).await?;
+        let (mut groups, mut results) = fold(batches, &policies, &arrivals);
         if mostly_known(&transaction, org, &groups).await? {
             compare(&transaction, org, &mut groups).await?;
         }
+        copies::mark(&transaction, org, &mut groups, &arrivals, now).await?;
         insert(&transaction, org, &mut groups, now).await?;
         compare(&transaction, org, &mut groups).await?;
         let upgraded = upgrade(&transaction, org, &mut groups).await?;
         let mut changes = Changes::default();
         for group in groups.iter().filter(|group| group.state == Some(State::New)) {
-            changes.insert(group.member, &group.event);
+            changes.insert(group.member, &group.event, group.already_counted);
         }
         for event in &upgraded {
             changes.upgrade(event);
         }
         changes.apply(&transaction, org, batches[0].upload_id).await?;
+        arrivals.record(&transaction, org, now).await?;
         count(&mut results, &groups);
         for (batch, result) in batches.iter().zip(&results) {
             record_upload(&transaction, org, batch, result.counts, now).await?;
@@ -267,6 +267,7 @@ async fn record_upload(
                 &int(counts.duplicate),
                 &int(counts.conflict),
                 &int(batch.rejected + counts.refused),
+                &int(counts.already_counted),
             ],
         )
         .await?;

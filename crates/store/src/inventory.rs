@@ -1,6 +1,6 @@
 //! Storing what sessions had loaded and what machines have installed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
@@ -11,7 +11,9 @@ use model::{
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, catalogue, derived::queue::Changed, policy, session::plan_for_any_org};
+use crate::{
+    Store, StoreError, derived::queue::Changed, ingest::arrivals, policy, session::plan_for_any_org,
+};
 
 impl Store {
     /// Stores an inventory in one transaction. Monotonic for sessions (the greatest size and the earliest time are kept); a
@@ -35,7 +37,7 @@ impl Store {
             .sessions
             .iter()
             .filter(|session| !policy.is_past(session.observed_at));
-        let rows = Rows::of(kept);
+        let mut rows = Rows::of(kept);
         let machine = inventory
             .machine
             .as_ref()
@@ -45,15 +47,18 @@ impl Store {
         tools.extend(installed.map(|tool| tool.tool_id.as_str()));
         tools.sort_unstable();
         tools.dedup();
-        catalogue::add(&transaction, org, &tools, now).await?;
+        plan_for_any_org(&transaction).await?;
+        let refused = arrivals::admit_tools(&transaction, org, member, &tools, now).await?;
+        rows.leave_out(&refused);
         let mut receipt = InventoryReceipt {
             sessions: inventory.sessions.len() as u64,
             loaded: rows.tool_id.len() as u64,
+            too_many_tools: refused.len() as u64,
             ..InventoryReceipt::default()
         };
         receipt.changed += put_sessions(&transaction, org, member, &rows).await?;
         if let Some(machine) = machine {
-            let (installed, changed) = put_machine(&transaction, org, member, machine).await?;
+            let (installed, changed) = put_machine(&transaction, org, member, machine, &refused).await?;
             receipt.installed = installed;
             receipt.changed += changed;
         }
@@ -73,7 +78,6 @@ async fn put_sessions(
     if rows.tool_id.is_empty() {
         return Ok(0);
     }
-    plan_for_any_org(transaction).await?;
     // One inventory of a member at a time: what is read here of a session must not change until it is written.
     let locked = transaction
         .query_opt(
@@ -150,11 +154,13 @@ async fn put_machine(
     org: OrgId,
     member: MemberId,
     machine: &MachineInventory,
+    refused: &HashSet<&str>,
 ) -> Result<(u64, u64), StoreError> {
     let installed: BTreeMap<&str, _> = machine
         .tools
         .iter()
         .map(|tool| (tool.tool_id.as_str(), tool))
+        .filter(|(tool_id, _)| !refused.contains(tool_id))
         .collect();
     let tool_id: Vec<&str> = installed.keys().copied().collect();
     let description: Vec<Option<&str>> = installed
@@ -228,5 +234,22 @@ impl<'a> Rows<'a> {
             rows.observed_at.push(session.observed_at);
         }
         rows
+    }
+
+    /// Leaves out rows of these tools.
+    fn leave_out(&mut self, tools: &HashSet<&str>) {
+        if tools.is_empty() {
+            return;
+        }
+        let kept: Vec<bool> = self.tool_id.iter().map(|tool| !tools.contains(tool)).collect();
+        fn keep<T>(column: &mut Vec<T>, kept: &[bool]) {
+            let mut kept = kept.iter();
+            column.retain(|_| *kept.next().expect("columns are of one length"));
+        }
+        keep(&mut self.session_id, &kept);
+        keep(&mut self.tool_id, &kept);
+        keep(&mut self.context_bytes, &kept);
+        keep(&mut self.project, &kept);
+        keep(&mut self.observed_at, &kept);
     }
 }

@@ -12,6 +12,7 @@ use model::{
         AllOr, Board, LeaderboardRow, Previous, Window,
         query::{LeaderboardQuery, ListQuery},
     },
+    team::MemberKind,
 };
 use tokio_postgres::{
     Row,
@@ -21,6 +22,7 @@ use tokio_postgres::{
 use crate::{
     Store, StoreError,
     page::{self, Page},
+    row,
     scores::read_tally,
 };
 
@@ -69,6 +71,11 @@ impl Store {
                 "the org hides names on the board of members; `member` cannot be asked for there".to_owned(),
             ));
         }
+        if board != Board::Members && query.member_kind.is_some() {
+            return Err(StoreError::Invalid(
+                "`member_kind` is a filter of the board of members".to_owned(),
+            ));
+        }
         let question = Question {
             org,
             board,
@@ -85,7 +92,10 @@ impl Store {
         let next = page::cursor(&(offset + i64::from(limit)));
         let mut page = Page::from_rows(&rows, limit, |row| Ok((read(row, board, window)?, next.clone())))?;
         for (row, rank) in page.rows.iter_mut().zip(offset + 1..) {
-            row.rank = rank;
+            // Members have theirs: each kind is ranked on its own.
+            if board != Board::Members {
+                row.rank = rank;
+            }
         }
         Ok(Ranking {
             page,
@@ -116,13 +126,14 @@ impl Question<'_> {
             let statement = client
                 .prepare_cached(include_str!("leaderboards/precomputed_members.sql"))
                 .await?;
-            let asked: [&(dyn ToSql + Sync); 6] = [
+            let asked: [&(dyn ToSql + Sync); 7] = [
                 &self.org.0,
                 &days,
                 &builtins,
                 &min_sample,
                 &self.offset,
                 &self.limit,
+                &self.member_kind(),
             ];
             return Ok(client.query(&statement, &asked).await?);
         }
@@ -141,6 +152,10 @@ impl Question<'_> {
             &self.limit,
         ];
         Ok(client.query(&statement, &asked).await?)
+    }
+
+    fn member_kind(&self) -> Option<&'static str> {
+        self.query.member_kind.map(MemberKind::as_str)
     }
 
     /// Counts the rows from the rollup.
@@ -164,6 +179,7 @@ impl Question<'_> {
                     (&min_sample, Type::INT8),
                     (&self.offset, Type::INT8),
                     (&self.limit, Type::INT8),
+                    (&self.member_kind(), Type::TEXT),
                 ],
             )
             .await?;
@@ -214,6 +230,7 @@ fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, Store
         tool_id: None,
         kind: None,
         member: None,
+        member_kind: None,
         project: None,
         tools: (board != Board::Tools)
             .then(|| row.try_get("tools"))
@@ -226,7 +243,11 @@ fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, Store
             ranked.kind = subject.split_once(':').map(|(kind, _)| kind.to_owned());
             ranked.tool_id = Some(subject);
         }
-        Board::Members => ranked.member = Some(subject),
+        Board::Members => {
+            ranked.member = Some(subject);
+            ranked.member_kind = row::optional_word(row, "member_kind")?;
+            ranked.rank = row.try_get("rank")?;
+        }
         Board::Projects => ranked.project = Some(subject),
     }
     Ok(ranked)

@@ -1,6 +1,7 @@
 //! Personal data: retention, export and deletion.
 
 mod columns;
+mod copies;
 mod erase;
 mod export;
 mod retention;

@@ -60,6 +60,7 @@ impl Store {
                 duplicate: row::widened(row, "duplicate")?,
                 conflict: row::widened(row, "conflict")?,
                 rejected: row::widened(row, "rejected")?,
+                already_counted: row::widened(row, "already_counted")?,
             };
             Ok((upload, page::cursor(&(received_at, upload_id))))
         })

@@ -353,7 +353,7 @@ async fn refreshed(beside: &testing::Beside) -> Result<(), TestCaseError> {
                 select tool_id, count(*), count(*) filter (where outcome = 'success'),
                     count(*) filter (where outcome = 'failure'), count(*) filter (where outcome = 'abandoned'),
                     count(*) filter (where outcome = 'unknown')
-                from usage_events group by tool_id
+                from usage_events where not already_counted group by tool_id
             ) as different",
         )
         .await;

@@ -8,7 +8,7 @@ use std::{
 use model::{MicroUsd, api::EventRow};
 use parquet::{
     basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel},
-    data_type::{ByteArray, ByteArrayType, DataType, Int64Type},
+    data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type},
     errors::ParquetError,
     file::{
         properties::WriterProperties,
@@ -35,6 +35,7 @@ enum Values {
     Time(fn(&EventRow) -> Option<i64>),
     /// Micro-USD.
     Cost(fn(&EventRow) -> Option<i64>),
+    Flag(fn(&EventRow) -> bool),
 }
 
 struct Column {
@@ -60,7 +61,7 @@ const fn optional(key: &'static str, values: Values) -> Column {
 }
 
 /// The keys of the API, in its order; null where the API has null.
-static COLUMNS: [Column; 18] = [
+static COLUMNS: [Column; 19] = [
     required("uuid", Values::Unique(|event| Some(&event.uuid))),
     required("member", Values::Text(|event| Some(&event.member))),
     required("tool_id", Values::Text(|event| Some(&event.tool_id))),
@@ -91,6 +92,7 @@ static COLUMNS: [Column; 18] = [
         Values::Time(|event| Some(event.received_at.timestamp_micros())),
     ),
     required("source", Values::Text(|event| Some(&event.source))),
+    required("already_counted", Values::Flag(|event| event.already_counted)),
 ];
 
 /// The cost as it is stored. The API shows it in USD, which [`MicroUsd`] reads back exactly.
@@ -107,6 +109,7 @@ impl Column {
         let (physical, logical) = match self.values {
             Values::Text(_) | Values::Unique(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             Values::Count(_) => (Physical::INT64, None),
+            Values::Flag(_) => (Physical::BOOLEAN, None),
             Values::Time(_) => (
                 Physical::INT64,
                 Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
@@ -130,6 +133,7 @@ impl Column {
             Values::Count(number) | Values::Time(number) | Values::Cost(number) => {
                 self.write_as::<Int64Type>(chunk, rows, number)
             }
+            Values::Flag(flag) => self.write_as::<BoolType>(chunk, rows, |event| Some(flag(event))),
         }
     }
 
@@ -161,7 +165,7 @@ impl Group {
     pub(super) fn push(&mut self, row: EventRow) {
         let texts = COLUMNS.iter().filter_map(|column| match column.values {
             Values::Text(text) | Values::Unique(text) => text(&row).map(str::len),
-            Values::Count(_) | Values::Time(_) | Values::Cost(_) => None,
+            Values::Count(_) | Values::Time(_) | Values::Cost(_) | Values::Flag(_) => None,
         });
         self.bytes += texts.sum::<usize>();
         self.rows.push(row);
@@ -265,6 +269,7 @@ mod tests {
             occurred_at: at,
             received_at: at,
             source: "api".into(),
+            already_counted: false,
         }
     }
 

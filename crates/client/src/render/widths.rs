@@ -68,7 +68,7 @@ fn score() -> Listing {
 fn leaderboard(board: Board) -> Listing {
     let subject = |tool: &str, member: &str, project: &str| match board {
         Board::Tools => json!({ "tool_id": tool, "kind": "mcp" }),
-        Board::Members => json!({ "member": member, "tools": 41 }),
+        Board::Members => json!({ "member": member, "member_kind": "person", "tools": 41 }),
         Board::Projects => json!({ "project": project, "tools": 41 }),
     };
     let row = |rank: i64, subject: &Value, works: f64, before: Value| {

@@ -45,6 +45,9 @@ body! {
         pub received_at: DateTime<Utc>,
         /// `jsonl`, `otlp` or `api`.
         pub source: String,
+        /// Another member of the org had uploaded the same call before: this event counts for its member alone.
+        #[serde(default)]
+        pub already_counted: bool,
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Tally, Window};
+use crate::team::MemberKind;
 
 body! {
     /// What a subject of a leaderboard did in the window before: the trend is the difference.
@@ -20,7 +21,7 @@ body! {
 body! {
     /// One row of a leaderboard.
     pub struct LeaderboardRow {
-        /// Position, from 1.
+        /// Position, from 1; on the board of members among those of its kind.
         pub rank: i64,
         /// The tool, on the board of tools.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +32,9 @@ body! {
         /// The member's handle, on the board of members.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub member: Option<String>,
+        /// `person` or `ci`, on the board of members: each kind is ranked on its own, people first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub member_kind: Option<MemberKind>,
         /// The project, on the board of projects.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub project: Option<String>,

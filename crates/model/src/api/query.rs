@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::{AllOr, ScoreSort, Verdict, Window};
-use crate::{Kind, Outcome, limits};
+use crate::{Kind, Outcome, limits, team::MemberKind};
 
 /// The parameters of a route that answers a list in pages.
 pub trait ListQuery {
@@ -113,6 +113,8 @@ list_queries! {
         pub project: String,
         /// Events of the member with this handle.
         pub member: String,
+        /// On the board of members, those of this kind: both unless given, people first.
+        pub member_kind: MemberKind,
         /// Rows with at least so many events: 1 unless given.
         pub min_sample: i64,
         /// As for [`ScoresQuery`].

@@ -32,6 +32,9 @@ body! {
         pub conflict: i64,
         /// Events that could not be stored.
         pub rejected: i64,
+        /// Of the new events, those that another member of the org had uploaded before.
+        #[serde(default)]
+        pub already_counted: i64,
     }
 }
 

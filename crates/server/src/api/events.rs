@@ -68,6 +68,7 @@ pub(crate) async fn ingest(
     receipt.upgraded = counts.upgraded;
     receipt.duplicate = counts.duplicate;
     receipt.conflict = counts.conflict;
+    receipt.already_counted = counts.already_counted;
     if counts.changed() {
         app.stale.notify_one();
     }
@@ -192,6 +193,21 @@ fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
                  events again",
             ),
             NoticeCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
+            NoticeCode::TooManyTools => (
+                "tool_id",
+                "a new tool, and your org has got as many new ones today as it may; send it again tomorrow, or let the \
+                 operator raise the limit with `toolhub admin org limits`",
+            ),
+            NoticeCode::TooManyProjects => (
+                "project",
+                "a new project, and your org has got as many new ones today as it may; send it again tomorrow, or let \
+                 the operator raise the limit with `toolhub admin org limits`",
+            ),
+            NoticeCode::TooManySessions => (
+                "session_id",
+                "a new session, and your org has got as many new ones today as it may; send it again tomorrow, or let \
+                 the operator raise the limit with `toolhub admin org limits`",
+            ),
             _ => (
                 "task_text",
                 "your org does not store the text of tasks, so it was left out",

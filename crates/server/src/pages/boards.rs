@@ -5,12 +5,15 @@ use maud::html;
 use model::{
     Kind,
     api::{AllOr, Board, query::LeaderboardQuery},
+    cell::Cell,
     limits,
+    team::MemberKind,
 };
 
 use super::{
     filters::{self, Field},
     layout, listings,
+    table::{Entry, Table},
     view::PageQuery,
     visit::Visit,
 };
@@ -51,7 +54,9 @@ pub(super) async fn page(
         @if table.rows.is_empty() {
             (filters::empty("Nothing to rank: no calls match. Another window or kind may have some.", "toolhub upload"))
         } @else {
-            (table.html(path, &query, &view))
+            @for part in apart(&table) {
+                (part.html(path, &query, &view))
+            }
             (filters::paging(path, &query, &asked, found.next_cursor.as_deref()))
             (filters::downloads(path, &query))
             p .fine {
@@ -68,6 +73,30 @@ pub(super) async fn page(
         content,
     }
     .respond()
+}
+
+/// The tables of a board: people and CI identities, where it has both, stand apart.
+fn apart(whole: &Table) -> Vec<Table> {
+    let Some(kind) = whole
+        .columns
+        .iter()
+        .position(|column| column.key == "member_kind")
+    else {
+        return vec![whole.clone()];
+    };
+    let is_ci = |row: &Vec<Entry>| row[kind].cell == Cell::text(MemberKind::Ci.as_str());
+    let (ci, people): (Vec<_>, Vec<_>) = whole.rows.iter().cloned().partition(is_ci);
+    if ci.is_empty() || people.is_empty() {
+        return vec![whole.clone()];
+    }
+    [("People", people), ("CI identities", ci)]
+        .into_iter()
+        .map(|(caption, rows)| Table {
+            caption: caption.to_owned(),
+            columns: whole.columns.clone(),
+            rows,
+        })
+        .collect()
 }
 
 fn fields(board: Board, query: &LeaderboardQuery) -> Vec<Field<'_>> {

@@ -10,6 +10,7 @@ use model::{
         query::{DeadWeightQuery, EventsQuery, LeaderboardQuery, UploadsQuery},
     },
     cell::{Cell, Tone},
+    team::MemberKind,
 };
 
 use super::{
@@ -70,6 +71,9 @@ pub(super) fn board_table(caption: &str, board: Board, rows: &[LeaderboardRow], 
         Board::Projects => ("project", "project"),
     };
     let mut columns = vec![name(key, title), figure("rank", "rank").sortable()];
+    if board == Board::Members {
+        columns.push(name("member_kind", "kind"));
+    }
     if board != Board::Tools {
         columns.push(figure("tools", "tools").sortable());
     }
@@ -104,6 +108,9 @@ fn board_row(board: Board, row: &LeaderboardRow, now: DateTime<Utc>) -> Vec<Entr
         Board::Projects => Entry::maybe_link(row.project.as_deref(), links::project),
     };
     let mut entries = vec![subject, Cell::count(row.rank).into()];
+    if board == Board::Members {
+        entries.push(Cell::maybe(row.member_kind.map(MemberKind::as_str)).into());
+    }
     if board != Board::Tools {
         entries.push(Cell::maybe_count(row.tools).into());
     }

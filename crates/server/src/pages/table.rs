@@ -17,7 +17,7 @@ use crate::error::ApiError;
 /// A column: its key in the API, its title for people.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    key: Cow<'static, str>,
+    pub(super) key: Cow<'static, str>,
     title: Cow<'static, str>,
     right: bool,
     sortable: bool,

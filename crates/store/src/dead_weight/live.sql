@@ -14,6 +14,7 @@ recently as (
         count(distinct member_id) as members
     from usage_days
     where org_id = $1 and day >= $2 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
+        and ($5::bigint is not null or not already_counted)
     group by tool_id
 ),
 used as (

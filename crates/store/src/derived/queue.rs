@@ -16,6 +16,9 @@ use crate::StoreError;
 /// The board of loaded tools, which is no board of the API.
 const LOADED: &str = "loaded";
 
+/// The board of calls that another member had uploaded before, which has one subject.
+const ALREADY_COUNTED: &str = "already_counted";
+
 /// Days of subjects that changed, with the durations that came.
 #[derive(Default)]
 pub(crate) struct Changed<'a>(BTreeMap<(&'static str, Subject<'a>, NaiveDate), Vec<i64>>);
@@ -28,12 +31,26 @@ enum Subject<'a> {
 }
 
 impl<'a> Changed<'a> {
-    /// A member's calls of a tool in a project changed on a day.
-    pub(crate) fn used(&mut self, member: i64, tool_id: &'a str, project: &'a str, day: NaiveDate) {
-        self.0.entry(("tools", Subject::Named(tool_id), day)).or_default();
+    /// A member's calls of a tool in a project changed on a day. `already_counted`: they are calls that another member
+    /// had uploaded before.
+    pub(crate) fn used(
+        &mut self,
+        member: i64,
+        tool_id: &'a str,
+        project: &'a str,
+        already_counted: bool,
+        day: NaiveDate,
+    ) {
         self.0
             .entry(("members", Subject::Member(member), day))
             .or_default();
+        if already_counted {
+            self.0
+                .entry((ALREADY_COUNTED, Subject::Named(""), day))
+                .or_default();
+            return;
+        }
+        self.0.entry(("tools", Subject::Named(tool_id), day)).or_default();
         if !project.is_empty() {
             self.0
                 .entry(("projects", Subject::Named(project), day))

@@ -11,6 +11,7 @@
 
 mod changes;
 
+use chrono::NaiveDate;
 use model::{MemberId, OrgId};
 use tokio_postgres::GenericClient;
 
@@ -70,6 +71,23 @@ pub(crate) async fn rebuild_totals(
         .execute(include_str!("rollup/rebuild_totals.sql"), &[&org.0, &member.0])
         .await?;
     Ok(())
+}
+
+/// Rewrites some days of a member, and the totals, from the member's events, in a transaction that has locked the row of
+/// the member.
+pub(crate) async fn recount_days(
+    client: &impl GenericClient,
+    org: OrgId,
+    member: MemberId,
+    days: &[NaiveDate],
+) -> Result<(), StoreError> {
+    for sql in [
+        include_str!("rollup/forget_some_days.sql"),
+        include_str!("rollup/recount_days.sql"),
+    ] {
+        client.execute(sql, &[&org.0, &member.0, &days]).await?;
+    }
+    rebuild_totals(client, org, member).await
 }
 
 /// How many days a member has, in the rollup or by the events; and how many of them, and of the totals, differ.

@@ -37,6 +37,8 @@ pub struct Counts {
     pub conflict: u64,
     /// Refused by a setting of the org or of the member.
     pub refused: u64,
+    /// Of the inserted ones, those that another member of the org had uploaded before.
+    pub already_counted: u64,
 }
 
 /// The result of storing a batch.

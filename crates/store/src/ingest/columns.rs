@@ -32,6 +32,7 @@ pub(super) struct Columns<'a> {
     agent_version: Vec<Option<&'a str>>,
     git_branch: Vec<Option<&'a str>>,
     task_text: Vec<Option<&'a str>>,
+    already_counted: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -59,6 +60,7 @@ impl<'a> Columns<'a> {
             columns.agent_version.push(event.agent_version.as_deref());
             columns.git_branch.push(event.git_branch.as_deref());
             columns.task_text.push(event.task_text.as_deref());
+            columns.already_counted.push(group.already_counted);
         }
         columns
     }
@@ -69,7 +71,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The parameters of `insert.sql`.
-    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 20] {
+    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 21] {
         [
             org,
             now,
@@ -91,6 +93,7 @@ impl<'a> Columns<'a> {
             &self.agent_version,
             &self.git_branch,
             &self.task_text,
+            &self.already_counted,
         ]
     }
 

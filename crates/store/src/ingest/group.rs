@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::HashMap};
 use model::{Event, IngestResult, MemberId, NoticeCode, event::Source};
 use uuid::Uuid;
 
-use super::batch::{Batch, BatchResult};
+use super::{
+    arrivals::Arrivals,
+    batch::{Batch, BatchResult},
+};
 use crate::policy::Policy;
 
 /// The state of a call in the database, compared with what was sent.
@@ -28,6 +31,8 @@ pub(super) struct Group<'a> {
     pub(super) event: Cow<'a, Event>,
     pub(super) source: Source,
     pub(super) upload_id: Uuid,
+    /// Another member of the org has uploaded the same call before.
+    pub(super) already_counted: bool,
     /// `None` until it is known.
     pub(super) state: Option<State>,
     /// The batch of the first report.
@@ -45,10 +50,11 @@ impl Group<'_> {
 }
 
 /// Folds the batches into groups, sorted by the key. A key that was sent with several tools gives several groups, the
-/// one that arrived first in front. Events that a policy refuses are left out, with a notice.
+/// one that arrived first in front. Events that a policy or a limit refuses are left out, with a notice.
 pub(super) fn fold<'a>(
     batches: &'a [Batch],
     policies: &HashMap<MemberId, Policy>,
+    arrivals: &Arrivals<'_>,
 ) -> (Vec<Group<'a>>, Vec<BatchResult>) {
     let mut results = vec![BatchResult::default(); batches.len()];
     let mut reports: Vec<Group<'_>> =
@@ -56,7 +62,7 @@ pub(super) fn fold<'a>(
     for (index, batch) in batches.iter().enumerate() {
         let policy = policies.get(&batch.member).copied().unwrap_or_default();
         for (position, event) in batch.events.iter().enumerate() {
-            if let Some(code) = policy.refuses(event) {
+            if let Some(code) = policy.refuses(event).or_else(|| arrivals.refuses(event)) {
                 results[index].refuse(position, event, code);
                 continue;
             }
@@ -72,6 +78,7 @@ pub(super) fn fold<'a>(
                 event: policy.apply(event),
                 source: batch.source,
                 upload_id: batch.upload_id,
+                already_counted: false,
                 state: None,
                 batch: index,
                 further: Vec::new(),
@@ -122,6 +129,9 @@ pub(super) fn count(results: &mut [BatchResult], groups: &[Group<'_>]) {
             _ => IngestResult::Duplicate,
         };
         results[group.batch].counts.add(first);
+        if group.state == Some(State::New) && group.already_counted {
+            results[group.batch].counts.already_counted += 1;
+        }
         for (at, (batch, merge)) in group.further.iter().enumerate() {
             let result = match group.state {
                 Some(State::Conflict) => IngestResult::Conflict,
@@ -180,7 +190,7 @@ mod tests {
             ),
             batch(2, vec![event(Some("b"), "mcp:x", CallResult::SUCCESS)]),
         ];
-        let (mut groups, mut results) = fold(&batches, &HashMap::new());
+        let (mut groups, mut results) = fold(&batches, &HashMap::new(), &Arrivals::default());
         assert_eq!(
             groups.len(),
             4,

@@ -6,7 +6,7 @@ with merged as materialized (
     select
         e.member_id, e.uuid,
         e.outcome as old_outcome, e.reason as old_reason, e.cost_micro_usd as old_cost_micro_usd,
-        e.duration_ms as old_duration_ms, e.project as old_project,
+        e.duration_ms as old_duration_ms, e.project as old_project, e.already_counted,
         m.*
     from unnest(
         $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
@@ -56,6 +56,6 @@ where e.org_id = $1
         m.agent_version, m.git_branch, m.task_text
     )
 returning
-    e.member_id, e.uuid, e.tool_id, e.occurred_at,
+    e.member_id, e.uuid, e.tool_id, e.occurred_at, e.already_counted,
     m.old_outcome::text, m.old_reason::text, m.old_cost_micro_usd, m.old_duration_ms, m.old_project,
     e.outcome::text, e.reason::text, e.cost_micro_usd, e.duration_ms, e.project

@@ -27,6 +27,8 @@ with cells as materialized (
         and ($6::text is null or d.project = $6)
         and ($7::bigint is null or d.member_id = $7)
         and ($2 <> 'projects' or d.project <> '')
+        -- Of what belongs to one member all counts; of the org's, each call once.
+        and ($2 = 'members' or $7::bigint is not null or not d.already_counted)
     group by 1, 2, 3
 ),
 counts as (
@@ -51,6 +53,13 @@ counts as (
     having sum(events) >= $8
 )
 select
+    m.kind as member_kind,
+    row_number() over (
+        partition by m.kind
+        order by
+            b.tools desc, b.successes::double precision / nullif(b.successes + b.failures, 0) desc nulls last,
+            n.name collate "C"
+    ) as rank,
     n.name as subject, b.tools, b.events, b.successes, b.failures, b.abandoned, b.unknown,
     b.successes::double precision / b.events as success_rate,
     b.successes::double precision / nullif(b.successes + b.failures, 0) as decided_rate,
@@ -69,8 +78,9 @@ cross join lateral (
         when $2 = 'members' then board_name(o.show_names, o.board_salt, m.member_id, m.handle) else b.subject
     end as name
 ) n
-where $2 <> 'members' or not m.board_opt_out
+where $2 <> 'members' or (not m.board_opt_out and ($11::text is null or m.kind = $11))
 order by
+    case when $2 = 'members' then m.kind end = 'ci',
     case when $2 = 'tools' then wilson_low(b.successes, b.successes + b.failures) end desc nulls last,
     case when $2 = 'members' then b.tools end desc,
     case when $2 = 'members' then b.successes::double precision / nullif(b.successes + b.failures, 0) end desc nulls last,

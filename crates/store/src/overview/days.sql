@@ -13,6 +13,14 @@ with days as materialized (
         offset 0
     ) d
     where m.org_id = $1
+),
+-- Calls that two members uploaded are counted once.
+once as (
+    select day, builtin, events, successes, failures, costed, cost_micro_usd from days
+    union all
+    select b.day, b.builtin, -b.events, -b.successes, -b.failures, -b.costed, -b.cost_micro_usd
+    from board_days b
+    where b.org_id = $1 and b.board = 'already_counted' and b.subject = '' and b.day >= $2 and b.day <= $4
 )
 select
     day,
@@ -24,6 +32,6 @@ select
     least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
     (select count(distinct subject) from days where day >= $3) as members,
     (select count(distinct subject) from days where day < $3) as previous_members
-from days
+from once
 group by day
 order by day

@@ -33,6 +33,17 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
+        "arrivals",
+        &[
+            ("org_id", Internal),
+            ("member_id", Internal),
+            ("day", Internal),
+            ("tools", Internal),
+            ("projects", Internal),
+            ("sessions", Internal),
+        ],
+    ),
+    (
         "audit_log",
         &[
             ("org_id", Internal),
@@ -196,6 +207,9 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("board_salt", Personal),
             ("task_text_allowed", Internal),
             ("retention_days", Internal),
+            ("new_tools_a_day", Internal),
+            ("new_projects_a_day", Internal),
+            ("new_sessions_a_day", Internal),
         ],
     ),
     (
@@ -274,6 +288,15 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("context_bytes", Internal),
             ("project", Internal),
             ("observed_at", Internal),
+        ],
+    ),
+    (
+        "sessions",
+        &[
+            ("org_id", Internal),
+            ("first_seen_at", Internal),
+            ("session_id", Internal),
+            ("members", Internal),
         ],
     ),
     (
@@ -360,6 +383,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("duplicate", Internal),
             ("conflict", Internal),
             ("rejected", Internal),
+            ("already_counted", Internal),
         ],
     ),
     (
@@ -381,6 +405,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("cost_micro_usd", Internal),
             ("first_used_at", Internal),
             ("last_used_at", Internal),
+            ("already_counted", Internal),
         ],
     ),
     (
@@ -406,6 +431,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("agent_version", Internal),
             ("git_branch", Internal),
             ("task_text", Personal),
+            ("already_counted", Internal),
         ],
     ),
     (
@@ -426,6 +452,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("cost_micro_usd", Internal),
             ("first_used_at", Internal),
             ("last_used_at", Internal),
+            ("already_counted", Internal),
         ],
     ),
 ];

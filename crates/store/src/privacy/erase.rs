@@ -6,13 +6,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
-use model::administration::Deleted;
+use model::{MemberId, administration::Deleted};
 use serde_json::json;
 
 use crate::{
     Store, StoreError,
     audit::{self, Act, Action, Subject},
     derived::{queue, rollup},
+    ingest::copies::lock_sessionless,
+    privacy::copies,
     team,
 };
 
@@ -49,10 +51,12 @@ impl Store {
                 &key,
             )
             .await?;
+        let others = lock_others(&transaction, &key).await?;
         // The boards contain the events until they are refreshed.
         queue::remove_events(&*transaction, act.org, member.id, None).await?;
         queue::remove_loaded(&*transaction, act.org, member.id).await?;
         let (events, last) = delete_events(&transaction, &key).await?;
+        copies::count_for(&*transaction, act.org, &others).await?;
         // A clock that was ahead wrote times in the future: uploading the same logs again must not restore these
         // events.
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
@@ -81,6 +85,28 @@ impl Store {
 
 /// The org and the member, as parameters.
 type Key<'k> = [&'k (dyn tokio_postgres::types::ToSql + Sync); 2];
+
+/// Locks those members who have uploaded calls that the org counts for somebody else, and keeps others from uploading a
+/// call of the member as one that is counted already.
+async fn lock_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<Vec<MemberId>, StoreError> {
+    transaction
+        .execute(include_str!("erase/leave_sessions.sql"), key)
+        .await?;
+    transaction
+        .execute(
+            "-- privacy::erase::lock_others (sessions)\n\
+             delete from sessions where org_id = $1 and cardinality(members) = 0",
+            &[key[0]],
+        )
+        .await?;
+    lock_sessionless(transaction, key[0]).await?;
+    let rows = transaction
+        .query(include_str!("erase/lock_others.sql"), key)
+        .await?;
+    rows.iter()
+        .map(|row| Ok(MemberId(row.try_get("member_id")?)))
+        .collect()
+}
 
 /// Deletes the events of a member. Returns how many there were, and when the last of them occurred.
 async fn delete_events(

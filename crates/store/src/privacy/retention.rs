@@ -13,7 +13,9 @@ use model::{MemberId, OrgId};
 use crate::{
     Store, StoreError,
     derived::{queue, rollup},
-    policy, row,
+    policy,
+    privacy::copies,
+    row,
     session::SessionLimits,
 };
 
@@ -28,7 +30,7 @@ const LIMITS: SessionLimits = SessionLimits {
 pub struct RetentionDeleted {
     /// Events past the retention of their org.
     pub events: u64,
-    /// Receipts and inventory past it.
+    /// Receipts, inventory and sessions past it.
     pub others: u64,
     /// Tokens of CI runs, and uses of their identities, that ended more than a week ago.
     pub ended: u64,
@@ -91,7 +93,45 @@ async fn delete_events(
             deleted += events;
         }
     }
+    if deleted > 0 {
+        count_for_others(session, org).await?;
+    }
     Ok(deleted)
+}
+
+/// Lets the org count, for the members who have them still, the calls of which the counted event is gone: its time was
+/// another.
+async fn count_for_others(session: &mut tokio_postgres::Client, org: OrgId) -> Result<(), StoreError> {
+    let members = session
+        .query(
+            "-- privacy::retention::count_for_others\n\
+             select distinct member_id from usage_days where org_id = $1 and already_counted order by member_id",
+            &[&org.0],
+        )
+        .await?;
+    for row in members {
+        let member = MemberId(row.try_get("member_id")?);
+        let transaction = session.transaction().await?;
+        lock_member(&transaction, org, member).await?;
+        copies::count_for(&transaction, org, &[member]).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Lets uploads of this member wait, so that events and rollup change together.
+async fn lock_member(
+    transaction: &tokio_postgres::Transaction<'_>,
+    org: OrgId,
+    member: MemberId,
+) -> Result<(), StoreError> {
+    transaction
+        .query_opt(
+            "-- privacy::retention::lock_member\nselect from members where org_id = $1 and member_id = $2 for update",
+            &[&org.0, &member.0],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Deletes the receipts and the inventory of an org from before a time, some thousand rows at a time.
@@ -105,6 +145,7 @@ async fn delete_others(
         include_str!("retention/uploads.sql"),
         include_str!("retention/sessions.sql"),
         include_str!("retention/machines.sql"),
+        include_str!("retention/known_sessions.sql"),
     ] {
         loop {
             let row = session.query_one(statement, &[&org.0, &since]).await?;
@@ -125,7 +166,8 @@ async fn delete_others(
     Ok(deleted)
 }
 
-/// Deletes the tokens of CI runs, and the uses of their identities, that ended more than a week ago, in every org.
+/// Deletes the tokens of CI runs and the uses of their identities that ended, and the counts of what was new, more than a
+/// week ago, in every org.
 async fn delete_ended(session: &tokio_postgres::Client, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let mut deleted = 0;
     for statement in [
@@ -135,6 +177,8 @@ async fn delete_ended(session: &tokio_postgres::Client, now: DateTime<Utc>) -> R
          delete from token_uses u using api_tokens t\n\
          where t.org_id = u.org_id and t.token_id = u.token_id and t.publisher_id is not null\n\
          and t.expires_at < $1::timestamptz - interval '7 days'",
+        "-- privacy::retention::delete_ended (arrivals)\n\
+         delete from arrivals where day < ($1::timestamptz at time zone 'UTC')::date - 7",
         "-- privacy::retention::delete_ended (tokens)\n\
          delete from api_tokens\n\
          where publisher_id is not null and expires_at < $1::timestamptz - interval '7 days'",
@@ -153,13 +197,7 @@ async fn forget_days(
     before: NaiveDate,
 ) -> Result<Option<u64>, StoreError> {
     let transaction = session.transaction().await?;
-    // Uploads of this member wait, so that events and rollup change together.
-    transaction
-        .query_opt(
-            "-- privacy::retention::forget_days (member)\nselect from members where org_id = $1 and member_id = $2 for update",
-            &[&org.0, &member.0],
-        )
-        .await?;
+    lock_member(&transaction, org, member).await?;
     let row = transaction
         .query_one(
             include_str!("retention/oldest_days.sql"),

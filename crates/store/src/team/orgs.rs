@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use model::{
     OrgId,
-    administration::{Org, OrgChange, OrgSettings},
+    administration::{LimitsChange, Org, OrgChange, OrgLimits, OrgSettings},
     team::check_slug,
 };
 use serde_json::json;
@@ -128,6 +128,55 @@ impl Store {
             retention_days: row.try_get("retention_days")?,
             show_names: row.try_get("show_names")?,
         })
+    }
+
+    /// Changes how many new names an org may get in a day: an act of the operator.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when one is negative.
+    pub async fn org_limits(&self, act: &Act, change: &LimitsChange) -> Result<OrgLimits, StoreError> {
+        let given = [
+            change.new_tools_a_day,
+            change.new_projects_a_day,
+            change.new_sessions_a_day,
+        ];
+        if given.into_iter().flatten().any(|limit| limit < 0) {
+            return Err(StoreError::Invalid(
+                "a limit is 0 (nothing new) to 2147483647".into(),
+            ));
+        }
+        let mut client = self.client().await?;
+        let (transaction, _) = audit::begin(&mut client, act).await?;
+        let row = transaction
+            .query_one(
+                "-- team::orgs::org_limits\n\
+                 update orgs\n\
+                 set new_tools_a_day = coalesce($2, new_tools_a_day),\n\
+                 \x20   new_projects_a_day = coalesce($3, new_projects_a_day),\n\
+                 \x20   new_sessions_a_day = coalesce($4, new_sessions_a_day)\n\
+                 where org_id = $1\n\
+                 returning slug, new_tools_a_day, new_projects_a_day, new_sessions_a_day",
+                &[&act.org.0, &given[0], &given[1], &given[2]],
+            )
+            .await?;
+        let limits = OrgLimits {
+            org: row.try_get("slug")?,
+            new_tools_a_day: row.try_get("new_tools_a_day")?,
+            new_projects_a_day: row.try_get("new_projects_a_day")?,
+            new_sessions_a_day: row.try_get("new_sessions_a_day")?,
+        };
+        if given.iter().any(Option::is_some) {
+            audit::record(
+                &transaction,
+                act,
+                Action::OrgChanged,
+                Subject::default(),
+                &json!(change),
+            )
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(limits)
     }
 
     /// Changes the settings of an org.

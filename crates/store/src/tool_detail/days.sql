@@ -12,7 +12,7 @@ from (
         day, project, member_id, sum(events)::bigint as events, sum(successes)::bigint as successes,
         sum(failures)::bigint as failures
     from usage_days
-    where org_id = $1 and tool_id = $2 and ($3::date is null or day >= $3)
+    where org_id = $1 and tool_id = $2 and not already_counted and ($3::date is null or day >= $3)
     group by grouping sets ((day), (project), (member_id))
 ) d
 join orgs o on o.org_id = $1

@@ -5,4 +5,5 @@ from usage_events
 where org_id = $1
     and tool_id = $2
     and duration_ms is not null
+    and not already_counted
     and ($3::timestamptz is null or occurred_at >= $3)

@@ -15,7 +15,7 @@ from (
         outcome, reason, operation, agent_version,
         outcome = 'success' as is_success, outcome = 'failure' as is_failure
     from usage_events
-    where org_id = $1 and tool_id = $2 and ($3::timestamptz is null or occurred_at >= $3)
+    where org_id = $1 and tool_id = $2 and not already_counted and ($3::timestamptz is null or occurred_at >= $3)
 ) e
 group by grouping sets ((outcome, reason), (operation), (agent_version))
 order by 1, 5 desc, 2, 3, 4

@@ -370,3 +370,55 @@ async fn hidden_names_become_pseudonyms_that_stay_and_who_opted_out_is_left_out(
         .unwrap();
     assert_eq!(names(all_kinds()).await, ["bob"]);
 }
+
+#[tokio::test]
+async fn people_and_ci_identities_are_ranked_apart() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let org = store.org_create("acme", now()).await.unwrap();
+    let mut handles = vec![];
+    for (handle, kind, tools) in [
+        ("ann", MemberKind::Person, 1),
+        ("ci-web", MemberKind::Ci, 3),
+        ("bob", MemberKind::Person, 2),
+        ("ci-api", MemberKind::Ci, 1),
+    ] {
+        let member = store.member_add(org, handle, kind, Role::Member, now());
+        let member = member.await.unwrap();
+        let calls = (0..tools).map(|n| event(&format!("mcp:{n}"), CallResult::SUCCESS, 1, 5, Some("web")));
+        send(&store, org, member, calls.collect()).await;
+        handles.push(handle);
+    }
+    refresh(&store).await;
+    let of_project = LeaderboardQuery {
+        project: Some("web".to_owned()),
+        ..LeaderboardQuery::default()
+    };
+    for query in [LeaderboardQuery::default(), of_project] {
+        let ranked = |rows: Vec<LeaderboardRow>| -> Vec<(i64, String, Option<MemberKind>)> {
+            rows.into_iter()
+                .map(|row| (row.rank, row.member.unwrap(), row.member_kind))
+                .collect()
+        };
+        let rows = board(&store, org, Board::Members, Window::Week, query.clone()).await;
+        let (person, ci) = (Some(MemberKind::Person), Some(MemberKind::Ci));
+        assert_eq!(
+            ranked(rows),
+            [
+                (1, "bob".to_owned(), person),
+                (2, "ann".to_owned(), person),
+                (1, "ci-web".to_owned(), ci),
+                (2, "ci-api".to_owned(), ci),
+            ]
+        );
+        let only_ci = LeaderboardQuery {
+            member_kind: ci,
+            limit: Some(1),
+            ..query.clone()
+        };
+        let rows = board(&store, org, Board::Members, Window::Week, only_ci.clone()).await;
+        assert_eq!(ranked(rows), [(1, "ci-web".to_owned(), ci)]);
+        let refused = store.leaderboard(org, Board::Tools, &only_ci).await;
+        assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+    }
+}

@@ -40,7 +40,11 @@ const PLAIN: &str = "
         cross join board_windows w
         cross join (values (true), (false)) as b (builtins)
         cross join lateral (
-            values ('tools', e.tool_id), ('members', e.member_id::text), ('projects', e.project)
+            values
+                ('tools', case when not e.already_counted then e.tool_id end),
+                ('members', e.member_id::text),
+                ('projects', case when not e.already_counted then e.project end),
+                ('already_counted', case when e.already_counted then '' end)
         ) as s (board, subject)
         where e.org_id = $1 and s.subject is not null
             and (w.days = 0 or e.occurred_at >= ($2::date - 2 * w.days + 1)::timestamp at time zone 'UTC')
@@ -94,6 +98,14 @@ const KEPT_LOADED: &str = "
     from loaded_tools
     where org_id = $1 and $2::date is not null";
 
+/// Calls that the org does not count once. $1: the org.
+const NOT_ONCE: &str = "
+    select session_id, uuid, tool_id, count(*) filter (where not already_counted) as counted
+    from usage_events
+    where org_id = $1 and $2::date is not null
+    group by 1, 2, 3
+    having count(*) filter (where not already_counted) <> 1";
+
 /// Every row of a query, as text.
 async fn rows(client: &Client, sql: &str, org: OrgId, today: NaiveDate) -> Vec<String> {
     let sql = format!("select (r.*)::text as line from ({sql}) r order by 1");
@@ -105,6 +117,8 @@ async fn rows(client: &Client, sql: &str, org: OrgId, today: NaiveDate) -> Vec<S
 async fn assert_exact(client: &Client, org: OrgId, today: NaiveDate, when: &str) -> usize {
     let kept = rows(client, KEPT, org, today).await;
     assert_eq!(kept, rows(client, PLAIN, org, today).await, "boards {when}");
+    let not_once = rows(client, NOT_ONCE, org, today).await;
+    assert_eq!(not_once, [""; 0], "each call is counted once {when}");
     let loaded = rows(client, KEPT_LOADED, org, today).await;
     assert_eq!(
         loaded,
@@ -157,6 +171,7 @@ fn event(random: &mut Random, now: DateTime<Utc>) -> Event {
         }),
         cost: (random.below(3) == 0).then(|| MicroUsd(random.signed(90_000))),
         project: random.one(&[None, Some("web"), Some("api")]).map(str::to_owned),
+        session: (!key.is_multiple_of(4)).then(|| format!("session-{}", key / 30)),
         ..Event::new(
             ToolId::parse(TOOLS[usize::try_from(key % 6).unwrap()]).unwrap(),
             random.one(&RESULTS),

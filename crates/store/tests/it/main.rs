@@ -8,6 +8,7 @@
 )]
 
 mod boards;
+mod counted_once;
 mod derived;
 mod ingest;
 mod migrate;

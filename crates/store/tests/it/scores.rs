@@ -344,7 +344,7 @@ const PLAIN: &str = "select org_id, tool_id, count(*) as events, \
     float8send(sum(cost_micro_usd)::float8 / nullif(count(cost_micro_usd), 0) / 1e6) as avg_cost_usd, \
     float8send(percentile_cont(0.5) within group (order by duration_ms)) as median, \
     count(distinct member_id) as members, min(occurred_at) as first_used_at, max(occurred_at) as last_used_at \
-    from usage_events group by org_id, tool_id";
+    from usage_events where not already_counted group by org_id, tool_id";
 
 const SCORED: &str = "select org_id, tool_id, events, successes, failures, abandoned, unknown, \
     float8send(success_rate) as success_rate, float8send(avg_cost_usd) as avg_cost_usd, \

@@ -233,8 +233,8 @@ async fn boards_and_audits_are_read_without_any_event() {
         ),
         (
             include_str!("../../src/leaderboards/precomputed_members.sql"),
-            "bigint, int, boolean, bigint, bigint, bigint",
-            "1, 30, false, 1, 0, 51",
+            "bigint, int, boolean, bigint, bigint, bigint, text",
+            "1, 30, false, 1, 0, 51, null",
         ),
         (
             include_str!("../../src/dead_weight/precomputed.sql"),

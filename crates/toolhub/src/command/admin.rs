@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use client::{environment, render};
 use model::{
-    administration::{OrgChange, Orgs},
+    administration::{LimitsChange, OrgChange, Orgs},
     team::{MemberKind, Role, Scope},
 };
 use serde_json::json;
@@ -69,6 +69,20 @@ enum OrgCommand {
         slug: String,
         /// New slug: 1 to 63 lower-case letters, digits and hyphens
         new: String,
+    },
+    /// Show or change how many new tools, projects and sessions an org may get in a day (UTC)
+    Limits {
+        /// Slug of the org
+        slug: String,
+        /// New tools a day (an org begins with 5000) [default: unchanged]
+        #[arg(long, value_name = "N")]
+        new_tools: Option<i32>,
+        /// New projects a day (an org begins with 2000) [default: unchanged]
+        #[arg(long, value_name = "N")]
+        new_projects: Option<i32>,
+        /// New sessions a day (an org begins with 200000) [default: unchanged]
+        #[arg(long, value_name = "N")]
+        new_sessions: Option<i32>,
     },
 }
 
@@ -184,6 +198,27 @@ impl OrgCommand {
                 };
                 let org = store.org_change(&act, &change).await?;
                 done(format!("the org `{slug}` is `{}` now", org.org), json!(org))
+            }
+            OrgCommand::Limits {
+                slug,
+                new_tools,
+                new_projects,
+                new_sessions,
+            } => {
+                let act = Act::by_operator(store.org_find(&slug).await?, now);
+                let change = LimitsChange {
+                    new_tools_a_day: new_tools,
+                    new_projects_a_day: new_projects,
+                    new_sessions_a_day: new_sessions,
+                };
+                let limits = store.org_limits(&act, &change).await?;
+                done(
+                    format!(
+                        "the org `{slug}` may get {} new tools, {} new projects and {} new sessions a day",
+                        limits.new_tools_a_day, limits.new_projects_a_day, limits.new_sessions_a_day
+                    ),
+                    json!(limits),
+                )
             }
         }
     }

@@ -3,6 +3,7 @@ use client::{Error, Exit, read::Endpoint};
 use model::{
     Kind,
     api::{AllOr, Board, Window, query::LeaderboardQuery},
+    team::MemberKind,
 };
 
 use super::reading;
@@ -38,6 +39,9 @@ pub(crate) struct Leaderboard {
     /// Only count events of this member
     #[arg(long, value_name = "HANDLE")]
     member: Option<String>,
+    /// Only rank members of this kind: person or ci
+    #[arg(long, value_name = "KIND", value_parser = word::<MemberKind>(MemberKind::ALL.iter().map(|kind| kind.as_str())))]
+    member_kind: Option<MemberKind>,
     /// Only count events of this project
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
@@ -53,6 +57,7 @@ impl Leaderboard {
             kind: context.option(self.kind, "kind", settings.kind.as_ref())?,
             min_sample: self.min_sample.or(settings.min_sample),
             member: self.member,
+            member_kind: self.member_kind,
             project: self.project,
             ..LeaderboardQuery::default()
         };

@@ -215,6 +215,12 @@ fn summary(report: &Report, changed: bool) -> Vec<String> {
             report.conflict,
             report.rejected
         ));
+        if report.already_counted > 0 {
+            text.push(format!(
+                "already_counted: {} for another member: the org counts these calls once, your own board counts them too",
+                report.already_counted
+            ));
+        }
         if report.resumed > 0 {
             text.push(format!(
                 "{} more were sent by an earlier run that did not complete",

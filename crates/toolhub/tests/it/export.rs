@@ -127,6 +127,7 @@ fn assert_same(key: &str, field: &Field, value: &Value) {
         }
         ("occurred_at" | "received_at" | "duration_ms" | "cost_usd", Field::Str(_), _) => false,
         (_, Field::Str(text), Value::String(expected)) => text == expected,
+        (_, Field::Bool(flag), Value::Bool(expected)) => flag == expected,
         (_, Field::Null, Value::Null) => true,
         _ => false,
     };
@@ -283,7 +284,7 @@ fn an_export_holds_every_event_as_the_api_has_it_and_is_whole_or_failed() {
     assert_holds(&none, &[]);
     assert_eq!(
         read(&none).metadata().file_metadata().schema().get_fields().len(),
-        18
+        19
     );
 
     let refused = machine.path("refused.parquet");

@@ -1,7 +1,10 @@
 //! Listings of scores, leaderboards and dead weight.
 
 use chrono::{DateTime, Utc};
-use model::api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally, Verdict};
+use model::{
+    api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally, Verdict},
+    team::MemberKind,
+};
 
 use super::{Cell, Column, Listing, Tone, detail, figure, name, notes};
 
@@ -128,8 +131,18 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
             }
         }
         Board::Members => {
-            columns.extend([name("member", "member"), figure("tools", "tools").level(1)]);
-            |row| vec![Cell::maybe(row.member.as_deref()), Cell::maybe_count(row.tools)]
+            columns.extend([
+                name("member", "member"),
+                name("member_kind", "kind").level(2),
+                figure("tools", "tools").level(1),
+            ]);
+            |row| {
+                vec![
+                    Cell::maybe(row.member.as_deref()),
+                    Cell::maybe(row.member_kind.map(MemberKind::as_str)),
+                    Cell::maybe_count(row.tools),
+                ]
+            }
         }
         Board::Projects => {
             columns.extend([name("project", "project"), figure("tools", "tools").level(1)]);
@@ -173,6 +186,10 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
     });
     let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
     notes.insert(0, format!("window {} (UTC days)", response.window));
+    let of_ci = |row: &LeaderboardRow| row.member_kind == Some(MemberKind::Ci);
+    if response.leaderboard.iter().any(of_ci) && !response.leaderboard.iter().all(of_ci) {
+        notes.push("people and CI identities are ranked apart: `--member-kind` shows one of them".to_owned());
+    }
     if response.leaderboard.is_empty() {
         notes.push(
             "nothing to rank: try `--window all` for all events, or `--kind all` to include built-in tools"

@@ -98,6 +98,7 @@ pub(crate) fn uploads(response: &Uploads, now: DateTime<Utc>) -> Listing {
         figure("duplicate", "duplicate").level(3),
         figure("conflict", "conflict").level(5),
         figure("rejected", "rejected").level(1),
+        detail("already_counted"),
         name("ci", "from").level(2).prose(),
         detail("client"),
         detail("batch"),
@@ -134,6 +135,7 @@ fn upload_row(upload: &Upload, now: DateTime<Utc>) -> Vec<Cell> {
         } else {
             Tone::Plain
         }),
+        Cell::count(upload.already_counted),
         Cell::text(&upload.ci.as_ref().map(ci).unwrap_or_default()),
         Cell::maybe(upload.client.as_deref()),
         Cell::text(&upload.batch),

@@ -10,12 +10,16 @@ uses as materialized (
     select s.board, s.subject, t.tool_id, t.member_id, t.last_used_at, t.tool_id like 'builtin:%' as builtin
     from subjects s
     cross join lateral (
-        select * from usage_totals t where s.board = 'tools' and t.org_id = $1 and t.tool_id = s.subject
+        select * from usage_totals t
+        where s.board = 'tools' and t.org_id = $1 and t.tool_id = s.subject and not t.already_counted
         union all
         select * from usage_totals t
         where t.org_id = $1 and t.member_id = case s.board when 'members' then s.subject::bigint end
         union all
-        select * from usage_totals t where s.board = 'projects' and t.org_id = $1 and t.project = s.subject
+        select * from usage_totals t
+        where s.board = 'projects' and t.org_id = $1 and t.project = s.subject and not t.already_counted
+        union all
+        select * from usage_totals t where s.board = 'already_counted' and t.org_id = $1 and t.already_counted
     ) t
 ),
 -- A tool, or a member, with the last use of anything and of what is not built in.

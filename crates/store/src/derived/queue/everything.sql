@@ -3,7 +3,7 @@
 insert into pending_changes (org_id, change_id, board, subject, day)
 select $1::bigint, $2::uuid, s.board, s.subject, d.day
 from usage_days d
-cross join board_subjects(d.tool_id, d.member_id, d.project) s
+cross join board_subjects(d.tool_id, d.member_id, d.project, d.already_counted) s
 where d.org_id = $1
 union
 select $1, $2, board, subject, day

@@ -7,7 +7,7 @@ with parts as (
     from usage_days d
     cross join unnest($3::integer[]) as w (days)
     cross join (values (true), (false)) as b (builtins)
-    cross join board_subjects(d.tool_id, d.member_id, d.project) s
+    cross join board_subjects(d.tool_id, d.member_id, d.project, d.already_counted) s
     where d.org_id = $1
         and (w.days = 0 or d.day > $2::date - 2 * w.days)
         and (b.builtins or d.tool_id not like 'builtin:%')
@@ -17,7 +17,7 @@ medians as (
     from usage_events e
     join unnest($3::integer[]) as w (days)
         on w.days = 0 or e.occurred_at >= ($2::date - w.days + 1)::timestamp at time zone 'UTC'
-    where e.org_id = $1
+    where e.org_id = $1 and not e.already_counted
     group by 1, 2
 ),
 counted as (

@@ -8,7 +8,7 @@ with counted as (
         sum(d.costed) as costed, least(sum(d.cost_micro_usd), 9223372036854775807) as cost_micro_usd,
         min(d.first_used_at) as first_used_at, max(d.last_used_at) as last_used_at
     from usage_days d
-    cross join board_subjects(d.tool_id, d.member_id, d.project) s
+    cross join board_subjects(d.tool_id, d.member_id, d.project, d.already_counted) s
     where d.org_id = $1
     group by 1, 2, 3, 4
 ),

@@ -10,6 +10,7 @@ cross join lateral (
         percentile_cont(0.5) within group (order by e.duration_ms) as median_duration_ms
     from usage_events e
     where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms is not null
+        and not e.already_counted
         and (m.days = 0 or e.occurred_at >= ($2::date - m.days + 1)::timestamp at time zone 'UTC')
 ) c
 where m.org_id = $1

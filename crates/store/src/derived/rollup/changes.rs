@@ -28,6 +28,7 @@ struct Facts {
 pub(crate) struct UpgradedEvent {
     member: MemberId,
     tool_id: String,
+    already_counted: bool,
     occurred_at: DateTime<Utc>,
     before: (Facts, Option<String>),
     after: (Facts, Option<String>),
@@ -52,6 +53,7 @@ impl UpgradedEvent {
         Ok(UpgradedEvent {
             member: MemberId(row.try_get("member_id")?),
             tool_id: row.try_get("tool_id")?,
+            already_counted: row.try_get("already_counted")?,
             occurred_at: row.try_get("occurred_at")?,
             before: (before, row.try_get("old_project")?),
             after: (after, row.try_get("project")?),
@@ -59,8 +61,9 @@ impl UpgradedEvent {
     }
 }
 
-/// The key of a row within an org, in the order in which rows are locked: member, day (none for a total), tool, project.
-type Key<'a> = (i64, Option<NaiveDate>, &'a str, &'a str);
+/// The key of a row within an org, in the order in which rows are locked: member, day (none for a total), tool, project,
+/// and whether another member had uploaded its calls before.
+type Key<'a> = (i64, Option<NaiveDate>, &'a str, &'a str, bool);
 
 /// The statements that write one table of the rollup.
 struct Table {
@@ -105,14 +108,14 @@ pub(crate) struct Changes<'a> {
 
 impl<'a> Changes<'a> {
     /// Counts a new event.
-    pub(crate) fn insert(&mut self, member: MemberId, event: &'a Event) {
+    pub(crate) fn insert(&mut self, member: MemberId, event: &'a Event, already_counted: bool) {
         let facts = Facts {
             outcome: event.result.outcome(),
             unknown_tool: event.result.reason() == Some(Reason::UnknownTool),
             cost: event.cost.map(|MicroUsd(micros)| micros),
             duration_ms: event.duration_ms,
         };
-        if let Some(duration_ms) = event.duration_ms {
+        if let Some(duration_ms) = event.duration_ms.filter(|_| !already_counted) {
             let day = event.occurred_at.date_naive();
             self.queued.timed(event.tool.as_str(), day, duration_ms);
         }
@@ -120,6 +123,7 @@ impl<'a> Changes<'a> {
             member,
             event.tool.as_str(),
             event.project.as_deref(),
+            already_counted,
             event.occurred_at,
         );
         change.events += 1;
@@ -131,19 +135,34 @@ impl<'a> Changes<'a> {
         let UpgradedEvent {
             member,
             tool_id,
+            already_counted,
             occurred_at,
             before,
             after,
         } = event;
         // A duration never changes once it is known.
-        if let (None, Some(duration_ms)) = (before.0.duration_ms, after.0.duration_ms) {
+        if let (None, Some(duration_ms), false) =
+            (before.0.duration_ms, after.0.duration_ms, *already_counted)
+        {
             self.queued.timed(tool_id, occurred_at.date_naive(), duration_ms);
         }
-        let change = self.at(*member, tool_id, before.1.as_deref(), *occurred_at);
+        let change = self.at(
+            *member,
+            tool_id,
+            before.1.as_deref(),
+            *already_counted,
+            *occurred_at,
+        );
         change.events -= 1;
         change.add(before.0, -1);
         change.left |= before.1 != after.1;
-        let change = self.at(*member, tool_id, after.1.as_deref(), *occurred_at);
+        let change = self.at(
+            *member,
+            tool_id,
+            after.1.as_deref(),
+            *already_counted,
+            *occurred_at,
+        );
         change.events += 1;
         change.add(after.0, 1);
     }
@@ -153,11 +172,12 @@ impl<'a> Changes<'a> {
         member: MemberId,
         tool_id: &'a str,
         project: Option<&'a str>,
+        already_counted: bool,
         occurred_at: DateTime<Utc>,
     ) -> &mut Change {
         let (day, project) = (occurred_at.date_naive(), project.unwrap_or_default());
-        self.queued.used(member.0, tool_id, project, day);
-        let key = (member.0, Some(day), tool_id, project);
+        self.queued.used(member.0, tool_id, project, already_counted, day);
+        let key = (member.0, Some(day), tool_id, project, already_counted);
         let change = self.rows.entry(key).or_insert(Change {
             events: 0,
             outcomes: [0; 4],
@@ -191,9 +211,9 @@ impl<'a> Changes<'a> {
 /// The same changes without their days.
 fn without_days<'a>(days: &BTreeMap<Key<'a>, Change>) -> BTreeMap<Key<'a>, Change> {
     let mut totals: BTreeMap<Key<'a>, Change> = BTreeMap::new();
-    for (&(member, _, tool_id, project), change) in days {
+    for (&(member, _, tool_id, project, already_counted), change) in days {
         totals
-            .entry((member, None, tool_id, project))
+            .entry((member, None, tool_id, project, already_counted))
             .and_modify(|total| total.join(change))
             .or_insert(*change);
     }
@@ -268,6 +288,7 @@ struct Columns<'a> {
     day: Vec<NaiveDate>,
     tool_id: Vec<&'a str>,
     project: Vec<&'a str>,
+    already_counted: Vec<bool>,
     events: Vec<i32>,
     outcomes: [Vec<i32>; 4],
     unknown_tool: Vec<i32>,
@@ -284,11 +305,12 @@ impl<'a> Columns<'a> {
         'a: 'c,
     {
         let mut columns = Columns::default();
-        for ((member_id, day, tool_id, project), change) in changes {
+        for ((member_id, day, tool_id, project, already_counted), change) in changes {
             columns.member_id.push(*member_id);
             columns.day.extend(*day);
             columns.tool_id.push(tool_id);
             columns.project.push(project);
+            columns.already_counted.push(*already_counted);
             columns.events.push(change.events);
             for (column, count) in columns.outcomes.iter_mut().zip(change.outcomes) {
                 column.push(count);
@@ -305,8 +327,13 @@ impl<'a> Columns<'a> {
 
     /// The parameters of `narrow.sql` and `drop_empty.sql`.
     fn keys<'p>(&'p self, org: &'p i64) -> Vec<&'p (dyn ToSql + Sync)> {
-        let mut parameters: Vec<&(dyn ToSql + Sync)> =
-            vec![org, &self.member_id, &self.tool_id, &self.project];
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+            org,
+            &self.member_id,
+            &self.tool_id,
+            &self.project,
+            &self.already_counted,
+        ];
         if !self.day.is_empty() {
             parameters.push(&self.day);
         }
@@ -320,6 +347,7 @@ impl<'a> Columns<'a> {
             &self.member_id,
             &self.tool_id,
             &self.project,
+            &self.already_counted,
             &self.events,
             &self.outcomes[0],
             &self.outcomes[1],

@@ -5,6 +5,7 @@ with by_events as (
         (occurred_at at time zone 'UTC')::date as day,
         tool_id,
         coalesce(project, '') as project,
+        already_counted,
         count(*)::integer as events,
         count(*) filter (where outcome = 'success')::integer as successes,
         count(*) filter (where outcome = 'failure')::integer as failures,
@@ -18,15 +19,15 @@ with by_events as (
         max(occurred_at) as last_used_at
     from usage_events
     where org_id = $1 and member_id = $2
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 ),
 stored as (
     select
-        day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed, timed,
-        cost_micro_usd, first_used_at, last_used_at
+        day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
+        costed, timed, cost_micro_usd, first_used_at, last_used_at
     from usage_days
     where org_id = $1 and member_id = $2
 )
 select count(*) as days, count(*) filter (where by_events is distinct from stored) as differences
 from by_events
-full join stored using (day, tool_id, project)
+full join stored using (day, tool_id, project, already_counted)

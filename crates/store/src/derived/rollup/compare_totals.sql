@@ -4,6 +4,7 @@ with by_days as (
     select
         tool_id,
         project,
+        already_counted,
         sum(events) as events,
         sum(successes) as successes,
         sum(failures) as failures,
@@ -17,16 +18,16 @@ with by_days as (
         max(last_used_at) as last_used_at
     from usage_days
     where org_id = $1 and member_id = $2
-    group by tool_id, project
+    group by tool_id, project, already_counted
 ),
 stored as (
     select
-        tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed, timed,
-        cost_micro_usd, first_used_at, last_used_at
+        tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool, costed,
+        timed, cost_micro_usd, first_used_at, last_used_at
     from usage_totals
     where org_id = $1 and member_id = $2
 )
 select count(*)
 from by_days
-full join stored using (tool_id, project)
+full join stored using (tool_id, project, already_counted)
 where by_days is distinct from stored

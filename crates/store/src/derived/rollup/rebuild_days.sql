@@ -1,7 +1,7 @@
 -- derived::rollup::rebuild_member
 insert into usage_days (
-    org_id, member_id, day, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
-    timed, cost_micro_usd, first_used_at, last_used_at
+    org_id, member_id, day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
+    costed, timed, cost_micro_usd, first_used_at, last_used_at
 )
 select
     org_id,
@@ -9,6 +9,7 @@ select
     (occurred_at at time zone 'UTC')::date as day,
     tool_id,
     coalesce(project, '') as project,
+    already_counted,
     count(*)::integer as events,
     count(*) filter (where outcome = 'success')::integer as successes,
     count(*) filter (where outcome = 'failure')::integer as failures,
@@ -22,4 +23,4 @@ select
     max(occurred_at) as last_used_at
 from usage_events
 where org_id = $1 and member_id = $2
-group by 1, 2, 3, 4, 5
+group by 1, 2, 3, 4, 5, 6

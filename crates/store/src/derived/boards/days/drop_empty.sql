@@ -14,6 +14,7 @@ using (
         from (
             select d.tool_id from usage_days d
             where p.board = 'tools' and d.org_id = $1 and d.tool_id = p.subject and d.day = p.day
+                and not d.already_counted
             union all
             select d.tool_id from usage_days d
             where d.org_id = $1 and d.member_id = case p.board when 'members' then p.subject::bigint end
@@ -21,6 +22,10 @@ using (
             union all
             select d.tool_id from usage_days d
             where p.board = 'projects' and d.org_id = $1 and d.project = p.subject and d.day = p.day
+                and not d.already_counted
+            union all
+            select d.tool_id from usage_days d
+            where p.board = 'already_counted' and d.org_id = $1 and d.day = p.day and d.already_counted
         ) d
         where d.tool_id like 'builtin:%' = kept.builtin
     )

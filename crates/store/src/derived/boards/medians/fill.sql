@@ -21,13 +21,15 @@ from missing m
 cross join lateral (
     select count(*) as timed, percentile_disc(0.5) within group (order by e.duration_ms) as pivot_ms
     from usage_events e
-    where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms is not null and e.occurred_at >= m.since
+    where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms is not null and not e.already_counted
+        and e.occurred_at >= m.since
 ) whole
 cross join lateral (
     select
         count(*) filter (where e.duration_ms < whole.pivot_ms) as below,
         count(*) filter (where e.duration_ms = whole.pivot_ms) as level
     from usage_events e
-    where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms <= whole.pivot_ms and e.occurred_at >= m.since
+    where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms <= whole.pivot_ms
+        and not e.already_counted and e.occurred_at >= m.since
 ) parts
 on conflict (org_id, tool_id, days) do nothing

@@ -11,6 +11,7 @@ with durations as materialized (
             and occurred_at >= ($2::date - w.days + 1)::timestamp at time zone 'UTC'
             and occurred_at < ($3::date - w.days + 1)::timestamp at time zone 'UTC'
             and duration_ms is not null
+            and not already_counted
     ) e
     where w.days > 0
 ),

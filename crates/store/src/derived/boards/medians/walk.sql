@@ -19,14 +19,14 @@ with middle as (
                 when r.rank < m.below then (
                     select e.duration_ms from usage_events e
                     where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms < m.pivot_ms
-                        and (e.occurred_at < begin.since) is not true
+                        and not e.already_counted and (e.occurred_at < begin.since) is not true
                     order by e.duration_ms desc offset m.below - 1 - r.rank limit 1
                 )
                 when r.rank < m.below + m.level then m.pivot_ms
                 else (
                     select e.duration_ms from usage_events e
                     where e.org_id = $1 and e.tool_id = m.tool_id and e.duration_ms > m.pivot_ms
-                        and (e.occurred_at < begin.since) is not true
+                        and not e.already_counted and (e.occurred_at < begin.since) is not true
                     order by e.duration_ms offset r.rank - m.below - m.level limit 1
                 )
             end as ms
@@ -48,20 +48,20 @@ cross join lateral (
                 select count(*) from usage_events e
                 where e.org_id = $1 and e.tool_id = middle.tool_id
                     and e.duration_ms > middle.pivot_ms and e.duration_ms < middle.low
-                    and (e.occurred_at < middle.since) is not true
+                    and not e.already_counted and (e.occurred_at < middle.since) is not true
             )
             - (
                 select count(*) from usage_events e
                 where e.org_id = $1 and e.tool_id = middle.tool_id
                     and e.duration_ms < middle.pivot_ms and e.duration_ms >= middle.low
-                    and (e.occurred_at < middle.since) is not true
+                    and not e.already_counted and (e.occurred_at < middle.since) is not true
             ) as below,
         case
             when middle.low = middle.pivot_ms then middle.level
             else (
                 select count(*) from usage_events e
                 where e.org_id = $1 and e.tool_id = middle.tool_id and e.duration_ms = middle.low
-                    and e.occurred_at >= middle.since
+                    and not e.already_counted and e.occurred_at >= middle.since
             )
         end as level
 ) c

@@ -2,22 +2,23 @@
 -- Adds differences to the totals, which are locked in the order of the key.
 -- org_id comes from tools and not from the parameter, so that a distributed database keeps the statement on one node.
 insert into usage_totals (
-    org_id, member_id, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed,
-    timed, cost_micro_usd, first_used_at, last_used_at
+    org_id, member_id, tool_id, project, already_counted, events, successes, failures, abandoned, unknown,
+    unknown_tool, costed, timed, cost_micro_usd, first_used_at, last_used_at
 )
 select
-    t.org_id, b.member_id, b.tool_id, b.project, b.events, b.successes, b.failures, b.abandoned, b.unknown,
-    b.unknown_tool, b.costed, b.timed, b.cost_micro_usd, b.first_used_at, b.last_used_at
+    t.org_id, b.member_id, b.tool_id, b.project, b.already_counted, b.events, b.successes, b.failures,
+    b.abandoned, b.unknown, b.unknown_tool, b.costed, b.timed, b.cost_micro_usd, b.first_used_at, b.last_used_at
 from unnest(
-    $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::integer[], $7::integer[], $8::integer[], $9::integer[],
-    $10::integer[], $11::integer[], $12::integer[], $13::bigint[], $14::timestamptz[], $15::timestamptz[]
+    $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::integer[], $7::integer[], $8::integer[], $9::integer[],
+    $10::integer[], $11::integer[], $12::integer[], $13::integer[], $14::bigint[], $15::timestamptz[],
+    $16::timestamptz[]
 ) as b (
-    member_id, tool_id, project, events, successes, failures, abandoned, unknown, unknown_tool, costed, timed,
-    cost_micro_usd, first_used_at, last_used_at
+    member_id, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
+    costed, timed, cost_micro_usd, first_used_at, last_used_at
 )
 join tools t on t.org_id = $1 and t.tool_id = b.tool_id
-order by b.member_id, b.tool_id collate "C", b.project collate "C"
-on conflict (org_id, member_id, tool_id, project) do update
+order by b.member_id, b.tool_id collate "C", b.project collate "C", b.already_counted
+on conflict (org_id, member_id, tool_id, project, already_counted) do update
 set
     events = usage_totals.events + excluded.events,
     successes = usage_totals.successes + excluded.successes,

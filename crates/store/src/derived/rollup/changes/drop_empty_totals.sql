@@ -1,6 +1,7 @@
 -- derived::rollup::changes::write (drop empty totals)
 -- Rows whose last event has moved to another row.
 delete from usage_totals d
-using unnest($2::bigint[], $3::text[], $4::text[]) as b (member_id, tool_id, project)
+using unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[])
+    as b (member_id, tool_id, project, already_counted)
 where d.org_id = $1 and d.member_id = b.member_id and d.tool_id = b.tool_id and d.project = b.project
-    and d.events = 0
+    and d.already_counted = b.already_counted and d.events = 0

@@ -1,0 +1,34 @@
+-- derived::rollup::recount_days
+-- The days $3 of a member, read day by day.
+insert into usage_days (
+    org_id, member_id, day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
+    costed, timed, cost_micro_usd, first_used_at, last_used_at
+)
+select
+    org_id,
+    member_id,
+    d.day,
+    tool_id,
+    coalesce(project, '') as project,
+    already_counted,
+    count(*)::integer as events,
+    count(*) filter (where outcome = 'success')::integer as successes,
+    count(*) filter (where outcome = 'failure')::integer as failures,
+    count(*) filter (where outcome = 'abandoned')::integer as abandoned,
+    count(*) filter (where outcome = 'unknown')::integer as unknown,
+    count(*) filter (where reason = 'unknown_tool')::integer as unknown_tool,
+    count(cost_micro_usd)::integer as costed,
+    count(duration_ms)::integer as timed,
+    least(coalesce(sum(cost_micro_usd), 0), 9223372036854775807)::bigint as cost_micro_usd,
+    min(occurred_at) as first_used_at,
+    max(occurred_at) as last_used_at
+from unnest($3::date[]) as d (day)
+cross join lateral (
+    select *
+    from usage_events
+    where org_id = $1 and member_id = $2
+        and occurred_at >= d.day::timestamp at time zone 'UTC'
+        and occurred_at < (d.day + 1)::timestamp at time zone 'UTC'
+    offset 0
+) e
+group by 1, 2, 3, 4, 5, 6
