@@ -23,6 +23,7 @@ mod oidc;
 mod page_session;
 mod pages;
 mod rates;
+mod readers;
 mod retention;
 pub mod router;
 mod routes;

@@ -6,7 +6,7 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use store::{Store, StoreError};
 
-use crate::{api, config::Config, connections::Capped, retention, router, state::App, worker};
+use crate::{api, config::Config, connections::Capped, readers, retention, router, state::App, worker};
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,7 @@ pub async fn serve(
     let (router, _) = router::build(app.clone());
     let refresher = tokio::spawn(worker::run(app.clone()));
     let keeper = tokio::spawn(retention::run(app.clone()));
+    let readers = tokio::spawn(readers::run(app.clone()));
     let handle = Handle::new();
     let stopper = tokio::spawn({
         let (handle, app) = (handle.clone(), app.clone());
@@ -80,6 +81,7 @@ pub async fn serve(
         .await;
     refresher.abort();
     keeper.abort();
+    readers.abort();
     stopper.abort();
     served.map_err(ServeError::Io)
 }

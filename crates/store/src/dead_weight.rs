@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::Object;
 use futures_util::StreamExt;
 use model::{
-    Kind, OrgId,
+    OrgId,
     api::{
         AllOr, DeadWeightRow, Verdict,
         query::{DeadWeightQuery, ListQuery},
@@ -134,7 +134,7 @@ async fn rows_of(
     limit: Option<i64>,
 ) -> Result<RowStream, StoreError> {
     let days = query.days();
-    let kind = query.kind.and_then(AllOr::only).map(Kind::as_str);
+    let kind = query.kind.map(|kind| kind.to_string());
     let without_events = query.verdict.is_none();
     if query.member.is_none() && query.project.is_none() && PRECOMPUTED_DAYS.contains(&days) {
         let statement = client
@@ -221,6 +221,7 @@ fn read(row: &Row) -> Result<Facts, StoreError> {
         context_bytes: row.try_get("context_bytes")?,
         ever_loaded: row.try_get("ever_loaded")?,
         installed: row.try_get("installed")?,
+        listed: row.try_get("listed")?,
         active_members: row.try_get("active_members")?,
     })
 }

@@ -30,6 +30,16 @@ pub const READABLE: &[&str] = &[
     "reader_scores",
 ];
 
+/// How many connections a role may have at once.
+pub const CONNECTIONS: i64 = 3;
+
+/// Seconds after which a statement of a reader, or a pause in its transaction, is ended from outside. A role can lift its
+/// own `statement_timeout` of 60 s.
+const STATEMENT_SECONDS: f64 = 65.0;
+
+/// Seconds after which a transaction of a reader is ended: its snapshot keeps dead rows.
+const TRANSACTION_SECONDS: f64 = 600.0;
+
 /// A role that reads an org.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
@@ -122,6 +132,30 @@ impl Store {
         Ok(())
     }
 
+    /// Ends sessions of readers that run longer, or are more, than a reader may. Returns their roles.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn readers_end_sessions(&self) -> Result<Vec<String>, StoreError> {
+        self.end_sessions(STATEMENT_SECONDS).await
+    }
+
+    /// As [`Store::readers_end_sessions`], with another limit of a statement's seconds.
+    #[doc(hidden)]
+    pub async fn end_sessions(&self, statement_seconds: f64) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(include_str!("readers/end_sessions.sql"))
+            .await?;
+        let rows = client
+            .query(
+                &statement,
+                &[&statement_seconds, &TRANSACTION_SECONDS, &CONNECTIONS],
+            )
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("role_name")?)).collect()
+    }
+
     /// The database roles that read an org.
     ///
     /// # Errors
@@ -157,7 +191,9 @@ async fn create_script(
         .query_one(
             "-- readers::create_script\n\
              select format(\n\
-             \x20   'create role %1$I login nosuperuser nocreatedb nocreaterole nobypassrls noreplication password %2$L;\n\
+             \x20   'create role %1$I login nosuperuser nocreatedb nocreaterole nobypassrls noreplication\n\
+             \x20        connection limit 3 password %2$L;\n\
+             \x20    grant %1$I to current_user;\n\
              \x20    alter role %1$I set default_transaction_read_only = on;\n\
              \x20    alter role %1$I set statement_timeout = ''60s'';', $1::text, $2::text)",
             &[&role, &verifier],

@@ -1,7 +1,7 @@
 //! Scores: the tools over everything, as the boards hold them.
 
 use model::{
-    Kind, OrgId,
+    Kind, MicroUsd, OrgId,
     api::{
         AllOr, Score, Tally,
         query::{ListQuery, ScoresQuery},
@@ -65,8 +65,10 @@ fn read(row: &Row) -> Result<Score, StoreError> {
 
 /// Reads the columns that scores and boards share.
 pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
+    let (events, costed): (i64, i64) = (row.try_get("events")?, row.try_get("costed")?);
+    let cost: i64 = row.try_get("cost_micro_usd")?;
     Ok(Tally {
-        events: row.try_get("events")?,
+        events,
         successes: row.try_get("successes")?,
         failures: row.try_get("failures")?,
         abandoned: row.try_get("abandoned")?,
@@ -75,6 +77,8 @@ pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
         decided_rate: row.try_get("decided_rate")?,
         wilson_low: row.try_get("wilson_low")?,
         avg_cost_usd: row.try_get("avg_cost_usd")?,
+        total_cost_usd: (costed > 0).then(|| MicroUsd(cost).as_usd()),
+        uncosted: events - costed,
         median_duration_ms: row.try_get("median_duration_ms")?,
         members: row.try_get("members")?,
         first_used_at: row.try_get("first_used_at")?,

@@ -127,7 +127,7 @@ list_queries! {
         /// events do not reach back that far.
         #[serde(deserialize_with = "read_days")]
         pub days: i64,
-        /// Tools of this kind; every kind unless given.
+        /// Tools of this kind. Unless given, every kind but the built-ins and commands, which cannot be removed.
         pub kind: AllOr<Kind>,
         /// Tools of this project.
         pub project: String,

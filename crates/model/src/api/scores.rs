@@ -28,6 +28,12 @@ body! {
         pub wilson_low: Option<f64>,
         /// Mean cost in USD over the events that have one.
         pub avg_cost_usd: Option<f64>,
+        /// Cost in USD of all events that have one; null when none has.
+        #[serde(default)]
+        pub total_cost_usd: Option<f64>,
+        /// Events without a cost: their model has no price, or the log does not say what was spent.
+        #[serde(default)]
+        pub uncosted: i64,
         /// Median duration in ms (`percentile_cont(0.5)`) over the events that have one.
         pub median_duration_ms: Option<f64>,
         /// Members with at least one event.

@@ -103,6 +103,8 @@ pub enum Verdict {
     Unused,
     /// Not even loaded.
     NeverLoaded,
+    /// Not called, and nothing says whether a session had it: the agents of those who have it do not list what they load.
+    NotKnown,
     /// Called by one member only, of several who are active.
     SingleUser,
     /// Called, and almost never successful.

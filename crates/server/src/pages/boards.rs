@@ -61,7 +61,8 @@ pub(super) async fn page(
             (filters::downloads(path, &query))
             p .fine {
                 "Ranked by “at least”: the lower bound of the 95 % Wilson interval of the success rate, so that one lucky \
-                 call does not lead the board. Abandoned calls are not failures."
+                 call does not lead the board. Abandoned calls are not failures. “Cost” is what the calls took of their responses' tokens, \
+                 at the org's prices; “mean cost” is over the calls that have one."
             }
         }
     };

@@ -85,6 +85,7 @@ pub(super) fn board_table(caption: &str, board: Board, rows: &[LeaderboardRow], 
         figure("failures", "failed").sortable(),
         figure("abandoned", "abandoned").sortable(),
         figure("avg_cost_usd", "mean cost").sortable(),
+        figure("total_cost_usd", "cost").sortable(),
     ]);
     if board == Board::Tools {
         columns.extend([
@@ -122,6 +123,7 @@ fn board_row(board: Board, row: &LeaderboardRow, now: DateTime<Utc>) -> Vec<Entr
         Cell::count(tally.failures).into(),
         Cell::count(tally.abandoned).into(),
         Cell::usd(tally.avg_cost_usd).into(),
+        Cell::usd(tally.total_cost_usd).into(),
     ]);
     if board == Board::Tools {
         entries.extend([
@@ -155,7 +157,7 @@ pub(super) fn dead_weight_table(rows: &[DeadWeightRow], now: DateTime<Utc>) -> T
         Verdict::Failing | Verdict::Phantom => Tone::Bad,
         Verdict::Unused | Verdict::NeverLoaded => Tone::Doubtful,
         Verdict::InUse => Tone::Good,
-        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew => Tone::Plain,
+        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew | Verdict::NotKnown => Tone::Plain,
     };
     let rows = rows.iter().map(|row| {
         vec![

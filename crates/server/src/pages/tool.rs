@@ -135,7 +135,9 @@ fn tiles(tally: &Tally) -> Markup {
         ("Works", Cell::rate(tally.decided_rate)),
         ("At least", Cell::rate(tally.wilson_low)),
         ("Median", Cell::millis(tally.median_duration_ms)),
-        ("Mean cost", Cell::usd(tally.avg_cost_usd)),
+        ("Mean cost of a call that has one", Cell::usd(tally.avg_cost_usd)),
+        ("Cost of all calls", Cell::usd(tally.total_cost_usd)),
+        ("Calls without a cost", Cell::count(tally.uncosted)),
         ("Members", Cell::count(tally.members)),
     ];
     html! {

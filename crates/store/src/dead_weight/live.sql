@@ -58,6 +58,12 @@ select
     coalesce(l.context_bytes, 0) as context_bytes,
     l.tool_id is not null as ever_loaded,
     i.tool_id is not null as installed,
+    l.tool_id is not null or exists (
+        select
+        from machine_tools i
+        join loaded_members m on m.org_id = $1 and m.member_id = i.member_id
+        where i.org_id = $1 and i.tool_id = t.tool_id and ($5::bigint is null or i.member_id = $5)
+    ) as listed,
     (
         select count(distinct member_id)
         from usage_days
@@ -69,7 +75,7 @@ left join used u on u.tool_id = t.tool_id
 left join loaded l on l.tool_id = t.tool_id
 left join installed i on i.tool_id = t.tool_id
 where t.org_id = $1
-    and ($3::text is null or t.kind = $3)
+    and ($3 = 'all' or ($3::text is null and t.kind not in ('builtin', 'command')) or t.kind = $3)
     and (not $6 or coalesce(u.events, 0) = 0)
     and (
         ($4::text is null and $5::bigint is null)

@@ -15,6 +15,12 @@ select
     coalesce(l.context_bytes, 0) as context_bytes,
     ever.tool_id is not null as ever_loaded,
     exists (select from machine_tools i where i.org_id = $1 and i.tool_id = t.tool_id) as installed,
+    ever.tool_id is not null or exists (
+        select
+        from machine_tools i
+        join loaded_members m on m.org_id = $1 and m.member_id = i.member_id
+        where i.org_id = $1 and i.tool_id = t.tool_id
+    ) as listed,
     (
         select count(*)
         from board_scores a
@@ -27,7 +33,9 @@ left join board_scores b
     on b.org_id = $1 and b.board = 'tools' and b.days = $2 and b.builtins and b.subject = t.tool_id
 left join loaded_tools l on l.org_id = $1 and l.days = $2 and l.tool_id = t.tool_id
 left join loaded_tools ever on ever.org_id = $1 and ever.days = 0 and ever.tool_id = t.tool_id
-where t.org_id = $1 and ($3::text is null or t.kind = $3)
+where t.org_id = $1
+    -- What ships with the agent, and commands, cannot be removed: they are listed when they are asked for.
+    and ($3 = 'all' or ($3::text is null and t.kind not in ('builtin', 'command')) or t.kind = $3)
     and (not $4 or coalesce(b.events, 0) = 0)
 order by context_bytes desc, sessions_loaded desc, s.last_used_at nulls first, t.tool_id
 offset $5 limit $6

@@ -33,6 +33,8 @@ pub(super) struct Facts {
     pub(super) context_bytes: i64,
     pub(super) ever_loaded: bool,
     pub(super) installed: bool,
+    /// Sessions say what they load: some session had it, or a member who has it installed has sessions that do.
+    pub(super) listed: bool,
     /// Members who called any tool.
     pub(super) active_members: i64,
 }
@@ -59,6 +61,10 @@ impl Facts {
             );
         }
         match self.sessions_loaded {
+            0 if !self.listed => (
+                Verdict::NotKnown,
+                format!("no log of those who have it says what its sessions load; {used}"),
+            ),
             0 if self.installed => (
                 Verdict::NeverLoaded,
                 format!("installed, loaded in no session; {used}"),
@@ -163,6 +169,7 @@ mod tests {
             context_bytes: 9_000,
             ever_loaded: true,
             installed: false,
+            listed: true,
             active_members: 6,
         }
     }
@@ -198,6 +205,15 @@ mod tests {
                     ..silent()
                 },
                 Verdict::NeverLoaded,
+            ),
+            (
+                Facts {
+                    sessions_loaded: 0,
+                    ever_loaded: false,
+                    listed: false,
+                    ..silent()
+                },
+                Verdict::NotKnown,
             ),
             (
                 Facts {

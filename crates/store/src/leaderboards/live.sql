@@ -65,6 +65,7 @@ select
     b.successes::double precision / nullif(b.successes + b.failures, 0) as decided_rate,
     wilson_low(b.successes, b.successes + b.failures) as wilson_low,
     b.cost_micro_usd::double precision / nullif(b.costed, 0) / 1e6 as avg_cost_usd,
+    b.costed, least(b.cost_micro_usd, 9223372036854775807)::bigint as cost_micro_usd,
     null::double precision as median_duration_ms, b.members, b.first_used_at, b.last_used_at,
     b.previous_events,
     b.previous_successes::double precision / nullif(b.previous_successes + b.previous_failures, 0)

@@ -94,6 +94,8 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("abandoned", Internal),
             ("unknown", Internal),
             ("unknown_tool", Internal),
+            ("costed", Internal),
+            ("cost_micro_usd", Internal),
             ("success_rate", Internal),
             ("decided_rate", Internal),
             ("wilson_low", Internal),

@@ -60,6 +60,8 @@ const PLAIN: &str = "
         count(*) filter (where inside and word = 'abandoned') as abandoned,
         count(*) filter (where inside and word = 'unknown') as unknown,
         count(*) filter (where inside and reason = 'unknown_tool') as unknown_tool,
+        count(cost_micro_usd) filter (where inside) as costed,
+        coalesce(sum(cost_micro_usd) filter (where inside), 0) as cost_micro_usd,
         count(*) filter (where not inside) as previous_events,
         float8send(count(*) filter (where inside and word = 'success')::float8 / count(*) filter (where inside)) as rate,
         float8send(
@@ -79,7 +81,7 @@ const PLAIN: &str = "
 
 const KEPT: &str = "
     select board, days, builtins, subject, tools, members, events, successes, failures, abandoned, unknown,
-        unknown_tool, previous_events, float8send(success_rate) as rate, float8send(avg_cost_usd) as cost,
+        unknown_tool, costed, cost_micro_usd, previous_events, float8send(success_rate) as rate, float8send(avg_cost_usd) as cost,
         float8send(previous_wilson_low) as previous_low, float8send(median_duration_ms) as median, first_used_at,
         last_used_at
     from board_scores

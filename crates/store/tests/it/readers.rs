@@ -195,3 +195,52 @@ async fn a_reader_may_have_the_name_of_a_reserved_word() {
     }
     assert!(made > 0, "every reserved word is taken as a role's name");
 }
+
+#[tokio::test]
+async fn a_reader_that_lifts_its_limits_is_ended_from_outside_and_has_three_connections() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let acme = org(&store, "acme", "ann", &["cli:make"]).await;
+    let act = Act::by_operator(acme, now());
+    let role = format!("bi_{}", Uuid::new_v4().simple());
+    let password = store.reader_create(&act, &role).await.unwrap();
+    let reader = connect(&database, Some((&role, &password))).await;
+    assert!(store.readers_end_sessions().await.unwrap().is_empty());
+    reader
+        .batch_execute("set default_transaction_read_only = off; set statement_timeout = 0")
+        .await
+        .unwrap();
+    let lift = format!("alter role {role} set statement_timeout = 0");
+    reader.batch_execute(&lift).await.unwrap();
+    assert!(
+        reader
+            .batch_execute(&format!("alter role {role} connection limit 50"))
+            .await
+            .is_err()
+    );
+    let idle = [
+        connect(&database, Some((&role, &password))).await,
+        connect(&database, Some((&role, &password))).await,
+    ];
+    let mut config: Config = database.url().parse().unwrap();
+    config.user(&role).password(&password);
+    assert!(config.connect(NoTls).await.is_err(), "a fourth");
+    let endless = tokio::spawn(async move { reader.batch_execute("select pg_sleep(600)").await });
+    let ended = async {
+        loop {
+            let ended = store.end_sessions(0.2).await.unwrap();
+            if !ended.is_empty() {
+                return ended;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    assert_eq!(ended.await, std::slice::from_ref(&role));
+    assert!(endless.await.unwrap().is_err());
+    // Those that do nothing stay.
+    for client in &idle {
+        assert_eq!(count(client, "select count(org_id) from usage_events").await, 1);
+    }
+    drop(idle);
+    store.reader_remove(&act, &role).await.unwrap();
+}

@@ -242,7 +242,8 @@ async fn the_pages_of_dead_weight_together_are_the_whole_list_for_every_verdict(
         for (verdict, tools) in [
             (None, 8),
             (Some(AllOr::All), 12),
-            (only(api::Verdict::NeverLoaded), 8),
+            (only(api::Verdict::NotKnown), 8),
+            (only(api::Verdict::NeverLoaded), 0),
             (only(api::Verdict::TooLittleEvidence), 4),
             (only(api::Verdict::Failing), 0),
         ] {

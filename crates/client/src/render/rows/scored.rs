@@ -8,7 +8,7 @@ use model::{
 
 use super::{Cell, Column, Listing, Tone, detail, figure, name, notes};
 
-const TALLY: [Column; 13] = [
+const TALLY: [Column; 15] = [
     figure("events", "events"),
     figure("successes", "ok").level(7),
     figure("failures", "failed").level(2),
@@ -18,13 +18,15 @@ const TALLY: [Column; 13] = [
     figure("decided_rate", "works"),
     figure("wilson_low", "at least").level(1),
     figure("avg_cost_usd", "avg cost").level(6),
+    figure("total_cost_usd", "cost").level(3),
+    detail("uncosted"),
     figure("median_duration_ms", "median").level(5),
     figure("members", "members").level(8),
     detail("first_used_at"),
     figure("last_used_at", "last used").level(4),
 ];
 
-fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 13] {
+fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 15] {
     [
         Cell::count(tally.events),
         Cell::count(tally.successes),
@@ -35,6 +37,8 @@ fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 13] {
         Cell::rate(tally.decided_rate),
         Cell::rate(tally.wilson_low),
         Cell::usd(tally.avg_cost_usd),
+        Cell::usd(tally.total_cost_usd),
+        Cell::count(tally.uncosted),
         Cell::millis(tally.median_duration_ms),
         Cell::count(tally.members),
         Cell::time(tally.first_used_at, now),
@@ -287,6 +291,6 @@ fn verdict_tone(verdict: Verdict) -> Tone {
         Verdict::Failing | Verdict::Phantom => Tone::Bad,
         Verdict::Unused | Verdict::NeverLoaded => Tone::Doubtful,
         Verdict::InUse => Tone::Good,
-        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew => Tone::Plain,
+        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew | Verdict::NotKnown => Tone::Plain,
     }
 }

@@ -38,12 +38,12 @@ counts as (
 )
 insert into board_scores (
     org_id, board, days, builtins, subject, tools, members, events, successes, failures, abandoned, unknown,
-    unknown_tool, success_rate, decided_rate, wilson_low, avg_cost_usd, median_duration_ms, first_used_at,
-    last_used_at, previous_events, previous_decided_rate, previous_wilson_low
+    unknown_tool, costed, cost_micro_usd, success_rate, decided_rate, wilson_low, avg_cost_usd, median_duration_ms,
+    first_used_at, last_used_at, previous_events, previous_decided_rate, previous_wilson_low
 )
 select
     $1, c.board, c.days, c.builtins, c.subject, 0, 0, c.events, c.successes, c.failures, c.abandoned, c.unknown,
-    c.unknown_tool, c.successes::double precision / c.events,
+    c.unknown_tool, c.costed, least(c.cost, 9223372036854775807)::bigint, c.successes::double precision / c.events,
     c.successes::double precision / nullif(c.successes + c.failures, 0),
     wilson_low(c.successes, c.successes + c.failures), c.cost::double precision / nullif(c.costed, 0) / 1e6,
     m.median_duration_ms, c.first_used_at, c.last_used_at, coalesce(p.events, 0),
@@ -58,6 +58,7 @@ on conflict (org_id, board, days, builtins, subject) do update
 set
     events = excluded.events, successes = excluded.successes, failures = excluded.failures,
     abandoned = excluded.abandoned, unknown = excluded.unknown, unknown_tool = excluded.unknown_tool,
+    costed = excluded.costed, cost_micro_usd = excluded.cost_micro_usd,
     success_rate = excluded.success_rate, decided_rate = excluded.decided_rate, wilson_low = excluded.wilson_low,
     avg_cost_usd = excluded.avg_cost_usd, median_duration_ms = excluded.median_duration_ms,
     first_used_at = excluded.first_used_at, last_used_at = excluded.last_used_at,
