@@ -196,18 +196,18 @@ select
 from tool_scores
 where org_id = (select reader_org());
 
--- How many tools, projects and sessions an org got new in a day, from which member: one member's uploads touch no row of
--- another. The limits are the org's; they keep a flood of names from what everybody reads.
+-- How many tools, projects and sessions an org got new in a day, spread over some rows so that uploads of one org at the
+-- same time seldom wait for the same one. The limits are the org's; they keep a flood of names from what everybody reads.
 create table arrivals (
     org_id bigint not null,
-    member_id bigint not null,
     day date not null,
+    slot integer not null,
     tools integer not null,
     projects integer not null,
     sessions integer not null,
-    constraint arrivals_pkey primary key (org_id, day, member_id),
-    constraint arrivals_member_fkey foreign key (org_id, member_id) references members (org_id, member_id)
-);
+    constraint arrivals_pkey primary key (org_id, day, slot),
+    constraint arrivals_org_fkey foreign key (org_id) references orgs (org_id)
+) with (fillfactor = 50);
 
 alter table arrivals enable row level security;
 

@@ -94,11 +94,13 @@ impl Store {
             changes.upgrade(event);
         }
         changes.apply(&transaction, org, batches[0].upload_id).await?;
-        arrivals.record(&transaction, org, now).await?;
         count(&mut results, &groups);
         for (batch, result) in batches.iter().zip(&results) {
             record_upload(&transaction, org, batch, result.counts, now).await?;
         }
+        arrivals
+            .record(&transaction, org, batches[0].upload_id, now)
+            .await?;
         transaction.commit().await?;
         Ok(results)
     }

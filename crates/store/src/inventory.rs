@@ -48,7 +48,7 @@ impl Store {
         tools.sort_unstable();
         tools.dedup();
         plan_for_any_org(&transaction).await?;
-        let refused = arrivals::admit_tools(&transaction, org, member, &tools, now).await?;
+        let refused = arrivals::admit_tools(&transaction, org, &tools, now).await?;
         rows.leave_out(&refused);
         let mut receipt = InventoryReceipt {
             sessions: inventory.sessions.len() as u64,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use model::{Event, MemberId, NoticeCode, OrgId};
+use uuid::Uuid;
 
 use super::batch::Batch;
 use crate::{StoreError, catalogue, policy::Policy};
@@ -35,8 +36,8 @@ pub(super) struct Arrivals<'a> {
     refused_tools: HashSet<&'a str>,
     refused_projects: HashSet<&'a str>,
     refused_sessions: HashSet<&'a str>,
-    /// Of each member, how many tools, projects and sessions.
-    counts: BTreeMap<MemberId, [i32; 3]>,
+    /// How many tools, projects and sessions are new.
+    counts: [i32; 3],
 }
 
 impl<'a> Arrivals<'a> {
@@ -113,7 +114,7 @@ impl<'a> Arrivals<'a> {
                         .insert(name);
                     continue;
                 }
-                arrivals.counts.entry(member).or_default()[kind] += 1;
+                arrivals.counts[kind] += 1;
                 if kind == SESSIONS {
                     arrivals.sessions.insert(name, member);
                 }
@@ -130,9 +131,10 @@ impl<'a> Arrivals<'a> {
         &self,
         transaction: &Transaction<'_>,
         org: OrgId,
+        upload: Uuid,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        record(transaction, org, now, &self.counts).await
+        record(transaction, org, upload, now, self.counts).await
     }
 }
 
@@ -144,7 +146,6 @@ const SESSIONS: usize = 2;
 pub(crate) async fn admit_tools<'a>(
     transaction: &Transaction<'_>,
     org: OrgId,
-    member: MemberId,
     tools: &[&'a str],
     now: DateTime<Utc>,
 ) -> Result<HashSet<&'a str>, StoreError> {
@@ -164,7 +165,7 @@ pub(crate) async fn admit_tools<'a>(
     catalogue::add(transaction, org, admitted, now).await?;
     if !admitted.is_empty() {
         let count = i32::try_from(admitted.len()).unwrap_or(i32::MAX);
-        record(transaction, org, now, &BTreeMap::from([(member, [count, 0, 0])])).await?;
+        record(transaction, org, Uuid::now_v7(), now, [count, 0, 0]).await?;
     }
     // The caller's names, not those of the row.
     let refused: HashSet<&str> = refused.iter().copied().collect();
@@ -195,26 +196,29 @@ async fn allowance(
     Ok(allowed.map(|allowed| usize::try_from(allowed).unwrap_or(0)))
 }
 
-/// Counts what was new, by member.
+/// Over how many rows the counts of a day are spread.
+const SLOTS: u8 = 16;
+
+/// Counts what was new.
 async fn record(
     transaction: &Transaction<'_>,
     org: OrgId,
+    upload: Uuid,
     now: DateTime<Utc>,
-    counts: &BTreeMap<MemberId, [i32; 3]>,
+    [tools, projects, sessions]: [i32; 3],
 ) -> Result<(), StoreError> {
-    if counts.is_empty() {
+    if [tools, projects, sessions] == [0; 3] {
         return Ok(());
     }
-    let members: Vec<i64> = counts.keys().map(|member| member.0).collect();
-    let [tools, projects, sessions] =
-        [0, 1, 2].map(|kind| counts.values().map(|of| of[kind]).collect::<Vec<i32>>());
+    // The last bits of an upload's id are random.
+    let slot = i32::from(upload.as_bytes()[15] % SLOTS);
     let statement = transaction
         .prepare_cached(include_str!("arrivals/record.sql"))
         .await?;
     transaction
         .execute(
             &statement,
-            &[&org.0, &now.date_naive(), &members, &tools, &projects, &sessions],
+            &[&org.0, &now.date_naive(), &slot, &tools, &projects, &sessions],
         )
         .await?;
     Ok(())

@@ -36,8 +36,8 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         "arrivals",
         &[
             ("org_id", Internal),
-            ("member_id", Internal),
             ("day", Internal),
+            ("slot", Internal),
             ("tools", Internal),
             ("projects", Internal),
             ("sessions", Internal),

@@ -53,12 +53,6 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where org_id = $1 and member_id = $2 order by created_at",
     ),
     (
-        "arrivals",
-        "-- privacy::export::export (arrivals)\n\
-         select (to_jsonb(t) - 'org_id' - 'member_id')::text from arrivals t\n\
-         where org_id = $1 and member_id = $2 order by day",
-    ),
-    (
         "audit_log",
         "-- privacy::export::export (audit)\n\
          select (to_jsonb(t) - 'org_id' - 'actor_id' - 'subject_id')::text from audit_log t\n\
