@@ -12,6 +12,7 @@ mod leaderboards;
 mod members;
 mod names;
 mod oidc;
+mod openapi;
 mod prices;
 mod privacy;
 mod rates;

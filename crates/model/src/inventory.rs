@@ -8,6 +8,7 @@ use crate::ToolId;
 
 /// The loaded and installed tools that one upload reports. Sending it again changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Inventory {
     /// The tools that sessions had loaded, from their logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -19,6 +20,7 @@ pub struct Inventory {
 
 /// The tools that one session had loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionInventory {
     /// The agent's id of the session.
     pub session_id: String,
@@ -36,6 +38,7 @@ pub struct SessionInventory {
 
 /// One tool in one session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadedTool {
     /// The tool.
     pub tool_id: ToolId,
@@ -46,6 +49,7 @@ pub struct LoadedTool {
 
 /// What is installed on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MachineInventory {
     /// A stable, opaque id of the machine, chosen by the client.
     pub machine_id: String,
@@ -57,6 +61,7 @@ pub struct MachineInventory {
 
 /// One tool on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstalledTool {
     /// The tool.
     pub tool_id: ToolId,
@@ -70,6 +75,7 @@ pub struct InstalledTool {
 
 /// The answer to `PUT /v1/inventory`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InventoryReceipt {
     /// Sessions in the request.
     pub sessions: u64,

@@ -38,6 +38,7 @@ pub const INVENTORY_TOOLS: usize = 50_000;
 /// The limits as `GET /v1/limits` answers them. An uploader uses these instead of its own, so that they can change
 /// without a release of the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Longest request body on the wire, in bytes.
     pub wire_bytes: usize,

@@ -13,6 +13,7 @@ use crate::words::{UnknownWord, words};
 
 /// Why one event was rejected, or what was changed in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventNotice {
     /// Position of the event in the body, from 0.
     pub index: usize,

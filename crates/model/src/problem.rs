@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// An error as the API answers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Where the code is explained.
     #[serde(rename = "type", default)]

@@ -34,6 +34,7 @@ words!(IngestResult);
 ///
 /// `inserted + upgraded + duplicate + conflict + rejected = received`, always.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// SHA-256 of the decoded body, in lower-case hex. A client accepts an answer only if it echoes this.
     pub batch: String,

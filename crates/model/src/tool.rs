@@ -142,6 +142,21 @@ impl<'de> serde::Deserialize<'de> for ToolId {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ToolId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ToolId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "maxLength": crate::limits::NAME_CHARS, "examples": ["mcp:linear", "skill:design-md"] })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

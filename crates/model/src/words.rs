@@ -60,6 +60,17 @@ macro_rules! words {
             }
         }
 
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::words::schema(<$type as strum::VariantNames>::VARIANTS)
+            }
+        }
+
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
                 $crate::words::deserialize(deserializer)
@@ -69,6 +80,12 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// The schema of a word.
+#[cfg(feature = "schema")]
+pub(crate) fn schema(words: &[&str]) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "enum": words })
+}
 
 /// Reads a value from its word.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>

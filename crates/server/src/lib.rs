@@ -20,6 +20,7 @@ mod extract;
 mod memory;
 mod observe;
 mod oidc;
+mod openapi;
 mod page_session;
 mod pages;
 mod rates;

@@ -4,6 +4,7 @@
 //! loads nothing from other hosts, and its Content-Security-Policy allows neither.
 
 pub(crate) mod adoption;
+pub(crate) mod api;
 mod appearance;
 pub(crate) mod assets;
 mod boards;

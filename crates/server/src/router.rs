@@ -23,7 +23,7 @@ use crate::{
     },
     address, api,
     config::Config,
-    observe, pages,
+    observe, openapi, pages,
     routes::Routes,
     shed,
     state::App,
@@ -130,6 +130,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/adoption", Page, pages::adoption::get)
         .add(GET, "/uploads", Page, pages::uploads::get)
         .add(GET, "/events", Page, pages::events::get)
+        .add(GET, "/docs/api", Page, pages::api::get)
         .add(GET, "/me", Page, pages::me::get)
         .add(GET, "/me/data", Page, api::me::export)
         .add(POST, "/me/settings", PageForm, pages::me::change)
@@ -201,10 +202,12 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         )
         .add(POST, "/theme", OpenPage, pages::theme::post)
         .add(GET, "/assets/{name}", Public, pages::assets::get)
+        .add(GET, "/openapi.json", Public, openapi::get)
         .add(GET, "/livez", Probe, api::health::livez)
         .add(GET, "/readyz", Probe, api::health::readyz)
         .add(GET, "/metrics", Probe, api::metrics::get)
         .finish();
+    openapi::prepare(&list);
     let router = router
         .fallback(async |headers: HeaderMap, uri: Uri| pages::no_such_page(&headers, uri.path()))
         .layer(DefaultBodyLimit::max(limits::WIRE_BYTES))

@@ -9,7 +9,7 @@ use super::{
 
 const WIDTHS: [u32; 3] = [360, 768, 1_440];
 
-const PAGES: [(&str, &str); 15] = [
+const PAGES: [(&str, &str); 16] = [
     ("overview", "/"),
     ("tools", "/tools?kind=all"),
     ("tool", "/tools/mcp:linear"),
@@ -22,6 +22,7 @@ const PAGES: [(&str, &str); 15] = [
     ("adoption", "/adoption"),
     ("uploads", "/uploads"),
     ("events", "/events"),
+    ("api", "/docs/api"),
     ("me", "/me"),
     ("settings", "/settings"),
     ("audit", "/settings/audit"),

@@ -21,6 +21,7 @@ pub const MAX_PRICE_USD: f64 = 1e6;
 /// A request is priced by the entry that matches it: the same model and tier, the latest `from` not after its day, and
 /// of those the greatest `over` that its prompt exceeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "PriceInput")]
 pub struct Price {
     /// The model's name. A `*` at its beginning or end matches anything. A date, `-latest`, `-preview` or a tag (`@…`,
@@ -59,6 +60,7 @@ pub struct Price {
 
 /// A [`Price`] as it may be written: values that have a default can be left out.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct PriceInput {
     model: String,
@@ -167,6 +169,7 @@ impl Price {
 
 /// The speed or class of service of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// The standard tier.
@@ -222,6 +225,21 @@ fn is_zero(over: &u64) -> bool {
 pub struct Hours {
     begin: u16,
     end: u16,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Hours {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hours".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "examples": ["01:00-04:00"] })
+    }
 }
 
 impl Hours {
@@ -335,6 +353,7 @@ body! {
 
 /// `PUT /v1/prices`: all of the org's own prices. An empty list removes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PricesChange {
     /// The prices.

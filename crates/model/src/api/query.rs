@@ -34,6 +34,7 @@ macro_rules! queries {
     )*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $(
@@ -55,7 +56,7 @@ macro_rules! list_queries {
             $(#[$meta])*
             pub struct $name {
                 $($(#[$field_meta])* pub $field: $type,)*
-                /// Rows of the page. A request has 1 to [`limits::PAGE_ROWS`].
+                /// Rows of the page, 1 to 500; 50 unless given.
                 #[serde(deserialize_with = "read_limit")]
                 pub limit: u32,
                 /// Where the page before ended: its `next_cursor`.
@@ -91,7 +92,8 @@ list_queries! {
         pub min_sample: i64,
         /// The column to sort by: `wilson_low` unless given.
         pub sort: ScoreSort,
-        /// See [`RefreshQuery::wait`]: true waits as long as a request may, false not at all.
+        /// True waits until the scores include everything that was stored before the request, as long as a request may;
+        /// false does not wait.
         pub fresh: bool,
     }
 
@@ -99,7 +101,8 @@ list_queries! {
     pub struct ScoreQuery {
         /// The days of the parts: 30 unless given.
         pub window: Window,
-        /// As for [`ScoresQuery`].
+        /// True waits until the scores include everything that was stored before the request, as long as a request may;
+        /// false does not wait.
         pub fresh: bool,
     }
 
@@ -117,13 +120,14 @@ list_queries! {
         pub member_kind: MemberKind,
         /// Rows with at least so many events: 1 unless given.
         pub min_sample: i64,
-        /// As for [`ScoresQuery`].
+        /// True waits until the scores include everything that was stored before the request, as long as a request may;
+        /// false does not wait.
         pub fresh: bool,
     }
 
     /// `GET /v1/dead-weight`.
     pub struct DeadWeightQuery {
-        /// Length of the window in UTC days, 1 to [`DeadWeightQuery::MAX_DAYS`]. Unless given, 30, or less where the
+        /// Length of the window in UTC days, 1 to 3,650. Unless given, 30, or less where the
         /// events do not reach back that far.
         #[serde(deserialize_with = "read_days")]
         pub days: i64,
@@ -137,7 +141,8 @@ list_queries! {
         pub verdict: AllOr<Verdict>,
         /// True leaves out the tools that are too new for a verdict, where no verdict is asked for.
         pub judged: bool,
-        /// As for [`ScoresQuery`].
+        /// True waits until the scores include everything that was stored before the request, as long as a request may;
+        /// false does not wait.
         pub fresh: bool,
     }
 

@@ -38,8 +38,9 @@ body! {
     }
 }
 
-/// Facts about the CI run in which an upload was made. Sent as JSON in the request header [`CI_HEADER`].
+/// Facts about the CI run in which an upload was made. Sent as JSON in the request header `toolhub-ci`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CiContext {
     /// `github`, `gitlab`, `buildkite`, …

@@ -177,6 +177,22 @@ impl<'de, T: FromStr<Err = UnknownWord>> Deserialize<'de> for AllOr<T> {
     }
 }
 
+#[cfg(feature = "schema")]
+impl<T: strum::VariantNames> schemars::JsonSchema for AllOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AllOr".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let words = [&[AllOr::<T>::ALL], T::VARIANTS].concat();
+        crate::words::schema(&words)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,6 +98,7 @@ impl Page<'_> {
                     a href="/me" aria-current=[("/me" == self.section).then_some("page")] {
                         bdi { (text::clean(&caller.handle)) }
                     }
+                    a href="/docs/api" aria-current=[("/docs/api" == self.section).then_some("page")] { "API" }
                     a href="/settings" aria-current=[("/settings" == self.section).then_some("page")] { "Settings" }
                     form method="post" action="/sign-out" {
                         (self.visit.token_field())

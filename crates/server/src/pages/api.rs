@@ -1,0 +1,202 @@
+//! `/docs/api`: the document of the API, for people. Everything on it comes from `/openapi.json`.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{layout, visit::Visit};
+use crate::{error::ApiError, openapi};
+
+/// Where the document's schemas are.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// The page.
+pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
+    let document = openapi::document();
+    let content = html! {
+        p .lede {
+            "Every route, what it takes and what it answers. The same as a document for programs: "
+            a href="/openapi.json" { "openapi.json" } "."
+        }
+        @for tag in list(&document["tags"]) {
+            section {
+                h2 { (text(&tag["name"])) }
+                p { (text(&tag["description"])) "." }
+                @for (path, method, operation) in operations(document, text(&tag["name"])) {
+                    (route(path, method, operation))
+                }
+            }
+        }
+        section {
+            h2 { "Errors" }
+            p { "Each is a " a href="#Problem" { "Problem" } " with a stable code." }
+            dl .errors {
+                @for (status, description) in errors(document) {
+                    dt { code { (status) } }
+                    dd { (description) }
+                }
+            }
+        }
+        section {
+            h2 { "Bodies and answers" }
+            @for (name, schema) in fields(&document["components"]["schemas"]) { (described(name, schema)) }
+        }
+    };
+    layout::Page {
+        visit: &visit,
+        title: "API",
+        section: "/docs/api",
+        as_of: None,
+        content,
+    }
+    .respond()
+}
+
+/// The operations with a tag.
+fn operations<'d>(document: &'d Value, tag: &'d str) -> impl Iterator<Item = (&'d str, &'d str, &'d Value)> {
+    fields(&document["paths"])
+        .flat_map(|(path, methods)| fields(methods).map(move |(method, operation)| (path, method, operation)))
+        .filter(move |(_, _, operation)| operation["tags"][0] == tag)
+}
+
+/// Every status of an error, each with what it says first.
+fn errors(document: &Value) -> BTreeMap<&str, &str> {
+    let mut errors = BTreeMap::new();
+    for (status, response) in fields(&document["paths"])
+        .flat_map(|(_, methods)| fields(methods))
+        .flat_map(|(_, operation)| fields(&operation["responses"]))
+        .filter(|(status, _)| status.starts_with(['4', '5']))
+    {
+        errors.entry(status).or_insert(text(&response["description"]));
+    }
+    errors
+}
+
+fn route(path: &str, method: &str, operation: &Value) -> Markup {
+    html! {
+        details .route {
+            summary {
+                code { (method.to_ascii_uppercase()) " " (path) }
+                " " (text(&operation["summary"]))
+            }
+            p { (text(&operation["description"])) }
+            @let parameters = list(&operation["parameters"]);
+            @if !parameters.is_empty() {
+                dl {
+                    @for parameter in parameters {
+                        dt { code { (text(&parameter["name"])) } " " (place(parameter)) }
+                        dd { (kind(&parameter["schema"])) " " (text(&parameter["description"])) }
+                    }
+                }
+            }
+            @for (media, content) in fields(&operation["requestBody"]["content"]) {
+                p { "Takes " code { (media) } ": " (kind(&content["schema"])) }
+            }
+            @for (status, response) in fields(&operation["responses"]) {
+                @if status.starts_with('2') {
+                    p {
+                        "Answers " code { (status) } ": " (text(&response["description"]))
+                        @for (_, content) in fields(&response["content"]) { ", " (kind(&content["schema"])) }
+                    }
+                }
+            }
+            p {
+                "Else:"
+                @for (status, _) in fields(&operation["responses"]) {
+                    @if status.starts_with(['3', '4', '5']) { " " code { (status) } }
+                }
+            }
+        }
+    }
+}
+
+fn place(parameter: &Value) -> &'static str {
+    match parameter["in"].as_str() {
+        Some("path") => "in the path",
+        Some("header") => "header",
+        _ => "query",
+    }
+}
+
+fn described(name: &str, schema: &Value) -> Markup {
+    let required = list(&schema["required"]);
+    html! {
+        details .route id=(name) {
+            summary { code { (name) } " " (text(&schema["description"])) }
+            @if schema["properties"].is_object() {
+                dl {
+                    @for (key, field) in fields(&schema["properties"]) {
+                        dt {
+                            code { (key) }
+                            @if !required.iter().any(|one| one == key) { " optional" }
+                        }
+                        dd { (kind(field)) " " (text(&field["description"])) }
+                    }
+                }
+            } @else { p { (kind(schema)) } }
+        }
+    }
+}
+
+/// What a value is, in words; a link where it is described elsewhere.
+fn kind(schema: &Value) -> Markup {
+    if let Some(name) = schema["$ref"]
+        .as_str()
+        .and_then(|reference| reference.strip_prefix(SCHEMAS))
+    {
+        return html! { a href={ "#" (name) } { (name) } };
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return html! { @for (nth, word) in words.iter().filter(|word| word.is_string()).enumerate() {
+            @if nth > 0 { ", " } code { (text(word)) }
+        } };
+    }
+    let any = [&schema["anyOf"], &schema["oneOf"]]
+        .into_iter()
+        .flat_map(list)
+        .filter(|one| one["type"] != "null");
+    let any: Vec<&Value> = any.collect();
+    if !any.is_empty() {
+        return html! { @for (nth, one) in any.into_iter().enumerate() {
+            @if nth > 0 { " or " } (kind(one))
+        } };
+    }
+    if schema["items"].is_object() {
+        return html! { "list of " (kind(&schema["items"])) };
+    }
+    let word = schema["type"].as_str().or_else(|| {
+        let words = schema["type"].as_array()?;
+        words
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|word| *word != "null")
+    });
+    let word = match (word, schema["format"].as_str()) {
+        (_, Some("date-time")) => "time",
+        (_, Some("date")) => "day",
+        (Some("integer"), _) => "integer",
+        (Some("number"), _) => "number",
+        (Some("boolean"), _) => "true or false",
+        (Some("string"), _) => "text",
+        _ => "value",
+    };
+    html! { (word) }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn fields(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value))
+}
