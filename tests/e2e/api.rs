@@ -4,6 +4,7 @@ mod access;
 mod dead_weight;
 mod events;
 mod every_route;
+mod gates;
 mod health;
 mod hostile_numbers;
 mod inventory;

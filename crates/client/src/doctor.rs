@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use model::{api::Me, limits::Limits, team::Scope};
 use reqwest::Method;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::{
     hooks::Hooks,
     identity, prices,
     server::Request,
+    status,
 };
 
 /// Largest difference between the clocks of client and server. The server rejects events of more than a day ahead.
@@ -77,6 +79,9 @@ impl Check {
 /// Runs every check. `server` is the server that the other commands use, or the error that they report.
 pub async fn run_checks(environment: &Environment, server: Result<Server, Error>) -> Vec<Check> {
     let mut checks = vec![logs(environment), hooks(environment)];
+    if let Ok(server) = &server {
+        checks.extend(uploads(environment, server.url()));
+    }
     match server {
         Ok(server) if server.token().is_err() && identity::is_possible(environment) => {
             match identity::sign_in(server.clone(), environment).await {
@@ -181,6 +186,44 @@ fn hooks(environment: &Environment) -> Check {
             "fix the file, then run `toolhub hooks install`",
         ),
     }
+}
+
+/// When logs were uploaded to this server, and why they were not.
+fn uploads(environment: &Environment, url: &str) -> Vec<Check> {
+    let status = status::local(environment, url, environment::now());
+    let latest = |at: fn(&status::Latest) -> Option<DateTime<Utc>>| {
+        status
+            .uploads
+            .iter()
+            .filter_map(|(trigger, latest)| Some((at(latest)?, *trigger, latest)))
+            .max_by_key(|(at, _, _)| *at)
+    };
+    let success = latest(|latest| latest.last_success);
+    let failure = latest(|latest| latest.last_error.as_ref().map(|error| error.at));
+    let last_upload = match success {
+        Some((at, trigger, _)) => Check::ok(
+            "last upload",
+            format!("{} ({trigger})", at.format("%Y-%m-%d %H:%M UTC")),
+        ),
+        None => Check::warning("last upload", "never", "run `toolhub upload`"),
+    };
+    let last_error = match failure {
+        Some((at, trigger, latest)) => {
+            let detail = latest.last_error.as_ref().map_or("", |error| &error.detail);
+            let found = format!("{} ({trigger}): {detail}", at.format("%Y-%m-%d %H:%M UTC"));
+            if success.is_some_and(|(success, _, _)| success >= at) {
+                Check::ok("last error", found)
+            } else {
+                Check::warning(
+                    "last error",
+                    found,
+                    "run `toolhub upload`, which prints what is wrong",
+                )
+            }
+        }
+        None => Check::ok("last error", "none"),
+    };
+    vec![last_upload, last_error]
 }
 
 /// The checks of the server: its address, readiness and clock, and the token.

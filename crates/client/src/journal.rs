@@ -94,6 +94,22 @@ impl UploadState {
     }
 }
 
+impl UploadState {
+    /// Removes what earlier uploads recorded, so that everything is sent again.
+    pub(crate) fn forget(&self) -> Result<(), Error> {
+        for part in ["complete", "unpriced", "journal"] {
+            let path = self.file(part);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::File { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Journal {
     /// Opens the journal and reads what an earlier run left. `None` when another run has locked it: this run then has
     /// no journal, and may send an event that the other one has sent.

@@ -46,6 +46,7 @@ mod send;
 pub mod server;
 pub mod settings;
 mod sharing;
+pub mod status;
 mod typed_skills;
 pub mod upload;
 

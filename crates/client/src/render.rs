@@ -5,6 +5,7 @@
 
 mod layout;
 pub mod rows;
+mod run;
 pub mod team;
 #[cfg(test)]
 mod widths;
@@ -17,6 +18,8 @@ use comfy_table::{
 
 use layout::{GAP, Layout, layout, shortened};
 use model::cell::{Cell, Tone};
+
+pub use run::run_summary;
 
 use crate::Error;
 

@@ -1,5 +1,6 @@
 //! An upload from end to end: find the logs, read them, plan the batches, send them, and report the result.
 
+mod gates;
 mod in_flight;
 mod run;
 mod scores;
@@ -7,12 +8,17 @@ mod scores;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use model::Event;
+use model::{Event, Gate};
 use sources::Agent;
 
 use self::run::Run;
 pub use crate::send::Encoding;
-use crate::{Environment, Error, Exit, Server, report::Report, sharing::ProjectRules};
+use crate::{
+    Environment, Error, Exit, Server, environment,
+    report::Report,
+    sharing::ProjectRules,
+    status::{self, Trigger},
+};
 
 /// What to upload, and how.
 #[derive(Clone, Debug)]
@@ -27,6 +33,14 @@ pub struct Request {
     pub since: Option<DateTime<Utc>>,
     /// Only logs that changed since the last complete upload to this server.
     pub changed: bool,
+    /// Read all logs again, and send their events again, whatever is remembered about earlier uploads.
+    pub full: bool,
+    /// What started it, for `toolhub status`.
+    pub trigger: Trigger,
+    /// Conditions on the events of these logs, which the server judges after the upload.
+    pub gates: Vec<Gate>,
+    /// Ask the server for the calls of these logs by tool.
+    pub summary: bool,
     /// Send the beginning of the prompts.
     pub task_text: bool,
     /// A price file.
@@ -55,6 +69,10 @@ impl Default for Request {
             projects: ProjectRules::default(),
             since: None,
             changed: false,
+            full: false,
+            trigger: Trigger::default(),
+            gates: Vec::new(),
+            summary: false,
             task_text: false,
             prices: None,
             inventory: true,
@@ -128,6 +146,7 @@ impl Finished {
     pub fn exit(&self) -> Exit {
         match &self.error {
             Some(error) => error.exit(),
+            None if self.report.run.as_ref().is_some_and(|run| !run.passed) => Exit::Failed,
             None if self.report.rejected > 0 => Exit::Rejected,
             None => Exit::Done,
         }
@@ -151,6 +170,20 @@ pub async fn upload(
         environment,
         observer,
     };
+    let started = environment::now();
+    let url = server.as_ref().map(|server| server.url().to_owned());
     let error = run.upload(server, print, &mut report).await.err();
+    if let Some(url) = url.filter(|_| !request.dry_run) {
+        // `watch` names the logs that have changed: all of those of its round.
+        let everything = request.is_everything();
+        status::record(
+            environment,
+            &url,
+            request.trigger,
+            started,
+            everything,
+            error.as_ref(),
+        );
+    }
     Finished { report, error }
 }

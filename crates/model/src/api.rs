@@ -21,6 +21,7 @@ mod overview;
 mod prices;
 pub mod query;
 mod refresh;
+mod runs;
 mod scores;
 mod uploads;
 mod vocabulary;
@@ -36,6 +37,7 @@ pub use prices::{
     UnpricedModel,
 };
 pub use refresh::{RefreshState, ViewRefresh};
+pub use runs::{GateResult, GatesRequest, MAX_RUN_GATES, MAX_RUN_SESSIONS, MAX_RUN_TOOLS, Run, RunTool};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};
 pub use vocabulary::{AllOr, Board, ScoreSort, Verdict, Window};

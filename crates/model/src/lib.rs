@@ -10,6 +10,7 @@ pub mod api;
 pub mod call_id;
 pub mod cell;
 pub mod event;
+mod gate;
 pub mod ids;
 pub mod inventory;
 pub mod limits;
@@ -26,6 +27,7 @@ pub mod wire;
 pub mod words;
 
 pub use event::Event;
+pub use gate::{Gate, InvalidGate};
 pub use ids::{MemberId, OrgId};
 pub use money::MicroUsd;
 pub use notice::{EventNotice, NoticeCode};

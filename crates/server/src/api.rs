@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod dead_weight;
 pub(crate) mod events;
+pub(crate) mod gates;
 pub(crate) mod health;
 pub(crate) mod inventory;
 pub(crate) mod leaderboards;

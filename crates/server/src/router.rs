@@ -44,6 +44,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(POST, "/v1/events", Scope(Upload), api::events::ingest)
         .add(GET, "/v1/events", Scope(Read), api::events::list)
         .add(PUT, "/v1/inventory", Scope(Upload), api::inventory::put)
+        .add(POST, "/v1/gates", Scope(Upload), api::gates::check)
         .add(GET, "/v1/limits", Public, api::limits::get)
         .add(GET, "/v1/scores", Scope(Read), api::scores::list)
         .add(GET, "/v1/scores/{tool_id}", Scope(Read), api::scores::get)

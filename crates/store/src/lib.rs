@@ -32,6 +32,7 @@ pub mod privacy;
 pub mod publishers;
 pub mod readers;
 mod row;
+mod runs;
 pub mod scores;
 pub mod session;
 pub mod team;

@@ -24,6 +24,7 @@ mod reading;
 mod scores;
 #[cfg(feature = "server")]
 mod serve;
+mod status;
 mod tokens;
 mod trusted_publishers;
 mod upload;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Hooks(hooks::Hooks),
     Watch(watch::Watch),
     Doctor(doctor::Doctor),
+    Status(status::Status),
     Open(open::Open),
     Prices(prices::Prices),
     Completions(completions::Completions),
@@ -111,6 +113,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Hooks(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
+        Command::Status(command) => command.run(&context).await,
         Command::Open(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,
         Command::Completions(command) => command.run(build_cli),

@@ -22,6 +22,7 @@ const TABLE: &[(&str, Statuses)] = &[
     ("POST /v1/events", [401, 200, 403, 200, 200, 200, 200]),
     ("GET /v1/events", [401, 200, 200, 403, 200, 200, 200]),
     ("PUT /v1/inventory", [401, 200, 403, 200, 200, 200, 200]),
+    ("POST /v1/gates", [401, 200, 403, 200, 200, 200, 200]),
     ("GET /v1/limits", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/scores", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/scores/{tool_id}", [401, 404, 200, 403, 200, 200, 200]),
@@ -101,7 +102,7 @@ const CALLERS: [&str; 7] = [
 fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
     match path {
-        "/v1/events" | "/v1/inventory" => false,
+        "/v1/events" | "/v1/inventory" | "/v1/gates" => false,
         "/v1/me/data" => true,
         _ => method != "GET",
     }

@@ -1,12 +1,12 @@
 //! The steps of one upload.
 
-use std::{io, sync::Arc};
+use std::{collections::BTreeSet, io, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use model::{inventory::Inventory, limits::Limits, wire::EventV1};
+use model::{api::MAX_RUN_SESSIONS, inventory::Inventory, limits::Limits, wire::EventV1};
 use sources::{Collected, Options, Prices};
 
-use super::{Observer, Printer, Progress, Request, in_flight::InFlight, scores::wait_for_scores};
+use super::{Observer, Printer, Progress, Request, gates, in_flight::InFlight, scores::wait_for_scores};
 use crate::{
     Environment, Error, Server, ci, collect, environment,
     find::{self, Found},
@@ -65,7 +65,8 @@ impl Run<'_> {
             }
             None => None,
         };
-        self.send_events(&collected, sender.as_ref(), print, report)
+        let mut sessions = BTreeSet::new();
+        self.send_events(&collected, sender.as_ref(), print, report, &mut sessions)
             .await?;
         if self.request.inventory {
             let inventory = Inventory {
@@ -81,6 +82,9 @@ impl Run<'_> {
         };
         let remembered = self.remember(&sender, target.state.as_ref(), started, report);
         note_state(remembered, report);
+        if !self.request.gates.is_empty() || self.request.summary {
+            report.run = Some(gates::judge(&target.server, &self.request.gates, sessions).await?);
+        }
         if self.request.wait {
             (self.observer)(Progress::Waiting);
             let timeout = self.request.retry_for.unwrap_or(DEFAULT_RETRY_TIMEOUT);
@@ -118,7 +122,12 @@ impl Run<'_> {
         let policy = RetryPolicy {
             timeout: self.request.retry_for,
         };
-        let opened = target.state.as_ref().map(Journal::open);
+        let opened = target.state.as_ref().map(|state| {
+            if self.request.full {
+                state.forget()?;
+            }
+            Journal::open(state)
+        });
         let journal = opened.and_then(|opened| note_state(opened, report)).flatten();
         Sender::connect(target.server.clone(), policy, self.request.encoding, ci, journal).await
     }
@@ -192,13 +201,14 @@ impl Run<'_> {
         sender: Option<&Arc<Sender>>,
         print: Option<Printer<'_>>,
         report: &mut Report,
+        sessions: &mut BTreeSet<String>,
     ) -> Result<(), Error> {
         (self.observer)(Progress::Sending {
             events: collected.events().len() as u64,
         });
         let mut in_flight = InFlight::new(sender, self.request.in_flight, self.observer);
         let started = self
-            .start_batches(collected, sender, print, &mut in_flight, report)
+            .start_batches(collected, sender, print, &mut in_flight, report, sessions)
             .await;
         // The requests in flight count, also after an error.
         let finished = in_flight.finish(report).await;
@@ -212,6 +222,7 @@ impl Run<'_> {
         mut print: Option<Printer<'_>>,
         in_flight: &mut InFlight<'_>,
         report: &mut Report,
+        sessions: &mut BTreeSet<String>,
     ) -> Result<(), Error> {
         let limits = sender.map_or_else(Limits::default, |sender| sender.limits().clone());
         let mut planner = Planner::new(&limits, self.request.batch_events);
@@ -221,6 +232,13 @@ impl Run<'_> {
                 continue;
             }
             report.count(&event);
+            // One more than the server judges is enough to say that there are too many.
+            if let Some(session) = &event.session
+                && sessions.len() <= MAX_RUN_SESSIONS
+                && !sessions.contains(session.as_str())
+            {
+                sessions.insert(session.clone());
+            }
             line.clear();
             serde_json::to_writer(&mut line, &EventV1(&event))
                 .map_err(|error| Error::Output(error.into()))?;

@@ -9,8 +9,8 @@ use model::{
         Publisher, PublisherRequest, Publishers, RotateRequest, TokenRequest, Tokens,
     },
     api::{
-        CI_HEADER, DeadWeight, Events, Leaderboard, Me, OrgPrices, Overview, Prices, PricesChange,
-        RefreshState, SOURCE_HEADER, ScoreDetail, Scores, Uploads,
+        CI_HEADER, DeadWeight, Events, GatesRequest, Leaderboard, Me, OrgPrices, Overview, Prices,
+        PricesChange, RefreshState, Run, SOURCE_HEADER, ScoreDetail, Scores, Uploads,
         query::{
             AuditQuery, DeadWeightQuery, EraseQuery, EventsQuery, LeaderboardQuery, MembersQuery,
             OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, ScoreQuery, ScoresQuery, TokensQuery,
@@ -262,6 +262,11 @@ pub(super) fn operations() -> Vec<Operation> {
         .body::<Inventory>()
         .answers::<InventoryReceipt>("The receipt")
         .fails(BODY),
+        post("/v1/gates", "upload", "Judge the calls of a run")
+            .details("Reads the caller's own events in the sessions, and no others.")
+            .body::<GatesRequest>()
+            .answers::<Run>("The calls of the run by tool, and its gates")
+            .fails(BODY),
         get("/v1/limits", "server", "The limits of requests").answers::<Limits>("The limits"),
         get("/v1/scores", "read", "The score of each tool over all its events")
             .query::<ScoresQuery>()

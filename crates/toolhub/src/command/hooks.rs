@@ -90,7 +90,7 @@ fn start_upload() {
     let Ok(program) = env::current_exe() else { return };
     let mut upload = Command::new(program);
     upload
-        .args(["upload", "--best-effort", "--changed"])
+        .args(["upload", "--best-effort", "--changed", "--hook"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -8,11 +8,13 @@ use std::{
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use client::{
-    Error, Exit,
+    Error, Exit, environment, render,
     report::Report,
+    status::{self, Trigger},
     upload::{self, Encoding, Finished, Progress, Request},
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use model::Gate;
 use sources::{Agent, UnpricedModel};
 
 use crate::{
@@ -41,6 +43,15 @@ pub(crate) struct Upload {
     /// Only read logs that changed since the last complete upload from this machine
     #[arg(long)]
     changed: bool,
+    /// Read all logs and send all events, whatever is remembered about earlier uploads
+    #[arg(long, conflicts_with = "changed")]
+    full: bool,
+    /// Exit with 1 unless the calls in these logs pass GATE, such as `mcp:linear success_rate>=0.9` or `cost<=2.50` (repeatable)
+    #[arg(long = "gate", value_name = "GATE", conflicts_with = "dry_run")]
+    gates: Vec<Gate>,
+    /// Print a summary in Markdown, for the page of a CI job or a comment on a pull request
+    #[arg(long, conflicts_with_all = ["json", "print_events", "dry_run"])]
+    summary: bool,
     /// Print what would be sent, without sending or recording anything
     #[arg(long)]
     dry_run: bool,
@@ -59,6 +70,9 @@ pub(crate) struct Upload {
     /// Do not send the inventory of loaded and installed tools
     #[arg(long)]
     no_inventory: bool,
+    /// The hook of an agent started this, for `toolhub status`
+    #[arg(long, hide = true)]
+    hook: bool,
     /// Exit with 0 also after an error, for hooks
     #[arg(long)]
     best_effort: bool,
@@ -98,10 +112,30 @@ impl Upload {
     }
 
     async fn upload(self, context: &Context) -> Result<Exit, Error> {
+        let trigger = if self.hook {
+            Trigger::Hook
+        } else {
+            Trigger::Command
+        };
         let server = if self.dry_run {
             None
         } else {
-            Some(context.uploading_server(self.retry_for).await?)
+            match context.uploading_server(self.retry_for).await {
+                Ok(server) => Some(server),
+                Err(error) => {
+                    if let Ok(url) = context.url() {
+                        status::record(
+                            &context.environment,
+                            &url,
+                            trigger,
+                            environment::now(),
+                            false,
+                            Some(&error),
+                        );
+                    }
+                    return Err(error);
+                }
+            }
         };
         let settings = &context.settings;
         let request = Request {
@@ -110,6 +144,10 @@ impl Upload {
             projects: context.project_rules(&self.projects)?,
             since: self.since,
             changed: self.changed,
+            full: self.full,
+            trigger,
+            gates: self.gates,
+            summary: self.summary,
             task_text: self.task_text || settings.task_text.unwrap_or(false),
             prices: self.prices.or_else(|| settings.prices.clone()),
             inventory: !self.no_inventory && settings.inventory.unwrap_or(true),
@@ -138,13 +176,14 @@ impl Upload {
             finished.error = Some(Error::Output(error));
         }
         drop(out);
-        print_result(finished, context.json, self.print_events, request.changed)
+        print_result(finished, context.json, self.print_events, &request)
     }
 }
 
 /// Prints the result of the upload.
-fn print_result(finished: Finished, json: bool, printed: bool, changed: bool) -> Result<Exit, Error> {
+fn print_result(finished: Finished, json: bool, printed: bool, request: &Request) -> Result<Exit, Error> {
     let exit = finished.exit();
+    let changed = request.changed;
     let Finished { report, error } = finished;
     if error.as_ref().is_some_and(Error::is_broken_pipe) {
         return Ok(Exit::Done);
@@ -160,10 +199,23 @@ fn print_result(finished: Finished, json: bool, printed: bool, changed: bool) ->
     if json {
         let text = serde_json::to_string(&report).map_err(|error| Error::Output(error.into()))?;
         talk::answer_json(&text)?;
+    } else if let Some(run) = report.run.as_ref().filter(|_| request.summary) {
+        talk::answer_line(render::run_summary(run).trim_end())?;
     } else if has_report && printed {
         summary(&report, changed).iter().for_each(|line| talk::note(line));
     } else if has_report {
         talk::answer_line(&summary(&report, changed).join("\n"))?;
+    }
+    for gate in report
+        .run
+        .iter()
+        .flat_map(|run| &run.gates)
+        .filter(|gate| !gate.passed)
+    {
+        talk::error(&model::text::clean(&format!(
+            "the gate `{}` does not pass: {}",
+            gate.gate, gate.detail
+        )));
     }
     match error {
         Some(error) => Err(error),

@@ -4,6 +4,7 @@ use clap::Args;
 use client::{
     Error, Exit, Server, environment,
     find::{self, LogFile},
+    status::Trigger,
     upload::{self, Request},
 };
 
@@ -33,6 +34,7 @@ impl Watch {
             paths: self.paths.clone(),
             projects: context.project_rules(&self.projects)?,
             changed: true,
+            trigger: Trigger::Watch,
             task_text: settings.task_text.unwrap_or(false),
             prices: settings.prices.clone(),
             inventory: settings.inventory.unwrap_or(true),

@@ -15,6 +15,7 @@ mod dripping;
 mod erase;
 #[cfg(feature = "server")]
 mod export;
+mod gates;
 #[cfg(feature = "server")]
 mod login;
 #[cfg(feature = "server")]
