@@ -8,7 +8,8 @@ select
     count(*) filter (where e.outcome = 'failure') as failures,
     count(*) filter (where e.outcome = 'abandoned') as abandoned,
     count(*) filter (where e.outcome = 'unknown') as unknown,
-    least(sum(e.cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+    case when count(e.cost_micro_usd) > 0 then least(sum(e.cost_micro_usd), 9223372036854775807)::bigint end
+        as cost_micro_usd,
     percentile_disc(0.5) within group (order by e.duration_ms) as median_duration_ms,
     max(e.duration_ms) as max_duration_ms
 from unnest($3::text[]) as s (session_id)

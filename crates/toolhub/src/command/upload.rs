@@ -46,7 +46,7 @@ pub(crate) struct Upload {
     /// Read all logs and send all events, whatever is remembered about earlier uploads
     #[arg(long, conflicts_with = "changed")]
     full: bool,
-    /// Exit with 1 unless the calls in these logs pass GATE, such as `mcp:linear success_rate>=0.9` or `cost<=2.50` (repeatable)
+    /// Exit with 1 unless the calls in these logs pass GATE, such as `mcp:linear success_rate>=0.9` or `cost<=2.50` (repeatable) [default: none]
     #[arg(long = "gate", value_name = "GATE", conflicts_with = "dry_run")]
     gates: Vec<Gate>,
     /// Print a summary in Markdown, for the page of a CI job or a comment on a pull request
