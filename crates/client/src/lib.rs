@@ -42,6 +42,7 @@ mod receipt;
 pub mod render;
 pub mod report;
 mod retry;
+pub mod rollout;
 mod send;
 pub mod server;
 pub mod settings;

@@ -21,6 +21,7 @@ mod open;
 mod org;
 mod prices;
 mod reading;
+mod rollout;
 mod scores;
 #[cfg(feature = "server")]
 mod serve;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     Doctor(doctor::Doctor),
     Status(status::Status),
+    Rollout(rollout::Rollout),
     Open(open::Open),
     Prices(prices::Prices),
     Completions(completions::Completions),
@@ -114,6 +116,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
+        Command::Rollout(command) => command.run(&context),
         Command::Open(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,
         Command::Completions(command) => command.run(build_cli),
