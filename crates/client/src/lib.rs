@@ -29,6 +29,7 @@ pub mod identity;
 mod installed;
 mod inventory;
 mod journal;
+pub mod mcp;
 mod mcp_servers;
 mod opencode;
 mod places;

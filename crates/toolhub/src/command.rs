@@ -15,6 +15,7 @@ mod login;
 mod logout;
 mod man;
 mod managing;
+mod mcp;
 mod me;
 mod members;
 mod open;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Status(status::Status),
     Rollout(rollout::Rollout),
+    Mcp(mcp::Mcp),
     Open(open::Open),
     Prices(prices::Prices),
     Completions(completions::Completions),
@@ -117,6 +119,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Doctor(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Rollout(command) => command.run(&context),
+        Command::Mcp(command) => command.run(&context).await,
         Command::Open(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,
         Command::Completions(command) => command.run(build_cli),

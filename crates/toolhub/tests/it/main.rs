@@ -19,6 +19,7 @@ mod gates;
 #[cfg(feature = "server")]
 mod login;
 #[cfg(feature = "server")]
+mod mcp;
 mod members;
 #[cfg(feature = "server")]
 mod operator;
