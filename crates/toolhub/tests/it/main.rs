@@ -12,6 +12,7 @@ mod messages;
 mod decisions;
 #[cfg(feature = "server")]
 mod dripping;
+mod dry_run;
 mod erase;
 #[cfg(feature = "server")]
 mod export;
