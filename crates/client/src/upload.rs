@@ -35,6 +35,8 @@ pub struct Request {
     pub changed: bool,
     /// Read all logs again, and send their events again, whatever is remembered about earlier uploads.
     pub full: bool,
+    /// The paths are all logs of this machine that have changed since they were uploaded.
+    pub all_changed: bool,
     /// What started it, for `toolhub status`.
     pub trigger: Trigger,
     /// Conditions on the events of these logs, which the server judges after the upload.
@@ -70,6 +72,7 @@ impl Default for Request {
             since: None,
             changed: false,
             full: false,
+            all_changed: false,
             trigger: Trigger::default(),
             gates: Vec::new(),
             summary: false,
@@ -174,8 +177,7 @@ pub async fn upload(
     let url = server.as_ref().map(|server| server.url().to_owned());
     let error = run.upload(server, print, &mut report).await.err();
     if let Some(url) = url.filter(|_| !request.dry_run) {
-        // `watch` names the logs that have changed: all of those of its round.
-        let everything = request.is_everything();
+        let everything = request.is_everything() || request.all_changed;
         status::record(
             environment,
             &url,

@@ -145,6 +145,7 @@ impl Upload {
             since: self.since,
             changed: self.changed,
             full: self.full,
+            all_changed: false,
             trigger,
             gates: self.gates,
             summary: self.summary,

@@ -55,6 +55,7 @@ impl Watch {
                     // The first round is for what changed before; later ones upload the logs that changed since then.
                     request.paths.clone_from(&changed);
                     request.changed = false;
+                    request.all_changed = self.paths.is_empty() && self.projects.is_empty();
                 }
                 first = false;
                 if !upload_once(&request, context, &server).await? {
