@@ -41,7 +41,12 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
         }
         section {
             h2 { "Bodies and answers" }
-            @for (name, schema) in fields(&document["components"]["schemas"]) { (described(name, schema)) }
+            @let schemas = &document["components"]["schemas"];
+            @for (name, schema) in fields(schemas) {
+                // What is sent as it is answered is described once.
+                @let answered = name.strip_suffix("Request").is_some_and(|name| schemas[name].is_object());
+                @if !answered { (described(name, schema)) }
+            }
         }
     };
     layout::Page {
@@ -83,6 +88,9 @@ fn route(path: &str, method: &str, operation: &Value) -> Markup {
             }
             p { (text(&operation["description"])) }
             @let parameters = list(&operation["parameters"]);
+            @let pages = parameters.iter().any(|one| one["name"] == "cursor");
+            @if pages { p { "A list: " code { "limit" } " and " code { "cursor" } " page it." } }
+            @let parameters: Vec<&Value> = parameters.iter().filter(|one| !pages || !is_paging(one)).collect();
             @if !parameters.is_empty() {
                 dl {
                     @for parameter in parameters {
@@ -103,13 +111,19 @@ fn route(path: &str, method: &str, operation: &Value) -> Markup {
                 }
             }
             p {
-                "Else:"
-                @for (status, _) in fields(&operation["responses"]) {
-                    @if status.starts_with(['3', '4', '5']) { " " code { (status) } }
-                }
+                "Else: " (fields(&operation["responses"])
+                    .map(|(status, _)| status)
+                    .filter(|status| status.starts_with(['3', '4', '5']))
+                    .collect::<Vec<_>>()
+                    .join(", "))
             }
         }
     }
+}
+
+/// The two parameters of every list.
+fn is_paging(parameter: &Value) -> bool {
+    matches!(parameter["name"].as_str(), Some("limit" | "cursor"))
 }
 
 fn place(parameter: &Value) -> &'static str {
@@ -146,7 +160,12 @@ fn kind(schema: &Value) -> Markup {
         .as_str()
         .and_then(|reference| reference.strip_prefix(SCHEMAS))
     {
-        return html! { a href={ "#" (name) } { (name) } };
+        let schemas = &openapi::document()["components"]["schemas"];
+        let answered = name
+            .strip_suffix("Request")
+            .filter(|answered| schemas[*answered].is_object());
+        let shown = answered.unwrap_or(name);
+        return html! { a href={ "#" (shown) } { (shown) } };
     }
     if let Some(words) = schema["enum"].as_array() {
         return html! { @for (nth, word) in words.iter().filter(|word| word.is_string()).enumerate() {
