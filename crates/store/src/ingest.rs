@@ -1,7 +1,8 @@
 //! Storing events: each call once, however often and in whatever order it is sent.
 //!
 //! One transaction takes any number of batches of one org. New tools join the catalogue, calls that another member has
-//! uploaded are marked, new events are inserted, known ones are compared and upgraded where the upload has more facts, and the difference is added to the rollup.
+//! uploaded are marked, new events are inserted, known ones are compared and upgraded where the upload has more facts,
+//! and the difference is added to the rollup.
 //! Whether a batch is compared before it is inserted, or only those events that the insert found stored already, is a
 //! matter of speed alone: a sample of it decides ([`mostly_known`]).
 //! Every statement is set-based and sorted by the key, so that writers who send the same events in different orders

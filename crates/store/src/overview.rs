@@ -10,6 +10,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use crate::{
     Store, StoreError,
     derived::refresh::{as_of, last_day},
+    scores,
 };
 
 /// The wire format takes no event of an earlier day.
@@ -109,7 +110,7 @@ fn total<'d>(days: impl Iterator<Item = &'d Counted>, members: i64) -> Totals {
         own_events,
         successes,
         failures,
-        decided_rate: rate(successes, successes + failures),
+        decided_rate: scores::share(successes, successes + failures),
         cost_usd: (costed > 0).then(|| usd(cost)),
         members,
     }
@@ -117,12 +118,4 @@ fn total<'d>(days: impl Iterator<Item = &'d Counted>, members: i64) -> Totals {
 
 fn usd(micro: i64) -> f64 {
     MicroUsd(micro).as_usd()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a share needs no more than the 53 bits that a float has"
-)]
-fn rate(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }

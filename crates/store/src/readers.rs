@@ -192,11 +192,11 @@ async fn create_script(
             "-- readers::create_script\n\
              select format(\n\
              \x20   'create role %1$I login nosuperuser nocreatedb nocreaterole nobypassrls noreplication\n\
-             \x20        connection limit 3 password %2$L;\n\
+             \x20        connection limit %3$s password %2$L;\n\
              \x20    grant %1$I to current_user;\n\
              \x20    alter role %1$I set default_transaction_read_only = on;\n\
-             \x20    alter role %1$I set statement_timeout = ''60s'';', $1::text, $2::text)",
-            &[&role, &verifier],
+             \x20    alter role %1$I set statement_timeout = ''60s'';', $1::text, $2::text, $3::bigint)",
+            &[&role, &verifier, &CONNECTIONS],
         )
         .await?;
     row::only(&row)

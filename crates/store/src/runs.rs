@@ -6,7 +6,7 @@ use model::{
 };
 use tokio_postgres::Row;
 
-use crate::{Store, StoreError, session::plan_for_any_org};
+use crate::{Store, StoreError, scores::share, session::plan_for_any_org};
 
 impl Store {
     /// The calls that a member made in these sessions: all together, then by tool, the `first` tools before others.
@@ -58,15 +58,10 @@ fn read(row: &Row) -> Result<RunTool, StoreError> {
         failures,
         abandoned: row.try_get("abandoned")?,
         unknown: row.try_get("unknown")?,
-        success_rate: rate(successes, events),
-        decided_rate: rate(successes, successes + failures),
+        success_rate: share(successes, events),
+        decided_rate: share(successes, successes + failures),
         cost_usd: cost.map(|cost| MicroUsd(cost).as_usd()),
         median_duration_ms: row.try_get("median_duration_ms")?,
         max_duration_ms: row.try_get("max_duration_ms")?,
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of events are far below 2^53")]
-fn rate(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }

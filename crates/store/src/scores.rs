@@ -85,3 +85,12 @@ pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
         last_used_at: row.try_get("last_used_at")?,
     })
 }
+
+/// A part of a whole; `None` where there is no whole.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share needs no more than the 53 bits that a float has"
+)]
+pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -344,7 +344,7 @@ async fn eight_members_and_a_second_org_with_the_same_logs_see_exactly_their_own
             .map(|row| row["events"].as_i64().unwrap())
             .sum()
     };
-    // The org counts a call once, whoever else uploads it; each member's own number is that of their events.
+    // The org counts a call once, however many members upload it; a member's own number is that of their events.
     for (caller, calls, events, members) in [(&ann, 8, 36, 8), (&eve, 8, 8, 1)] {
         assert_eq!(sum(&caller.get("/v1/scores").await.json(), "scores"), calls);
         let board = caller

@@ -95,7 +95,7 @@ async fn rebuild_member(
         differences,
         "the rollup differed from the events"
     );
-    rollup::rebuild_member(&transaction, org, member).await?;
+    rollup::recount(&transaction, org, member, None).await?;
     queue::everything(&transaction, org).await?;
     transaction.commit().await?;
     Ok((days, differences))

@@ -27,16 +27,33 @@ pub(crate) async fn lock(client: &impl GenericClient) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// The first and the last of some days.
+pub(crate) type Days = (NaiveDate, NaiveDate);
+
 /// Deletes a member's rows, in a transaction that holds [`lock`] or has locked the row of the member.
 pub(crate) async fn forget(
     client: &impl GenericClient,
     org: OrgId,
     member: MemberId,
 ) -> Result<(), StoreError> {
-    client
-        .execute(include_str!("rollup/forget_days.sql"), &[&org.0, &member.0])
-        .await?;
+    forget_days(client, org, member, None).await?;
     forget_totals(client, org, member).await
+}
+
+async fn forget_days(
+    client: &impl GenericClient,
+    org: OrgId,
+    member: MemberId,
+    days: Option<Days>,
+) -> Result<(), StoreError> {
+    let (first, last) = days.unzip();
+    client
+        .execute(
+            include_str!("rollup/forget_days.sql"),
+            &[&org.0, &member.0, &first, &last],
+        )
+        .await?;
+    Ok(())
 }
 
 async fn forget_totals(client: &impl GenericClient, org: OrgId, member: MemberId) -> Result<(), StoreError> {
@@ -46,15 +63,21 @@ async fn forget_totals(client: &impl GenericClient, org: OrgId, member: MemberId
     Ok(())
 }
 
-/// Rewrites a member's rows from the member's events, in a transaction that holds [`lock`].
-pub(super) async fn rebuild_member(
+/// Rewrites a member's rows of some days, or all, from the member's events, in a transaction that holds [`lock`] or has
+/// locked the row of the member.
+pub(crate) async fn recount(
     client: &impl GenericClient,
     org: OrgId,
     member: MemberId,
+    days: Option<Days>,
 ) -> Result<(), StoreError> {
-    forget(client, org, member).await?;
+    forget_days(client, org, member, days).await?;
+    let (first, last) = days.unzip();
     client
-        .execute(include_str!("rollup/rebuild_days.sql"), &[&org.0, &member.0])
+        .execute(
+            include_str!("rollup/rebuild_days.sql"),
+            &[&org.0, &member.0, &first, &last],
+        )
         .await?;
     rebuild_totals(client, org, member).await
 }
@@ -71,23 +94,6 @@ pub(crate) async fn rebuild_totals(
         .execute(include_str!("rollup/rebuild_totals.sql"), &[&org.0, &member.0])
         .await?;
     Ok(())
-}
-
-/// Rewrites some days of a member, and the totals, from the member's events, in a transaction that has locked the row of
-/// the member.
-pub(crate) async fn recount_days(
-    client: &impl GenericClient,
-    org: OrgId,
-    member: MemberId,
-    days: &[NaiveDate],
-) -> Result<(), StoreError> {
-    for sql in [
-        include_str!("rollup/forget_some_days.sql"),
-        include_str!("rollup/recount_days.sql"),
-    ] {
-        client.execute(sql, &[&org.0, &member.0, &days]).await?;
-    }
-    rebuild_totals(client, org, member).await
 }
 
 /// How many days a member has, in the rollup or by the events; and how many of them, and of the totals, differ.

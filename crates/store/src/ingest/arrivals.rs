@@ -1,8 +1,8 @@
 //! What is new in an org: tools, projects and sessions have a limit a day, so that a flood of names from one member does
-//! not become what everybody of the org has to read. Events that would exceed it are rejected, each with its reason;
+//! not become what all of the org have to read. Events that would exceed it are rejected, each with its reason;
 //! events of what is known already are never.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
@@ -120,8 +120,8 @@ impl<'a> Arrivals<'a> {
                 }
             }
         }
-        let admitted: BTreeSet<&str> = new[TOOLS].iter().take(allowed[TOOLS]).copied().collect();
-        let admitted: Vec<&str> = admitted.into_iter().collect();
+        let mut admitted: Vec<&str> = new[TOOLS].iter().take(allowed[TOOLS]).copied().collect();
+        admitted.sort_unstable();
         catalogue::add(transaction, org, &admitted, now).await?;
         Ok(arrivals)
     }

@@ -144,26 +144,13 @@ async fn lock_sessions<'g>(
             shared.insert(*session, known);
         }
     }
-    // A row is updated once by a statement, so one member at a time.
-    while !joined.is_empty() {
-        let mut once: BTreeMap<&str, i64> = BTreeMap::new();
-        let (mut later, mut later_members) = (vec![], vec![]);
-        for (session, member) in joined.into_iter().zip(joining) {
-            if once.contains_key(session) {
-                later.push(session);
-                later_members.push(member);
-            } else {
-                once.insert(session, member);
-            }
-        }
-        let (sessions, members): (Vec<&str>, Vec<i64>) = once.into_iter().unzip();
+    if !joined.is_empty() {
         let statement = transaction
             .prepare_cached(include_str!("copies/join_sessions.sql"))
             .await?;
         transaction
-            .execute(&statement, &[&org.0, &sessions, &members])
+            .execute(&statement, &[&org.0, &joined, &joining])
             .await?;
-        (joined, joining) = (later, later_members);
     }
     Ok(shared)
 }

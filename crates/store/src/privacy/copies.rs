@@ -7,25 +7,23 @@ use uuid::Uuid;
 
 use crate::{StoreError, derived::rollup};
 
-/// Lets the org count, for members whose rows are locked, what it counts for nobody any more.
+/// Lets the org count, for members whose rows are locked, the calls that it counts for no member any more.
 pub(super) async fn count_for(
     client: &impl GenericClient,
     org: OrgId,
     members: &[MemberId],
 ) -> Result<(), StoreError> {
     for member in members {
-        let rows = client
-            .query(
+        let row = client
+            .query_one(
                 include_str!("copies/count_for.sql"),
                 &[&org.0, &member.0, &Uuid::now_v7()],
             )
             .await?;
-        let days: Vec<NaiveDate> = rows
-            .iter()
-            .map(|row| row.try_get("day"))
-            .collect::<Result<_, _>>()?;
-        if !days.is_empty() {
-            rollup::recount_days(client, org, *member, &days).await?;
+        let days: (Option<NaiveDate>, Option<NaiveDate>) =
+            (row.try_get("first_day")?, row.try_get("last_day")?);
+        if let (Some(first), Some(last)) = days {
+            rollup::recount(client, org, *member, Some((first, last))).await?;
         }
     }
     Ok(())

@@ -86,7 +86,7 @@ impl Store {
 /// The org and the member, as parameters.
 type Key<'k> = [&'k (dyn tokio_postgres::types::ToSql + Sync); 2];
 
-/// Locks those members who have uploaded calls that the org counts for somebody else, and keeps others from uploading a
+/// Locks those members who have uploaded calls that the org counts for another, and keeps others from uploading a
 /// call of the member as one that is counted already.
 async fn lock_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<Vec<MemberId>, StoreError> {
     transaction

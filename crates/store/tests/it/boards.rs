@@ -7,12 +7,13 @@ use model::{
         AllOr, Board, LeaderboardRow, Window,
         query::{LeaderboardQuery, ListQuery},
     },
-    event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, StoreError, ingest::Batch};
+use store::{Store, StoreError};
 use testing::TestDatabase;
 use uuid::Uuid;
+
+use crate::sample::batch;
 
 fn now() -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse().unwrap()
@@ -39,16 +40,7 @@ fn event(tool: &str, result: CallResult, days_ago: i64, duration_ms: i64, projec
 }
 
 async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
-    let batch = Batch {
-        member,
-        upload_id: Uuid::now_v7(),
-        source: Source::Api,
-        client: None,
-        ci: None,
-        hash: String::new(),
-        rejected: 0,
-        events,
-    };
+    let batch = batch(member, events);
     store.ingest(org, &[batch], now()).await.unwrap();
 }
 

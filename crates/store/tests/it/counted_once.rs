@@ -8,18 +8,13 @@ use model::{
         Board,
         query::{EventsQuery, LeaderboardQuery},
     },
-    event::Source,
     inventory::{InstalledTool, Inventory, LoadedTool, MachineInventory, SessionInventory},
     team::{MemberKind, Role},
 };
-use store::{
-    Store,
-    audit::Act,
-    ingest::{Batch, BatchResult},
-};
+use store::{Store, audit::Act, ingest::BatchResult};
 use testing::TestDatabase;
-use uuid::Uuid;
 
+use crate::sample::batch;
 use crate::statements::connect;
 
 fn now() -> DateTime<Utc> {
@@ -60,16 +55,7 @@ async fn send_at(
     events: Vec<Event>,
     now: DateTime<Utc>,
 ) -> BatchResult {
-    let batch = Batch {
-        member,
-        upload_id: Uuid::now_v7(),
-        source: Source::Jsonl,
-        client: None,
-        ci: None,
-        hash: String::new(),
-        rejected: 0,
-        events,
-    };
+    let batch = batch(member, events);
     store.ingest(org, &[batch], now).await.unwrap().remove(0)
 }
 

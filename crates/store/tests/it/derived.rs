@@ -3,21 +3,19 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use model::{
     Event, MemberId, MicroUsd, OrgId, ToolId,
-    event::Source,
     inventory::{Inventory, LoadedTool, SessionInventory},
     team::{MemberKind, Role},
 };
 use store::{
     Store,
     audit::{Act, Actor},
-    ingest::Batch,
 };
 use testing::TestDatabase;
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 use crate::{
     random::{RESULTS, Random},
+    sample::batch,
     statements::connect,
 };
 
@@ -184,16 +182,10 @@ fn event(random: &mut Random, now: DateTime<Utc>) -> Event {
 
 impl Team {
     async fn upload(&self, random: &mut Random, now: DateTime<Utc>) {
-        let batch = Batch {
-            member: random.one(&self.members),
-            upload_id: Uuid::now_v7(),
-            source: Source::Api,
-            client: None,
-            ci: None,
-            hash: String::new(),
-            rejected: 0,
-            events: (0..random.below(60)).map(|_| event(random, now)).collect(),
-        };
+        let batch = batch(
+            random.one(&self.members),
+            (0..random.below(60)).map(|_| event(random, now)).collect(),
+        );
         self.store.ingest(self.org, &[batch], now).await.unwrap();
     }
 

@@ -16,6 +16,7 @@ mod plans;
 mod random;
 mod readers;
 mod rollup;
+mod sample;
 mod schema;
 mod scores;
 mod source;

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use model::{
     CallResult, Event, OrgId, ToolId,
-    event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, StoreError, audit::Act, ingest::Batch, readers::READABLE};
+use store::{Store, StoreError, audit::Act, readers::READABLE};
 use testing::TestDatabase;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
+
+use crate::sample::batch;
 
 fn now() -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse().unwrap()
@@ -26,16 +27,7 @@ async fn org(store: &Store, slug: &str, handle: &str, tools: &[&str]) -> OrgId {
         .iter()
         .map(|tool| Event::new(ToolId::parse(tool).unwrap(), CallResult::SUCCESS, now()))
         .collect();
-    let batch = Batch {
-        member,
-        upload_id: Uuid::now_v7(),
-        source: Source::Api,
-        client: None,
-        ci: None,
-        hash: String::new(),
-        rejected: 0,
-        events,
-    };
+    let batch = batch(member, events);
     store.ingest(org, &[batch], now()).await.unwrap();
     org
 }

@@ -3,13 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{
     CallResult, Event, MemberId, MicroUsd, OrgId, Reason, ToolId,
-    event::Source,
     team::{MemberKind, Role},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use store::{Store, ingest::Batch};
 use testing::TestDatabase;
 use uuid::Uuid;
+
+use crate::sample::batch;
 
 fn now() -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse().unwrap()
@@ -26,19 +27,6 @@ async fn acme(store: &Store) -> (OrgId, Vec<MemberId>) {
         members.push(member.await.unwrap());
     }
     (org, members)
-}
-
-fn batch(member: MemberId, events: Vec<Event>) -> Batch {
-    Batch {
-        member,
-        upload_id: Uuid::now_v7(),
-        source: Source::Api,
-        client: None,
-        ci: None,
-        hash: String::new(),
-        rejected: 0,
-        events,
-    }
 }
 
 async fn connect(database: &TestDatabase) -> tokio_postgres::Client {

@@ -9,14 +9,14 @@ use model::{
         self, AllOr, Score,
         query::{DeadWeightQuery, ListQuery, ScoreQuery},
     },
-    event::Source,
     team::{MemberKind, Role},
 };
-use store::{Store, derived::refresh::Refresh, ingest::Batch};
+use store::{Store, derived::refresh::Refresh};
 use testing::TestDatabase;
 use uuid::Uuid;
 
 use crate::random::{RESULTS, Random};
+use crate::sample::batch;
 
 fn now() -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse().unwrap()
@@ -58,16 +58,7 @@ async fn score(store: &Store, org: OrgId, tool: &str) -> Score {
 }
 
 async fn send(store: &Store, org: OrgId, member: MemberId, events: Vec<Event>) {
-    let batch = Batch {
-        member,
-        upload_id: Uuid::now_v7(),
-        source: Source::Api,
-        client: None,
-        ci: None,
-        hash: String::new(),
-        rejected: 0,
-        events,
-    };
+    let batch = batch(member, events);
     store.ingest(org, &[batch], now()).await.unwrap();
 }
 

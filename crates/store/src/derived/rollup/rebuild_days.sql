@@ -1,7 +1,8 @@
--- derived::rollup::rebuild_member
+-- derived::rollup::recount
+-- The days of a member from $3 to $4, or all.
 insert into usage_days (
-    org_id, member_id, day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
-    costed, timed, cost_micro_usd, first_used_at, last_used_at
+    org_id, member_id, day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown,
+    unknown_tool, costed, timed, cost_micro_usd, first_used_at, last_used_at
 )
 select
     org_id,
@@ -23,4 +24,6 @@ select
     max(occurred_at) as last_used_at
 from usage_events
 where org_id = $1 and member_id = $2
+    and occurred_at >= coalesce($3::date, '-infinity')::timestamp at time zone 'UTC'
+    and occurred_at < coalesce($4::date + 1, 'infinity')::timestamp at time zone 'UTC'
 group by 1, 2, 3, 4, 5, 6

@@ -1,6 +1,6 @@
 -- privacy::copies::count_for
 -- The calls of member $2 that the org counted for a member whose events are gone now count for member $2, unless a third
--- member has them, too. Queues what the boards get. Returns the days.
+-- member has them, too. Queues what the boards get. Returns the first and the last of their days.
 with copied as materialized (
     select e.uuid, e.tool_id, e.session_id
     from (
@@ -53,4 +53,4 @@ queued as (
     select distinct $1, $3::uuid, 'already_counted', '', day, null::bigint[] from counted
     returning board
 )
-select distinct day from counted
+select min(day) as first_day, max(day) as last_day from counted

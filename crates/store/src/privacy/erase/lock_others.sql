@@ -1,5 +1,5 @@
 -- privacy::erase::lock_others
--- The members who have calls that the org counts for somebody else, locked in the order of the key.
+-- The members who have calls that the org counts for another, locked in the order of the key.
 select m.member_id
 from members m
 where m.org_id = $1
