@@ -16,6 +16,7 @@ mod connections;
 mod counts;
 mod deadline;
 mod error;
+mod etag;
 mod extract;
 mod memory;
 mod observe;

@@ -6,20 +6,22 @@
 mod operations;
 mod schemas;
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use self::{
     operations::{Answer, Operation, operations},
     schemas::Schemas,
 };
-use crate::access::{Access, Route};
+use crate::{
+    access::{Access, Route},
+    etag,
+};
 
 /// The document as it is sent, and its tag.
 struct Document {
@@ -28,50 +30,44 @@ struct Document {
     tag: HeaderValue,
 }
 
-static DOCUMENT: OnceLock<Document> = OnceLock::new();
+/// The routes that the document describes, the same for every server of this program.
+static ROUTES: OnceLock<Vec<Route>> = OnceLock::new();
 
-fn built() -> &'static Document {
-    DOCUMENT.get().expect("the router builds the document")
-}
+/// Built when it is first asked for: a server starts without it.
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let value = build(ROUTES.get().map_or(&[], Vec::as_slice));
+    let text = value.to_string();
+    Document {
+        tag: etag::of(&text),
+        value,
+        text,
+    }
+});
 
 /// The document.
 pub(crate) fn document() -> &'static Value {
-    &built().value
+    &DOCUMENT.value
 }
 
-/// Builds the document of these routes, which are the same for every server.
-pub(crate) fn prepare(routes: &[Route]) {
-    DOCUMENT.get_or_init(|| {
-        let value = build(routes);
-        let text = value.to_string();
-        let digest = model::text::hex(&Sha256::digest(text.as_bytes())[..8]);
-        Document {
-            tag: HeaderValue::try_from(format!("\"{digest}\"")).expect("hex is a header's value"),
-            value,
-            text,
-        }
-    });
+/// Tells which routes there are.
+pub(crate) fn describe_routes(routes: &[Route]) {
+    ROUTES.get_or_init(|| routes.to_vec());
 }
 
 /// `GET /openapi.json`.
 pub(crate) async fn get(headers: HeaderMap) -> Response {
-    let document = built();
     let shared = [
         (
             header::CACHE_CONTROL,
             HeaderValue::from_static("public, max-age=300"),
         ),
-        (header::ETAG, document.tag.clone()),
+        (header::ETAG, DOCUMENT.tag.clone()),
     ];
-    let is_known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|known| known == document.tag);
-    if is_known {
+    if etag::is_known(headers.get_all(header::IF_NONE_MATCH), &DOCUMENT.tag) {
         return (StatusCode::NOT_MODIFIED, shared).into_response();
     }
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (shared, kind, document.text.as_str()).into_response()
+    (shared, kind, DOCUMENT.text.as_str()).into_response()
 }
 
 fn build(routes: &[Route]) -> Value {

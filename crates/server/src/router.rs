@@ -208,7 +208,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/readyz", Probe, api::health::readyz)
         .add(GET, "/metrics", Probe, api::metrics::get)
         .finish();
-    openapi::prepare(&list);
+    openapi::describe_routes(&list);
     let router = router
         .fallback(async |headers: HeaderMap, uri: Uri| pages::no_such_page(&headers, uri.path()))
         .layer(DefaultBodyLimit::max(limits::WIRE_BYTES))

@@ -32,7 +32,7 @@ async fn ask(caller: &Caller, method: &Method, path: &str, body: Option<String>)
 
 /// The parameters that a route names when it is asked for one that it does not have. `None`: it takes none, or ignores
 /// the one that it does not have.
-fn named(answer: &Answer) -> Option<BTreeSet<String>> {
+pub(super) fn named(answer: &Answer) -> Option<BTreeSet<String>> {
     if answer.status != 400 {
         return None;
     }

@@ -5,14 +5,19 @@
 
 use std::collections::BTreeSet;
 
-use model::team::{Role, Scope};
+use model::{
+    CallResult, Event, MicroUsd, Reason, ToolId,
+    team::{Role, Scope},
+    wire::EventV1,
+};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use server::access::{Access, Route};
 
+use super::every_route::named;
 use crate::harness::{
     Caller, Hub,
-    sample::{event, with},
+    sample::{event, now, with},
 };
 
 fn routes(hub: &Hub) -> Vec<Route> {
@@ -115,10 +120,7 @@ async fn each_query_parameter_of_the_document_is_one_that_its_route_takes() {
         }
         let request = olga.request(route.method.clone(), &format!("{path}?no_such_parameter=1"));
         let refused = olga.send(request).await;
-        let problem = refused.problem(400);
-        let (_, named) = problem.detail.split_once("`no_such_parameter`").unwrap();
-        let named: BTreeSet<String> = named.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        assert_eq!(described, named, "{route:?}");
+        assert_eq!(Some(&described), named(&refused).as_ref(), "{route:?}");
         compared += described.len();
     }
     assert!(compared > 50, "{compared} parameters were compared");
@@ -219,4 +221,33 @@ async fn what_the_routes_answer_is_what_the_document_says() {
     let described = &document["paths"]["/v1/events"]["post"];
     let wrong = differences(&document, described, receipt.status, &receipt.json());
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn an_event_of_the_document_has_the_keys_that_an_uploader_writes() {
+    let hub = Hub::start().await;
+    let document = document(&hub).await;
+    let text = || Some("x".to_owned());
+    let event = Event {
+        uuid: text(),
+        operation: text(),
+        session: text(),
+        project: text(),
+        task_text: text(),
+        duration_ms: Some(1),
+        cost: Some(MicroUsd(1)),
+        model: text(),
+        agent: text(),
+        agent_version: text(),
+        git_branch: text(),
+        ..Event::new(
+            ToolId::parse("cli:make").unwrap(),
+            CallResult::because(Reason::Error),
+            now(),
+        )
+    };
+    let written = serde_json::to_value(EventV1(&event)).unwrap();
+    let keys = |value: &Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let described = &document["components"]["schemas"]["EventRequest"]["properties"];
+    assert_eq!(keys(described), keys(&written));
 }

@@ -190,27 +190,19 @@ fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
             NoticeCode::DeletedByMember => (
                 "occurred_at",
                 "your events of that time were deleted, by you or by an admin; `toolhub me accept-deleted` accepts such \
-                 events again",
+                 events again"
+                    .to_owned(),
             ),
-            NoticeCode::OlderThanRetention => ("occurred_at", "your org does not keep events for that long"),
-            NoticeCode::TooManyTools => (
-                "tool_id",
-                "a new tool, and your org has got as many new ones today as it may; send it again tomorrow, or let the \
-                 operator raise the limit with `toolhub admin org limits`",
+            NoticeCode::OlderThanRetention => (
+                "occurred_at",
+                "your org does not keep events for that long".to_owned(),
             ),
-            NoticeCode::TooManyProjects => (
-                "project",
-                "a new project, and your org has got as many new ones today as it may; send it again tomorrow, or let \
-                 the operator raise the limit with `toolhub admin org limits`",
-            ),
-            NoticeCode::TooManySessions => (
-                "session_id",
-                "a new session, and your org has got as many new ones today as it may; send it again tomorrow, or let \
-                 the operator raise the limit with `toolhub admin org limits`",
-            ),
+            NoticeCode::TooManyTools => ("tool_id", too_many("tool")),
+            NoticeCode::TooManyProjects => ("project", too_many("project")),
+            NoticeCode::TooManySessions => ("session_id", too_many("session")),
             _ => (
                 "task_text",
-                "your org does not store the text of tasks, so it was left out",
+                "your org does not store the text of tasks, so it was left out".to_owned(),
             ),
         };
         EventNotice {
@@ -218,7 +210,7 @@ fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
             uuid: noted.uuid.clone(),
             code: noted.code,
             field: Some(field.to_owned()),
-            detail: detail.to_owned(),
+            detail,
         }
     };
     let unlisted = |count: u64, listed: &[BatchNotice]| count.saturating_sub(listed.len() as u64);
@@ -230,6 +222,14 @@ fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
         receipt.warn(notice(noted));
     }
     receipt.warned += unlisted(stored.warned, &stored.warnings);
+}
+
+/// What is said of an event whose tool, project or session is one too many.
+fn too_many(noun: &str) -> String {
+    format!(
+        "a new {noun}, and your org has got as many new ones today as it may; send it again tomorrow, or let the operator \
+         raise the limit with `toolhub admin org limits`"
+    )
 }
 
 /// The events of the org, newest first.

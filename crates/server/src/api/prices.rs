@@ -9,11 +9,11 @@ use model::{
     api::{OrgPrices, Prices, PricesChange, UnpricedModel, query::PricesQuery},
     team::Scope,
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     auth::{Acting, Caller},
     error::ApiError,
+    etag,
     extract::{Input, Json, Query},
     state::App,
 };
@@ -74,10 +74,8 @@ fn answer(
     };
     let internal = |cause: String| ApiError::Internal { cause };
     let body = serde_json::to_vec(&body).map_err(|error| internal(error.to_string()))?;
-    // Computed from the bytes, so that it is the same on every server and changes with the answer.
-    let tag = model::text::hex(&Sha256::digest(&body)[..16]);
-    let tag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| internal(error.to_string()))?;
-    let mut response = if is_known(headers, &tag) {
+    let tag = etag::of(&body);
+    let mut response = if etag::is_known(headers.get_all(header::IF_NONE_MATCH), &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let json = HeaderValue::from_static("application/json");
@@ -91,16 +89,6 @@ fn answer(
         HeaderValue::from_static("private, no-cache"),
     );
     Ok(response)
-}
-
-/// True when `If-None-Match` names the answer (RFC 9110, section 13.1.2: compared weakly).
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .map(|known| known.trim_ascii())
-        .any(|known| known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag.as_bytes())
 }
 
 /// Replaces the org's own prices.

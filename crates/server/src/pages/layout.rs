@@ -2,16 +2,15 @@
 
 use axum::{
     body::Body,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{DOCTYPE, Markup, html};
 use model::{cell::Cell, text};
-use sha2::{Digest, Sha256};
 
 use super::{appearance::Appearance, assets, form::TOKEN_FIELD, policy::HTML, visit::Visit};
-use crate::error::ApiError;
+use crate::{error::ApiError, etag};
 
 /// The pages of the navigation: path and title.
 const PAGES: [(&str, &str); 8] = [
@@ -78,7 +77,7 @@ impl Page<'_> {
         if PERSONAL.contains(&self.section) {
             return respond(&page);
         }
-        respond_cached(page.into_string(), self.visit.known.as_deref())
+        respond_cached(page.into_string(), &self.visit.known)
     }
 
     fn banner(&self) -> Markup {
@@ -167,9 +166,9 @@ pub(super) fn respond(markup: &Markup) -> Result<Response, ApiError> {
 }
 
 /// An answer with a page that the browser may keep for its session: asked for again, it is sent only if it has changed.
-fn respond_cached(page: String, known: Option<&str>) -> Result<Response, ApiError> {
-    let tag = format!("\"{}\"", text::hex(&Sha256::digest(&page)[..16]));
-    let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+fn respond_cached(page: String, known: &[HeaderValue]) -> Result<Response, ApiError> {
+    let tag = etag::of(&page);
+    let is_known = etag::is_known(known, &tag);
     let response = Response::builder()
         .header(header::CACHE_CONTROL, "private, no-cache")
         // The switch between light and dark and the session are cookies.

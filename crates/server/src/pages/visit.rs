@@ -2,7 +2,7 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
 use model::team::{Role, Scope};
@@ -22,7 +22,7 @@ pub(crate) struct Visit {
     /// The path and query that was asked for.
     pub(super) asked: String,
     /// The tags of the versions of the page that the browser has.
-    pub(super) known: Option<String>,
+    pub(super) known: Vec<HeaderValue>,
     pub(super) now: DateTime<Utc>,
     pub(super) deadline: Deadline,
 }
@@ -66,9 +66,10 @@ impl FromRequestParts<App> for Visit {
                 .to_owned(),
             known: parts
                 .headers
-                .get(header::IF_NONE_MATCH)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
+                .get_all(header::IF_NONE_MATCH)
+                .iter()
+                .cloned()
+                .collect(),
             now: app.now(),
             deadline: Deadline::from_request_parts(parts, app).await?,
         })
