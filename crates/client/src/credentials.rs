@@ -12,7 +12,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +22,7 @@ use crate::{
     Environment, Error,
     address::{loopback_names, normalize_url},
     error::is_absent,
+    replace::replace,
 };
 
 /// Name of the file in the configuration directory.
@@ -137,23 +137,11 @@ impl Credentials {
 
     /// Writes the file atomically, readable by its owner only.
     pub fn write(&self) -> Result<(), Error> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let text = toml::to_string(self).map_err(|error| Error::BadFile {
             path: self.path.clone(),
             detail: error.to_string(),
         })?;
-        // A temporary file has mode 0600 from its first byte.
-        let write = || {
-            let mut file = tempfile::Builder::new()
-                .prefix(".credentials-")
-                .tempfile_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path).map_err(|error| error.error)
-        };
-        write().map_err(Error::file(&self.path))?;
-        Ok(())
+        replace(&self.path, text.as_bytes(), None).map_err(Error::file(&self.path))
     }
 
     /// Where the file is.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use model::{api::Me, limits::Limits, team::Scope};
 use reqwest::Method;
 use serde::Serialize;
@@ -15,7 +14,7 @@ use crate::{
     hooks::Hooks,
     identity, prices,
     server::Request,
-    status,
+    status::{Uploads, stamp},
 };
 
 /// Largest difference between the clocks of client and server. The server rejects events of more than a day ahead.
@@ -190,35 +189,22 @@ fn hooks(environment: &Environment) -> Check {
 
 /// When logs were uploaded to this server, and why they were not.
 fn uploads(environment: &Environment, url: &str) -> Vec<Check> {
-    let status = status::local(environment, url, environment::now());
-    let latest = |at: fn(&status::Latest) -> Option<DateTime<Utc>>| {
-        status
-            .uploads
-            .iter()
-            .filter_map(|(trigger, latest)| Some((at(latest)?, *trigger, latest)))
-            .max_by_key(|(at, _, _)| *at)
-    };
-    let success = latest(|latest| latest.last_success);
-    let failure = latest(|latest| latest.last_error.as_ref().map(|error| error.at));
-    let last_upload = match success {
-        Some((at, trigger, _)) => Check::ok(
-            "last upload",
-            format!("{} ({trigger})", at.format("%Y-%m-%d %H:%M UTC")),
-        ),
+    let uploads = Uploads::load(environment, url);
+    let last_upload = match uploads.last_success() {
+        Some((at, trigger)) => Check::ok("last upload", format!("{} ({})", stamp(at), trigger.as_str())),
         None => Check::warning("last upload", "never", "run `toolhub upload`"),
     };
-    let last_error = match failure {
-        Some((at, trigger, latest)) => {
-            let detail = latest.last_error.as_ref().map_or("", |error| &error.detail);
-            let found = format!("{} ({trigger}): {detail}", at.format("%Y-%m-%d %H:%M UTC"));
-            if success.is_some_and(|(success, _, _)| success >= at) {
-                Check::ok("last error", found)
-            } else {
+    let last_error = match uploads.last_error() {
+        Some((failure, trigger)) => {
+            let found = format!("{} ({}): {}", stamp(failure.at), trigger.as_str(), failure.detail);
+            if uploads.stands(failure) {
                 Check::warning(
                     "last error",
                     found,
                     "run `toolhub upload`, which prints what is wrong",
                 )
+            } else {
+                Check::ok("last error", found)
             }
         }
         None => Check::ok("last error", "none"),

@@ -5,7 +5,6 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -13,10 +12,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Environment, Error, error::is_absent};
+use crate::{Environment, Error, error::is_absent, replace::replace};
 
 /// The hook runs at the end of a session, and at the start of the next one in case the end was missed.
-const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
+pub(crate) const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
 /// The arguments that identify the hook of toolhub.
 const ARGUMENTS: &str = "hooks run";
 
@@ -151,13 +150,12 @@ impl Hooks {
 
     /// Installs the hook for a program and replaces an older hook of toolhub. Returns false when it is installed already.
     pub fn install(&mut self, program: &Path) -> Result<bool, Error> {
-        let command = format!("{} {ARGUMENTS}", shell_quote(program));
+        let command = command(program);
         if self.installed() == EVENTS.map(|event| (event, command.clone())) {
             return Ok(false);
         }
         self.remove()?;
-        let group =
-            serde_json::json!({ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] });
+        let group = group(&command);
         for event in EVENTS {
             let path = self.path.clone();
             let wrong = || Error::BadFile {
@@ -240,28 +238,51 @@ impl Hooks {
     }
 
     fn write(&self) -> Result<(), Error> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let text =
+        let mut text =
             serde_json::to_string_pretty(&self.settings).map_err(|error| Error::Output(error.into()))?;
-        let write = || {
-            fs::create_dir_all(folder)?;
-            let mut file = tempfile::Builder::new()
-                .prefix(".settings-")
-                .tempfile_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            if let Ok(metadata) = fs::metadata(&self.path) {
-                file.as_file().set_permissions(metadata.permissions())?;
-            }
-            file.as_file().sync_all()?;
-            file.persist(&self.path).map_err(|error| error.error).map(drop)
-        };
-        write().map_err(Error::file(&self.path))
+        text.push('\n');
+        let permissions = fs::metadata(&self.path)
+            .ok()
+            .map(|metadata| metadata.permissions());
+        replace(&self.path, text.as_bytes(), permissions).map_err(Error::file(&self.path))
+    }
+
+    /// The program that an installed hook starts, if it is not there any more.
+    pub(crate) fn missing_program(&self) -> Option<PathBuf> {
+        let (_, command) = self.installed().into_iter().next()?;
+        let program = PathBuf::from(shell_unquote(command.strip_suffix(ARGUMENTS)?.trim()));
+        (program.is_absolute() && !program.exists()).then_some(program)
+    }
+
+    /// For how many days Claude Code keeps its logs, where the settings say so.
+    pub(crate) fn cleanup_days(&self) -> Option<i64> {
+        match self.settings.get("cleanupPeriodDays")? {
+            Node::Scalar(raw) => serde_json::from_str(raw.get()).ok(),
+            _ => None,
+        }
     }
 
     /// The path of the settings file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The command of a hook that starts this program.
+pub(crate) fn command(program: &Path) -> String {
+    format!("{} {ARGUMENTS}", shell_quote(program))
+}
+
+/// A group of hooks with a command, as the settings of Claude Code have it.
+pub(crate) fn group(command: &str) -> serde_json::Value {
+    serde_json::json!({ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] })
+}
+
+/// The text that [`shell_quote`] has quoted.
+fn shell_unquote(quoted: &str) -> String {
+    match quoted.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+        Some(text) => text.replace(r"'\''", "'"),
+        None => quoted.to_owned(),
     }
 }
 
@@ -307,6 +328,17 @@ mod tests {
   "alpha": "a"
 }
 "#;
+
+    #[test]
+    fn a_quoted_path_is_read_back() {
+        for path in [
+            "/usr/bin/toolhub",
+            "/opt/my tools/toolhub",
+            "/opt/o'brien's/toolhub",
+        ] {
+            assert_eq!(shell_unquote(&shell_quote(Path::new(path))), path);
+        }
+    }
 
     #[test]
     fn installing_and_uninstalling_leaves_everything_else_as_it_was() {

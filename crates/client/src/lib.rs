@@ -41,6 +41,7 @@ mod project;
 pub mod read;
 mod receipt;
 pub mod render;
+mod replace;
 pub mod report;
 mod retry;
 pub mod rollout;

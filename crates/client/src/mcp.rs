@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use model::{
-    api::{DeadWeight, Leaderboard, ScoreDetail},
+    Kind,
+    api::{DeadWeight, Leaderboard, ScoreDetail, Tally, Window},
     text,
 };
 use serde_json::{Value, json};
@@ -79,9 +80,11 @@ fn initialized(parameters: &Value) -> Value {
 }
 
 fn tools() -> Value {
-    let kind = json!({ "type": "string", "enum": ["skill", "plugin", "mcp", "agent", "command", "builtin", "cli", "doc"] });
+    let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let kind = json!({ "type": "string", "enum": kinds });
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_ROWS });
-    let window = json!({ "type": "string", "enum": ["7d", "30d", "90d", "all"] });
+    let windows: Vec<&str> = Window::ALL.iter().map(|window| window.as_str()).collect();
+    let window = json!({ "type": "string", "enum": windows });
     json!([
         {
             "name": "which_tools",
@@ -151,16 +154,7 @@ async fn which_tools(server: &Server, arguments: &Value) -> Result<String, Error
         .filter(|row| row.tool_id.as_deref().is_some_and(named))
         .take(rows(arguments))
     {
-        let tally = &row.tally;
-        let _ = writeln!(
-            out,
-            "{}: works {} (at least {}), {} calls, {} members",
-            text::clean(row.tool_id.as_deref().unwrap_or_default()),
-            percent(tally.decided_rate),
-            percent(tally.wilson_low),
-            tally.events,
-            tally.members
-        );
+        out.push_str(&line(row.tool_id.as_deref().unwrap_or_default(), &row.tally));
     }
     Ok(or_none(out, "No tool of that name was called in this window."))
 }
@@ -174,15 +168,7 @@ async fn tool_use(server: &Server, arguments: &Value) -> Result<String, Error> {
     }
     let path = format!("/v1/scores/{}", read::segment(tool));
     let score: ScoreDetail = server.get_as(&path, &query(arguments, &["window"])).await?;
-    let tally = &score.score.tally;
-    let mut out = format!(
-        "{}: works {} (at least {}), {} calls, {} members\n",
-        text::clean(tool),
-        percent(tally.decided_rate),
-        percent(tally.wilson_low),
-        tally.events,
-        tally.members
-    );
+    let mut out = line(tool, &score.score.tally);
     for part in score.detail.by_operation.iter().take(DEFAULT_ROWS) {
         let name = part.name.as_deref().unwrap_or("(none)");
         let _ = writeln!(out, "- {}: {} calls", text::clean(name), part.events);
@@ -205,6 +191,18 @@ async fn dead_weight(server: &Server, arguments: &Value) -> Result<String, Error
         );
     }
     Ok(or_none(out, "Nothing is dead weight."))
+}
+
+/// How a tool does, in a line.
+fn line(tool: &str, tally: &Tally) -> String {
+    format!(
+        "{}: works {} (at least {}), {} calls, {} members\n",
+        text::clean(tool),
+        percent(tally.decided_rate),
+        percent(tally.wilson_low),
+        tally.events,
+        tally.members
+    )
 }
 
 fn percent(rate: Option<f64>) -> String {

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use sources::Prices;
 
 use model::text::hex;
 
-use crate::{Environment, Error, Server, server::Fresh};
+use crate::{Environment, Error, Server, replace::replace, server::Fresh};
 
 /// Longest wait for the server's table. An upload goes on without it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -226,15 +225,10 @@ fn load(path: &Path) -> Option<Cached> {
 
 /// Caches a table. A failure is ignored: the next command requests the table again.
 fn keep(path: &Path, tag: String, body: &[u8]) {
+    // With mode 0600: an org's prices are confidential.
     let write = || -> std::io::Result<()> {
         let table = serde_json::from_slice(body)?;
-        let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder)?;
-        // `NamedTempFile` creates the file with mode 0600: an org's prices are confidential.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec(&Cached { tag, table })?)?;
-        file.persist(path)?;
-        Ok(())
+        replace(path, &serde_json::to_vec(&Cached { tag, table })?, None)
     };
     let _ = write();
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::{Error, address};
+use crate::{Error, address, hooks};
 
 /// What the files say.
 #[derive(Clone, Debug)]
@@ -95,9 +95,10 @@ fn claude_settings(rollout: &Rollout, url: &str) -> Result<String, Error> {
         settings["extraKnownMarketplaces"] = json!({ "toolhub": { "source": source } });
         settings["enabledPlugins"] = json!({ "toolhub@toolhub": true });
     } else {
-        let command = format!("{} hooks run", rollout.program);
-        let hook = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 10 }] }]);
-        settings["hooks"] = json!({ "SessionStart": hook, "SessionEnd": hook });
+        let group = hooks::group(&hooks::command(Path::new(&rollout.program)));
+        for event in hooks::EVENTS {
+            settings["hooks"][event] = json!([group]);
+        }
     }
     serde_json::to_string_pretty(&settings)
         .map(|text| text + "\n")

@@ -1,7 +1,7 @@
 //! What was and was not uploaded: each upload leaves when it succeeded, or why it failed, by server and by what
 //! started it. Losing this file loses nothing but the answer.
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::api::Me;
@@ -11,9 +11,10 @@ use crate::{
     Environment, Error, Server, environment,
     find::{self, LogFile},
     hooks::Hooks,
+    replace::replace,
 };
 
-/// Days without an upload after which somebody should look, if logs have changed.
+/// Days without an upload after which it is said, if logs have changed.
 const MAX_SILENT_DAYS: i64 = 3;
 /// Days before the end of a token, or of a log, from which on it is said.
 const NOTICE_DAYS: i64 = 14;
@@ -39,7 +40,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Trigger::Command => "command",
             Trigger::Hook => "hook",
@@ -70,7 +71,46 @@ pub struct Latest {
     pub everything_until: Option<DateTime<Utc>>,
 }
 
-type Servers = BTreeMap<String, BTreeMap<Trigger, Latest>>;
+/// The latest uploads to one server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Uploads(BTreeMap<Trigger, Latest>);
+
+impl Uploads {
+    /// What this machine remembers of uploads to a server.
+    pub(crate) fn load(environment: &Environment, url: &str) -> Uploads {
+        read(environment).remove(url).unwrap_or_default()
+    }
+
+    /// When the latest upload succeeded, and what had started it.
+    pub(crate) fn last_success(&self) -> Option<(DateTime<Utc>, Trigger)> {
+        let successes = self.0.iter();
+        successes
+            .filter_map(|(trigger, latest)| Some((latest.last_success?, *trigger)))
+            .max_by_key(|(at, _)| *at)
+    }
+
+    /// The latest failure, and what had started it.
+    pub(crate) fn last_error(&self) -> Option<(&Failure, Trigger)> {
+        let failures = self.0.iter();
+        failures
+            .filter_map(|(trigger, latest)| Some((latest.last_error.as_ref()?, *trigger)))
+            .max_by_key(|(failure, _)| failure.at)
+    }
+
+    /// True for a failure that no success has followed.
+    pub(crate) fn stands(&self, failure: &Failure) -> bool {
+        self.last_success()
+            .is_none_or(|(success, _)| failure.at > success)
+    }
+}
+
+/// A time as `status` and `doctor` show it.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+type Servers = BTreeMap<String, Uploads>;
 
 fn path(environment: &Environment) -> Result<PathBuf, Error> {
     Ok(environment.state_dir()?.join("status.json"))
@@ -97,6 +137,7 @@ pub fn record(
     let latest = servers
         .entry(url.to_owned())
         .or_default()
+        .0
         .entry(trigger)
         .or_default();
     match error {
@@ -113,16 +154,13 @@ pub fn record(
             }
         }
     }
-    let write = || -> Option<()> {
-        let path = path(environment).ok()?;
-        let folder = path.parent()?;
-        fs::create_dir_all(folder).ok()?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".status-")
-            .tempfile_in(folder)
-            .ok()?;
-        file.write_all(&serde_json::to_vec_pretty(&servers).ok()?).ok()?;
-        file.persist(path).ok().map(drop)
+    let write = || {
+        replace(
+            &path(environment).ok()?,
+            &serde_json::to_vec_pretty(&servers).ok()?,
+            None,
+        )
+        .ok()
     };
     let _ = write();
 }
@@ -158,22 +196,25 @@ pub async fn status(environment: &Environment, server: &Server) -> Status {
 }
 
 /// The part that this machine knows.
-pub(crate) fn local(environment: &Environment, url: &str, now: DateTime<Utc>) -> Status {
-    let latest = read(environment).remove(url).unwrap_or_default();
-    let until = latest.values().filter_map(|latest| latest.everything_until).max();
-    let success = latest.values().filter_map(|latest| latest.last_success).max();
-    let failure = latest
-        .iter()
-        .filter_map(|(trigger, latest)| Some((latest.last_error.as_ref()?, *trigger)))
-        .max_by_key(|(failure, _)| failure.at);
-    let failure = failure.filter(|(failure, _)| success.is_none_or(|success| failure.at > success));
+fn local(environment: &Environment, url: &str, now: DateTime<Utc>) -> Status {
+    let uploads = Uploads::load(environment, url);
+    let until = uploads
+        .0
+        .values()
+        .filter_map(|latest| latest.everything_until)
+        .max();
+    let success = uploads.last_success().map(|(at, _)| at);
     let mut status = Status {
         url: url.to_owned(),
         ..Status::default()
     };
     let files = find::find(&[], &[], environment).map_or_else(|_| Vec::new(), |found| found.files);
+    let hooks = Hooks::load(environment).ok();
     let cleanup = TimeDelta::days(
-        cleanup_days(environment)
+        hooks
+            .as_ref()
+            .and_then(Hooks::cleanup_days)
+            .unwrap_or(DEFAULT_CLEANUP_DAYS)
             .saturating_sub(CLEANUP_NOTICE_DAYS)
             .clamp(0, 36_500),
     );
@@ -188,11 +229,13 @@ pub(crate) fn local(environment: &Environment, url: &str, now: DateTime<Utc>) ->
             status.endangered_logs += 1;
         }
     }
-    if let Some((failure, trigger)) = failure {
+    if let Some((failure, trigger)) = uploads.last_error()
+        && uploads.stands(failure)
+    {
         status.warnings.push(format!(
             "the latest upload ({}, {}) failed: {}",
             trigger.as_str(),
-            failure.at.format("%Y-%m-%d %H:%M UTC"),
+            stamp(failure.at),
             failure.detail
         ));
     }
@@ -214,8 +257,15 @@ pub(crate) fn local(environment: &Environment, url: &str, now: DateTime<Utc>) ->
             status.endangered_logs
         ));
     }
-    status.warnings.extend(missing_hook(environment));
-    status.uploads = latest
+    // Such a hook uploads nothing, and says nothing.
+    if let Some(program) = hooks.and_then(|hooks| hooks.missing_program()) {
+        status.warnings.push(format!(
+            "the hook's program {} is gone: run `toolhub hooks install`",
+            program.display()
+        ));
+    }
+    status.uploads = uploads
+        .0
         .into_iter()
         .map(|(trigger, latest)| (trigger.as_str(), latest))
         .collect();
@@ -237,32 +287,6 @@ impl Status {
 
 fn is_claude(file: &LogFile) -> bool {
     file.agent.is_some_and(|agent| agent.as_str() == "claude-code")
-}
-
-/// For how many days Claude Code keeps its logs.
-fn cleanup_days(environment: &Environment) -> i64 {
-    let folder = environment
-        .path("CLAUDE_CONFIG_DIR")
-        .or_else(|| Some(environment.home()?.join(".claude")));
-    let settings = folder.and_then(|folder| fs::read(folder.join("settings.json")).ok());
-    settings
-        .and_then(|settings| serde_json::from_slice::<serde_json::Value>(&settings).ok())
-        .and_then(|settings| settings.get("cleanupPeriodDays")?.as_i64())
-        .unwrap_or(DEFAULT_CLEANUP_DAYS)
-}
-
-/// A hook whose program is gone uploads nothing, and says nothing.
-fn missing_hook(environment: &Environment) -> Option<String> {
-    let installed = Hooks::load(environment).ok()?.installed();
-    let (_, command) = installed.first()?;
-    let program = command.strip_suffix(" hooks run")?.trim_matches('\'');
-    let program = PathBuf::from(program);
-    (program.is_absolute() && !program.exists()).then(|| {
-        format!(
-            "the hook's program {} is gone: run `toolhub hooks install`",
-            program.display()
-        )
-    })
 }
 
 #[cfg(test)]

@@ -98,6 +98,11 @@ impl Request {
             && !self.projects.is_selection()
     }
 
+    /// True when the server is asked about the events after the upload.
+    fn is_judged(&self) -> bool {
+        !self.gates.is_empty() || self.summary
+    }
+
     /// True for an event of a selected agent and time. The folder of a log does not always determine its agent.
     fn selects(&self, event: &Event) -> bool {
         let of_agent = |agent: &Agent| event.agent.as_deref() == Some(agent.as_str());

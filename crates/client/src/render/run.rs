@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use model::{
     api::{Run, RunTool},
+    cell::Cell,
     text,
 };
 
@@ -31,7 +32,7 @@ pub fn run_summary(run: &Run) -> String {
                 out,
                 "| {} | {verdict} | {} |",
                 code(&gate.gate),
-                cell(&gate.detail)
+                Cell::text(&gate.detail).markdown()
             );
         }
         out.push('\n');
@@ -77,10 +78,6 @@ fn code(name: &str) -> String {
         "`{}`",
         text::clean(name).replace(['`', '\n'], "'").replace('|', "\\|")
     )
-}
-
-fn cell(sentence: &str) -> String {
-    text::clean(sentence).replace('|', "\\|")
 }
 
 #[cfg(test)]

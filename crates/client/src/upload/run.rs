@@ -82,7 +82,7 @@ impl Run<'_> {
         };
         let remembered = self.remember(&sender, target.state.as_ref(), started, report);
         note_state(remembered, report);
-        if !self.request.gates.is_empty() || self.request.summary {
+        if self.request.is_judged() {
             report.run = Some(gates::judge(&target.server, &self.request.gates, sessions).await?);
         }
         if self.request.wait {
@@ -233,7 +233,8 @@ impl Run<'_> {
             }
             report.count(&event);
             // One more than the server judges is enough to say that there are too many.
-            if let Some(session) = &event.session
+            if self.request.is_judged()
+                && let Some(session) = &event.session
                 && sessions.len() <= MAX_RUN_SESSIONS
                 && !sessions.contains(session.as_str())
             {

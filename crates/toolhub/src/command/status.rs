@@ -1,7 +1,7 @@
 use clap::Args;
 use client::{
     Error, Exit,
-    status::{self, Latest},
+    status::{self, Latest, stamp},
 };
 
 use crate::{context::Context, talk};
@@ -38,15 +38,12 @@ fn show(status: &status::Status) -> String {
             last_error,
             ..
         } = latest;
-        let success = last_success.map_or_else(
-            || "never".to_owned(),
-            |at| at.format("%Y-%m-%d %H:%M UTC").to_string(),
-        );
+        let success = last_success.map_or_else(|| "never".to_owned(), stamp);
         lines.push(format!("last upload ({trigger}): {success}"));
         if let Some(error) = last_error {
             lines.push(format!(
                 "last error ({trigger}): {}: {}",
-                error.at.format("%Y-%m-%d %H:%M UTC"),
+                stamp(error.at),
                 error.detail
             ));
         }
