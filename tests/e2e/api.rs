@@ -2,6 +2,7 @@
 
 mod access;
 mod dead_weight;
+mod decisions;
 mod events;
 mod every_route;
 mod gates;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use model::api::{
     Board, DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads,
     query::{
-        AuditQuery, DeadWeightQuery, EventsQuery, LeaderboardQuery, MembersQuery, PublishersQuery,
-        ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
+        AuditQuery, DeadWeightQuery, DecisionsQuery, EventsQuery, LeaderboardQuery, MembersQuery,
+        PublishersQuery, ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -43,6 +43,8 @@ pub enum Endpoint {
     Audit(AuditQuery),
     /// The CI that the org trusts.
     TrustedPublishers(PublishersQuery),
+    /// What was decided about tools.
+    Decisions(DecisionsQuery),
 }
 
 impl Endpoint {
@@ -60,6 +62,7 @@ impl Endpoint {
             Endpoint::Tokens(query) => target("/v1/tokens", query),
             Endpoint::Audit(query) => target("/v1/audit", query),
             Endpoint::TrustedPublishers(query) => target("/v1/trusted-publishers", query),
+            Endpoint::Decisions(query) => target("/v1/decisions", query),
         }
     }
 
@@ -90,6 +93,7 @@ impl Endpoint {
             Endpoint::Tokens(_) => team::tokens(&server.read(body)?, now),
             Endpoint::Audit(_) => team::audit(&server.read(body)?, now),
             Endpoint::TrustedPublishers(_) => team::publishers(&server.read(body)?, now),
+            Endpoint::Decisions(_) => rows::decisions(&server.read(body)?, now),
         })
     }
 }

@@ -14,6 +14,7 @@ macro_rules! body {
 }
 
 mod dead_weight;
+mod decisions;
 mod events;
 mod leaderboards;
 mod me;
@@ -27,6 +28,7 @@ mod uploads;
 mod vocabulary;
 
 pub use dead_weight::{DeadWeight, DeadWeightRow};
+pub use decisions::{Decision, DecisionRequest, Decisions, NOTE_CHARS, ToolDecision};
 pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod dead_weight;
+pub(crate) mod decisions;
 pub(crate) mod events;
 pub(crate) mod gates;
 pub(crate) mod health;

@@ -55,6 +55,14 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
             api::leaderboards::get,
         )
         .add(GET, "/v1/dead-weight", Scope(Read), api::dead_weight::list)
+        .add(GET, "/v1/decisions", Scope(Read), api::decisions::list)
+        .add(PUT, "/v1/decisions/{tool_id}", Role(Admin), api::decisions::put)
+        .add(
+            DELETE,
+            "/v1/decisions/{tool_id}",
+            Role(Admin),
+            api::decisions::end,
+        )
         .add(GET, "/v1/overview", Scope(Read), api::overview::get)
         .add(GET, "/v1/uploads", Scope(Read), api::uploads::list)
         .add(GET, "/v1/refresh", Token, api::refresh::get)

@@ -147,6 +147,10 @@ pub enum Action {
     SignedOut,
     /// A link that signs in to the pages was made.
     LinkCreated,
+    /// Something was decided about a tool.
+    ToolDecided,
+    /// The decision about a tool was taken back.
+    DecisionEnded,
 }
 
 impl Action {
@@ -172,6 +176,8 @@ impl Action {
             Action::SignedIn => "page.signed_in",
             Action::SignedOut => "page.signed_out",
             Action::LinkCreated => "page.link_created",
+            Action::ToolDecided => "tool.decided",
+            Action::DecisionEnded => "tool.decision_ended",
         }
     }
 }

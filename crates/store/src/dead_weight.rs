@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use model::{
     OrgId,
     api::{
-        AllOr, DeadWeightRow, Verdict,
+        AllOr, DeadWeightRow, Decision, Verdict,
         query::{DeadWeightQuery, ListQuery},
     },
 };
@@ -49,7 +49,14 @@ impl Store {
         let more = tools.len() > limit_rows;
         tools.truncate(limit_rows);
         Ok(Page {
-            rows: with_installations(&client, org, scope.member_id, tools).await?,
+            rows: with_installations(
+                &client,
+                org,
+                scope.member_id,
+                verdict::first_day(query.days(), scope.today),
+                tools,
+            )
+            .await?,
             next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
         })
     }
@@ -79,6 +86,7 @@ struct Audited {
     facts: Facts,
     verdict: Verdict,
     reason: String,
+    decision: Option<Decision>,
 }
 
 /// Reads the tools of one page, and one more where there is one. The database sorts and skips; where only one verdict is
@@ -103,7 +111,8 @@ async fn audited(
     let mut page = Vec::new();
     let mut skipped = 0;
     while let Some(row) = rows.next().await {
-        let facts = read(&row?)?;
+        let row = row?;
+        let facts = read(&row)?;
         let (verdict, reason) = facts.judge(query.days(), scope.today);
         if only.is_some_and(|only| only != verdict) || (judged && verdict == Verdict::TooNew) {
             continue;
@@ -116,6 +125,7 @@ async fn audited(
             facts,
             verdict,
             reason,
+            decision: row::optional_word(&row, "decision")?,
         });
         if i64::try_from(page.len()).is_ok_and(|read| read == wanted) {
             break;
@@ -136,16 +146,18 @@ async fn rows_of(
     let days = query.days();
     let kind = query.kind.map(|kind| kind.to_string());
     let without_events = query.verdict.is_none();
+    let decided = query.decided.unwrap_or(false) || query.verdict == Some(AllOr::All);
     if query.member.is_none() && query.project.is_none() && PRECOMPUTED_DAYS.contains(&days) {
         let statement = client
             .prepare_cached(include_str!("dead_weight/precomputed.sql"))
             .await?;
         let days = i32::try_from(days).unwrap_or(i32::MAX);
-        let asked: [&(dyn ToSql + Sync); 6] = [&org.0, &days, &kind, &without_events, &offset, &limit];
+        let asked: [&(dyn ToSql + Sync); 7] =
+            [&org.0, &days, &kind, &without_events, &offset, &limit, &decided];
         return Ok(client.query_raw(&statement, asked).await?);
     }
     let first_day = verdict::first_day(days, scope.today);
-    let asked: [(&(dyn ToSql + Sync), Type); 8] = [
+    let asked: [(&(dyn ToSql + Sync), Type); 9] = [
         (&org.0, Type::INT8),
         (&first_day, Type::DATE),
         (&kind, Type::TEXT),
@@ -154,17 +166,19 @@ async fn rows_of(
         (&without_events, Type::BOOL),
         (&offset, Type::INT8),
         (&limit, Type::INT8),
+        (&decided, Type::BOOL),
     ];
     Ok(client
         .query_typed_raw(include_str!("dead_weight/live.sql"), asked)
         .await?)
 }
 
-/// Adds which members have the tools of a page installed.
+/// Adds which members have the tools of a page installed, and which had them loaded since a day.
 async fn with_installations(
     client: &Object,
     org: OrgId,
     member: Option<i64>,
+    since: NaiveDate,
     tools: Vec<Audited>,
 ) -> Result<Vec<DeadWeightRow>, StoreError> {
     let ids: Vec<&str> = tools.iter().map(|tool| tool.facts.tool_id.as_str()).collect();
@@ -178,11 +192,19 @@ async fn with_installations(
             (row.try_get("members_installed")?, row.try_get("installed_by")?),
         );
     }
+    let statement = client
+        .prepare_cached(include_str!("dead_weight/loaded_by.sql"))
+        .await?;
+    let mut loaded: HashMap<String, Vec<String>> = HashMap::new();
+    for row in client.query(&statement, &[&org.0, &ids, &member, &since]).await? {
+        loaded.insert(row.try_get("tool_id")?, row.try_get("loaded_by")?);
+    }
     let rows = tools.into_iter().map(
         |Audited {
              facts,
              verdict,
              reason,
+             decision,
          }| {
             let (members_installed, installed_by) = installed.remove(&facts.tool_id).unwrap_or_default();
             let kind = facts.tool_id.split_once(':').map_or("", |(kind, _)| kind);
@@ -197,6 +219,8 @@ async fn with_installations(
                 installed_by,
                 known_since: Some(facts.known_since),
                 context_bytes: facts.context_bytes,
+                decision,
+                loaded_by: loaded.remove(&facts.tool_id).unwrap_or_default(),
                 verdict,
                 reason,
                 tool_id: facts.tool_id,

@@ -8,6 +8,7 @@ pub mod audit;
 mod catalogue;
 pub mod database_url;
 pub mod dead_weight;
+mod decisions;
 pub mod derived;
 pub mod error;
 pub mod events;

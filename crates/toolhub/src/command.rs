@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod completions;
 mod dead_weight;
+mod decide;
 #[cfg(feature = "server")]
 mod demo;
 mod doctor;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Scores(scores::Scores),
     Leaderboard(leaderboard::Leaderboard),
     DeadWeight(dead_weight::DeadWeight),
+    Decide(decide::Decide),
     Events(events::Events),
     Uploads(uploads::Uploads),
     Login(login::Login),
@@ -103,6 +105,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Scores(command) => command.run(&context).await,
         Command::Leaderboard(command) => command.run(&context).await,
         Command::DeadWeight(command) => command.run(&context).await,
+        Command::Decide(command) => command.run(&context).await,
         Command::Events(command) => command.run(&context).await,
         Command::Uploads(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,

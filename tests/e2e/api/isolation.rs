@@ -31,6 +31,12 @@ const TABLE: &[(&str, Statuses)] = &[
         [401, 200, 200, 403, 200, 200, 200],
     ),
     ("GET /v1/dead-weight", [401, 200, 200, 403, 200, 200, 200]),
+    ("GET /v1/decisions", [401, 200, 200, 403, 200, 200, 200]),
+    ("PUT /v1/decisions/{tool_id}", [401, 404, 403, 403, 403, 200, 200]),
+    (
+        "DELETE /v1/decisions/{tool_id}",
+        [401, 404, 403, 403, 403, 204, 404],
+    ),
     ("GET /v1/uploads", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/refresh", [401, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/me", [401, 200, 200, 200, 200, 200, 200]),
@@ -218,6 +224,7 @@ impl Stage {
             }),
             "POST /v1/oidc/exchange" => json!({ "token": "a.b.c" }),
             "PATCH /v1/org" => json!({ "show_names": true }),
+            "PUT /v1/decisions/{tool_id}" => json!({ "decision": "keep" }),
             _ => json!({}),
         };
         if route.ends_with("/data") && route.starts_with("DELETE") {

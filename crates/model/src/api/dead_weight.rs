@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{Decision, Verdict};
 
 body! {
     /// One tool of a dead-weight audit.
@@ -33,6 +33,12 @@ body! {
         pub known_since: Option<DateTime<Utc>>,
         /// Bytes that its listing cost the context of those sessions, in total.
         pub context_bytes: i64,
+        /// What the org has decided about it, while that holds.
+        #[serde(default)]
+        pub decision: Option<Decision>,
+        /// The handles of members who had it loaded in the window, at most twenty; pseudonyms where the org hides names.
+        #[serde(default)]
+        pub loaded_by: Vec<String>,
         /// The verdict of the audit.
         pub verdict: Verdict,
         /// The verdict in a sentence.

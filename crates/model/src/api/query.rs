@@ -6,7 +6,7 @@
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{AllOr, ScoreSort, Verdict, Window};
+use super::{AllOr, Decision, ScoreSort, Verdict, Window};
 use crate::{Kind, Outcome, limits, team::MemberKind};
 
 /// The parameters of a route that answers a list in pages.
@@ -141,9 +141,21 @@ list_queries! {
         pub verdict: AllOr<Verdict>,
         /// True leaves out the tools that are too new for a verdict, where no verdict is asked for.
         pub judged: bool,
+        /// True lists tools about which something is decided, too; `verdict=all` does as well.
+        pub decided: bool,
         /// True waits until the scores include everything that was stored before the request, as long as a request may;
         /// false does not wait.
         pub fresh: bool,
+    }
+
+    /// `GET /v1/decisions`.
+    pub struct DecisionsQuery {
+        /// Decisions about this tool.
+        pub tool_id: String,
+        /// Decisions that say this.
+        pub decision: Decision,
+        /// True lists those that were replaced or ended, too.
+        pub history: bool,
     }
 
     /// `GET /v1/events`.

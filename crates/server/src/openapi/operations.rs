@@ -9,12 +9,13 @@ use model::{
         Publisher, PublisherRequest, Publishers, RotateRequest, TokenRequest, Tokens,
     },
     api::{
-        CI_HEADER, DeadWeight, Events, GatesRequest, Leaderboard, Me, OrgPrices, Overview, Prices,
-        PricesChange, RefreshState, Run, SOURCE_HEADER, ScoreDetail, Scores, Uploads,
+        CI_HEADER, DeadWeight, DecisionRequest, Decisions, Events, GatesRequest, Leaderboard, Me, OrgPrices,
+        Overview, Prices, PricesChange, RefreshState, Run, SOURCE_HEADER, ScoreDetail, Scores, ToolDecision,
+        Uploads,
         query::{
-            AuditQuery, DeadWeightQuery, EraseQuery, EventsQuery, LeaderboardQuery, MembersQuery,
-            OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, ScoreQuery, ScoresQuery, TokensQuery,
-            UploadsQuery,
+            AuditQuery, DeadWeightQuery, DecisionsQuery, EraseQuery, EventsQuery, LeaderboardQuery,
+            MembersQuery, OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, ScoreQuery, ScoresQuery,
+            TokensQuery, UploadsQuery,
         },
     },
     inventory::{Inventory, InventoryReceipt},
@@ -291,6 +292,31 @@ pub(super) fn operations() -> Vec<Operation> {
         .query::<DeadWeightQuery>()
         .answers::<DeadWeight>("A page of tools, heaviest first")
         .fails(UNKNOWN),
+        get(
+            "/v1/decisions",
+            "read",
+            "What was decided about tools, newest first",
+        )
+        .query::<DecisionsQuery>()
+        .answers::<Decisions>("A page of decisions")
+        .fails(UNKNOWN),
+        put(
+            "/v1/decisions/{tool_id}",
+            "team",
+            "Decide about a tool: keep, retire or watch it",
+        )
+        .details("Audits leave the tool out while the decision holds.")
+        .body::<DecisionRequest>()
+        .answers::<ToolDecision>("The decision")
+        .fails(BODY_UNKNOWN),
+        nothing(
+            delete(
+                "/v1/decisions/{tool_id}",
+                "team",
+                "Take the decision about a tool back",
+            )
+            .fails(UNKNOWN),
+        ),
         get("/v1/overview", "read", "The org at a glance")
             .query::<OverviewQuery>()
             .answers::<Overview>("The totals of the window, of the one before, and by day"),

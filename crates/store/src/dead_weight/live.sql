@@ -46,6 +46,7 @@ installed as (
 )
 select
     t.tool_id,
+    d.decision,
     least(t.first_seen_at, u.first_used_at, l.first_loaded_at) as known_since,
     u.last_used_at,
     coalesce(u.events, 0) as events,
@@ -71,6 +72,9 @@ select
             and ($5::bigint is null or member_id = $5)
     ) as active_members
 from tools t
+left join tool_decisions d
+    on d.org_id = $1 and d.tool_id = t.tool_id and d.ended_at is null
+    and (d.until is null or d.until >= (now() at time zone 'UTC')::date)
 left join used u on u.tool_id = t.tool_id
 left join loaded l on l.tool_id = t.tool_id
 left join installed i on i.tool_id = t.tool_id
@@ -83,5 +87,6 @@ where t.org_id = $1
         or l.tool_id is not null
         or (i.tool_id is not null and $4::text is null)
     )
+    and ($9 or d.tool_id is null)
 order by context_bytes desc, sessions_loaded desc, u.last_used_at nulls first, t.tool_id
 offset $7 limit $8

@@ -3,6 +3,7 @@
 -- those without an event in it.
 select
     t.tool_id,
+    d.decision,
     least(t.first_seen_at, s.first_used_at, ever.first_loaded_at) as known_since,
     s.last_used_at,
     coalesce(b.events, 0) as events,
@@ -27,6 +28,9 @@ select
         where a.org_id = $1 and a.board = 'members' and a.days = $2 and a.builtins
     ) as active_members
 from tools t
+left join tool_decisions d
+    on d.org_id = $1 and d.tool_id = t.tool_id and d.ended_at is null
+    and (d.until is null or d.until >= (now() at time zone 'UTC')::date)
 left join board_scores s
     on s.org_id = $1 and s.board = 'tools' and s.days = 0 and s.builtins and s.subject = t.tool_id
 left join board_scores b
@@ -37,5 +41,6 @@ where t.org_id = $1
     -- What ships with the agent, and commands, cannot be removed: they are listed when they are asked for.
     and ($3 = 'all' or ($3::text is null and t.kind not in ('builtin', 'command')) or t.kind = $3)
     and (not $4 or coalesce(b.events, 0) = 0)
+    and ($7 or d.tool_id is null)
 order by context_bytes desc, sessions_loaded desc, s.last_used_at nulls first, t.tool_id
 offset $5 limit $6

@@ -310,6 +310,21 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
+        "tool_decisions",
+        &[
+            ("org_id", Internal),
+            ("decided_at", Internal),
+            ("ended_at", Internal),
+            ("until", Internal),
+            ("decision_id", Internal),
+            ("tool_id", Public),
+            ("decision", Internal),
+            ("note", Internal),
+            ("owner", Personal),
+            ("decided_by", Personal),
+        ],
+    ),
+    (
         "tool_medians",
         &[
             ("org_id", Internal),

@@ -238,13 +238,13 @@ async fn boards_and_audits_are_read_without_any_event() {
         ),
         (
             include_str!("../../src/dead_weight/precomputed.sql"),
-            "bigint, int, text, boolean, bigint, bigint",
-            "1, 30, null, true, 0, 51",
+            "bigint, int, text, boolean, bigint, bigint, boolean",
+            "1, 30, null, true, 0, 51, true",
         ),
         (
             include_str!("../../src/dead_weight/live.sql"),
-            "bigint, date, text, text, bigint, boolean, bigint, bigint",
-            "1, '2026-10-01', null, null, 7, true, 0, 51",
+            "bigint, date, text, text, bigint, boolean, bigint, bigint, boolean",
+            "1, '2026-10-01', null, null, 7, true, 0, 51, true",
         ),
     ] {
         let plan = plan_of(&client, sql, types, values).await;

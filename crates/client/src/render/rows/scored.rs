@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use model::{
-    api::{Board, DeadWeight, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally, Verdict},
+    api::{
+        Board, DeadWeight, Decision, Decisions, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally,
+        Verdict,
+    },
     team::MemberKind,
 };
 
-use super::{Cell, Column, Listing, Tone, detail, figure, name, notes};
+use super::{Cell, Column, Listing, Tone, detail, figure, name, next_page, notes};
 
 const TALLY: [Column; 15] = [
     figure("events", "events"),
@@ -239,6 +242,8 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
         figure("last_used_at", "last used").level(3),
         detail("members"),
         detail("known_since"),
+        detail("decision"),
+        detail("loaded_by"),
         name("reason", "reason").level(4).prose(),
     ];
     let rows = response.dead_weight.iter().map(|row| {
@@ -255,6 +260,8 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
             Cell::time(row.last_used_at, now),
             Cell::count(row.members),
             Cell::time(row.known_since, now),
+            Cell::maybe(row.decision.map(Decision::as_str)),
+            Cell::text(&row.loaded_by.join(", ")),
             Cell::text(&row.reason),
         ]
     });
@@ -262,6 +269,45 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
     notes.insert(0, format!("the last {} days (UTC)", response.days));
     if response.dead_weight.is_empty() {
         notes.push(nothing_unused(response, now));
+    }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
+}
+
+/// `GET /v1/decisions`.
+pub(crate) fn decisions(response: &Decisions, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("tool_id", "tool"),
+        name("decision", "decision"),
+        name("until", "until").level(2),
+        name("owner", "owner").level(3),
+        name("decided_by", "by").level(4),
+        figure("decided_at", "decided").level(1),
+        detail("ended_at"),
+        detail("active"),
+        name("note", "note").level(5).prose(),
+    ];
+    let rows = response.decisions.iter().map(|row| {
+        vec![
+            Cell::text(&row.tool_id),
+            Cell::text(row.decision.as_str()),
+            Cell::maybe(row.until.map(|day| day.to_string()).as_deref()),
+            Cell::maybe(row.owner.as_deref()),
+            Cell::text(&row.decided_by),
+            Cell::time(Some(row.decided_at), now),
+            Cell::time(row.ended_at, now),
+            Cell::text(if row.active { "true" } else { "false" }),
+            Cell::maybe(row.note.as_deref()),
+        ]
+    });
+    let mut notes: Vec<String> = next_page(response.next_cursor.as_ref()).into_iter().collect();
+    if response.decisions.is_empty() {
+        notes.push(
+            "nothing is decided: `toolhub decide TOOL_ID keep|retire|watch` decides about a tool".to_owned(),
+        );
     }
     Listing {
         columns,

@@ -1,0 +1,142 @@
+//! `/v1/decisions`: what is decided about a tool leaves it out of audits until it expires.
+
+use chrono::TimeDelta;
+use model::{
+    api::{DeadWeight, Decision, Decisions, ToolDecision},
+    team::{Role, Scope},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Answer, Caller, Hub,
+    sample::{event_at, now, text},
+};
+
+async fn put(caller: &Caller, tool: &str, body: Value) -> Answer {
+    let request = caller
+        .request(Method::PUT, &format!("/v1/decisions/{tool}"))
+        .json(&body);
+    caller.send(request).await
+}
+
+async fn decided(caller: &Caller, query: &str) -> Vec<ToolDecision> {
+    let answer: Decisions = caller.get(&format!("/v1/decisions{query}")).await.ok();
+    answer.decisions
+}
+
+/// The tools of the audit, each with the decision about it.
+async fn audited(caller: &Caller, query: &str) -> Vec<(String, Option<Decision>)> {
+    let answer: DeadWeight = caller.get(&format!("/v1/dead-weight{query}")).await.ok();
+    let rows = answer.dead_weight.into_iter();
+    rows.map(|row| (row.tool_id, row.decision)).collect()
+}
+
+#[tokio::test]
+async fn audits_leave_out_what_is_decided_until_it_expires_and_the_history_stays() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
+    let tools = ["mcp:a", "mcp:b"];
+    for tool in tools {
+        olga.upload(&[event_at(tool, tool, now() - TimeDelta::days(90))])
+            .await;
+    }
+    let session = json!({ "sessions": [{
+        "session_id": "s1", "observed_at": text(now() - TimeDelta::days(1)),
+        "tools": [{ "tool_id": "mcp:a", "context_bytes": 900 }],
+    }] });
+    let request = olga.request(Method::PUT, "/v1/inventory").json(&session);
+    assert_eq!(olga.send(request).await.status, 200);
+    olga.refreshed().await;
+    let both = [("mcp:a".to_owned(), None), ("mcp:b".to_owned(), None)];
+    // 29 days are counted when they are asked for, 30 beforehand.
+    for days in ["?days=30", "?days=29"] {
+        assert_eq!(audited(&olga, days).await, both);
+    }
+    let rows: DeadWeight = olga.get("/v1/dead-weight?days=30").await.ok();
+    assert_eq!(rows.dead_weight[0].loaded_by, ["olga"]);
+
+    let until = (now() + TimeDelta::days(30)).date_naive();
+    let body = json!({ "decision": "retire", "note": "nobody called it", "until": until, "owner": "olga" });
+    let made: ToolDecision = put(&olga, "mcp:a", body).await.ok();
+    assert_eq!(
+        (made.decision, made.until, made.active),
+        (Decision::Retire, Some(until), true)
+    );
+    assert_eq!(
+        (made.decided_by.as_str(), made.owner.as_deref()),
+        ("olga", Some("olga"))
+    );
+    for days in ["?days=30", "?days=29"] {
+        assert_eq!(audited(&olga, days).await, both[1..]);
+        let all = audited(&olga, &format!("{days}&decided=true")).await;
+        assert_eq!(
+            all,
+            [("mcp:a".to_owned(), Some(Decision::Retire)), both[1].clone()]
+        );
+        assert_eq!(audited(&olga, &format!("{days}&verdict=all")).await, all);
+    }
+
+    let again: ToolDecision = put(&olga, "mcp:a", json!({ "decision": "watch" })).await.ok();
+    assert_eq!(again.until, None);
+    let standing = decided(&olga, "").await;
+    assert_eq!(standing.len(), 1);
+    assert_eq!(standing[0].decision, Decision::Watch);
+    let history = decided(&olga, "?history=true&tool_id=mcp:a").await;
+    let words: Vec<(Decision, bool)> = history.iter().map(|one| (one.decision, one.active)).collect();
+    assert_eq!(words, [(Decision::Watch, true), (Decision::Retire, false)]);
+
+    // The last day has passed.
+    let beside = hub.beside().await;
+    beside
+        .ask("update tool_decisions set until = (now() at time zone 'UTC')::date - 1 where ended_at is null")
+        .await;
+    assert_eq!(audited(&olga, "?days=30").await, both);
+    assert!(!decided(&olga, "").await[0].active);
+
+    let undo = |tool: &str| olga.request(Method::DELETE, &format!("/v1/decisions/{tool}"));
+    assert_eq!(olga.send(undo("mcp:a")).await.status, 204);
+    assert_eq!(olga.send(undo("mcp:a")).await.problem(404).code, "not_found");
+    assert_eq!(decided(&olga, "").await, []);
+    let log = olga.get("/v1/audit").await.json();
+    let actions: Vec<&str> = log["audit"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        &actions[..3],
+        ["tool.decision_ended", "tool.decided", "tool.decided"]
+    );
+}
+
+#[tokio::test]
+async fn a_decision_that_makes_no_sense_is_refused_with_what_would() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
+    olga.upload(&[event_at("1", "mcp:a", now())]).await;
+    for (body, words) in [
+        (json!({ "decision": "remove" }), "keep, retire, watch"),
+        (json!({}), "decision"),
+        (json!({ "decision": "keep", "until": "soon" }), "2026-12-31"),
+        (
+            json!({ "decision": "keep", "until": "2001-01-01" }),
+            "before today",
+        ),
+        (json!({ "decision": "keep", "note": "x".repeat(2_001) }), "2000"),
+        (json!({ "decision": "keep", "why": "x" }), "why"),
+    ] {
+        let answer = put(&olga, "mcp:a", body.clone()).await;
+        assert!([400, 422].contains(&answer.status.as_u16()), "{body}: {answer:?}");
+        assert!(answer.text.contains(words), "{body}: {}", answer.text);
+    }
+    let unknown = put(&olga, "mcp:b", json!({ "decision": "keep" })).await;
+    assert_eq!(unknown.problem(404).code, "not_found");
+    // A time is taken for its day.
+    let later = json!({ "decision": "keep", "until": text(now() + TimeDelta::days(2)) });
+    let made: ToolDecision = put(&olga, "mcp:a", later).await.ok();
+    assert_eq!(made.until, Some((now() + TimeDelta::days(2)).date_naive()));
+}
