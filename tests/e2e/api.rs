@@ -12,6 +12,7 @@ mod inventory;
 mod isolation;
 mod leaderboards;
 mod members;
+mod metrics;
 mod names;
 mod oidc;
 mod openapi;

@@ -259,6 +259,21 @@ fn the_configuration_lists_every_setting_variable_and_price_key_and_no_other() {
 }
 
 #[test]
+fn the_operations_list_every_metric_and_no_other() {
+    let page = read("docs/operations.md");
+    let listed: BTreeSet<String> = rows(&page, "## Metrics and logs")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let described: BTreeSet<String> = quoted("crates/server/src/api/metrics.rs", "fn describe()", "\n}\n")
+        .into_iter()
+        .filter(|word| word.starts_with("toolhub_"))
+        .collect();
+    assert!(described.len() > 25, "{described:?}");
+    assert_eq!(listed, described);
+}
+
+#[test]
 fn the_first_org_has_an_owner_whose_token_manages_the_team() {
     let operations = read("docs/operations.md");
     let section = operations

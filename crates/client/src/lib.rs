@@ -24,6 +24,7 @@ pub mod export;
 mod exposed;
 pub mod find;
 mod gemini;
+pub mod healthcheck;
 pub mod hooks;
 pub mod identity;
 mod installed;

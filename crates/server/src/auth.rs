@@ -1,6 +1,6 @@
 //! Bearer tokens and page sessions: authentication and authorization.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Instant};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -15,7 +15,9 @@ use model::{
 };
 use store::{StoreError, audit::Act, team::Identity};
 
-use crate::{access::Access, address::ClientAddress, error::ApiError, page_session, shares, state::App};
+use crate::{
+    access::Access, address::ClientAddress, error::ApiError, page_session, shares, state::App, timing::Timing,
+};
 
 /// The caller of a route that requires a token.
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ pub(crate) async fn check(
     if access.is_page() {
         return page(&app, access, address, request, next).await;
     }
+    let started = Instant::now();
     let identity = match authenticate(&app, request.headers()).await {
         Err(refused @ ApiError::InvalidToken) => {
             app.rates.charge_refused(address);
@@ -70,6 +73,9 @@ pub(crate) async fn check(
         }
         other => other?,
     };
+    if let Some(timing) = request.extensions().get::<Timing>() {
+        timing.add("auth", started);
+    }
     app.rates.check_token(identity.token_id)?;
     match access {
         Access::Probe

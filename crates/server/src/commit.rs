@@ -231,11 +231,15 @@ impl Committer {
         batches: &[Batch],
         now: DateTime<Utc>,
     ) -> Result<Vec<BatchResult>, StoreError> {
-        tokio::time::timeout(COMMIT_TIMEOUT, self.0.store.ingest(org, batches, now))
+        let started = std::time::Instant::now();
+        let stored = tokio::time::timeout(COMMIT_TIMEOUT, self.0.store.ingest(org, batches, now))
             .await
             .unwrap_or(Err(StoreError::NoAnswer {
                 waited: COMMIT_TIMEOUT,
-            }))
+            }));
+        let result = if stored.is_ok() { "ok" } else { "error" };
+        metrics::histogram!("toolhub_commit_seconds", "result" => result).record(started.elapsed());
+        stored
     }
 }
 
@@ -258,6 +262,7 @@ impl Queue {
         let line = self.lines.entry(org).or_default();
         if full || line.events > 0 && line.events + events > MAX_ORG_WAITING_EVENTS {
             self.forget_idle(org);
+            metrics::counter!("toolhub_shed_total", "reason" => "queue").increment(1);
             return Err(ApiError::Overloaded { retry_after: 1 });
         }
         self.events += events;

@@ -41,6 +41,8 @@ pub struct Config {
     pub drain_limit: Duration,
     /// Accept uploads although the database does not sync its writes to disk; receipts then say `durable: false`.
     pub allow_not_durable: bool,
+    /// The database is a server that this program runs itself; metrics say so.
+    pub embedded: bool,
     /// The address under which clients reach the server, without a slash at the end. It is the audience of the
     /// identity tokens of CI runs; without it none is exchanged.
     pub public_url: Option<String>,
@@ -180,6 +182,7 @@ impl Default for Config {
             drain_grace: Duration::ZERO,
             drain_limit: Duration::from_secs(25),
             allow_not_durable: false,
+            embedded: false,
             public_url: None,
             oidc_issuers: well_known_issuers(),
             oidc_key_pause: Duration::from_secs(60),

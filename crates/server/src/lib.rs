@@ -33,6 +33,7 @@ mod serve;
 mod shares;
 mod shed;
 mod state;
+mod timing;
 mod worker;
 
 pub use config::Config;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::{
     body::Body,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,13 +16,15 @@ use uuid::Uuid;
 use crate::{
     error::{ApiError, Failure},
     pages::{self, AsPage},
+    timing::Timing,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Gives the request an id, logs how it ended, and writes the body of every failure: a page
 /// for a browser that asked for one, `application/problem+json` otherwise.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     // The matched route and not the path: paths contain names, and a metric label must have few values.
@@ -32,6 +34,8 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         .map_or("-".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", %request_id, %method, route);
     let started = Instant::now();
+    let timing = Timing::default();
+    request.extensions_mut().insert(timing.clone());
     async {
         let mut response = next.run(request).await;
         // Responses of the router itself and of layers have no problem body yet.
@@ -55,8 +59,13 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         protect(&mut response);
+        if route.starts_with("/v1/")
+            && let Some(header) = timing.header(started.elapsed())
+        {
+            response.headers_mut().insert(SERVER_TIMING, header);
+        }
         let labels = [
-            ("method", method.to_string()),
+            ("method", known(&method).to_owned()),
             ("route", route.clone()),
             ("status", response.status().as_u16().to_string()),
         ];
@@ -67,6 +76,24 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// A method as a label. A client may invent methods, and each would be a series of its own.
+fn known(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if KNOWN.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 /// Prevents caching of an answer, unless its route has set its own caching, and interpretation of its body as another

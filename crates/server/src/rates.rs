@@ -49,12 +49,16 @@ impl Rates {
 
     /// Counts a request of an address.
     pub(crate) fn check_address(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
-        address.map_or(Ok(()), |address| self.addresses.check(subscriber(address)))
+        address.map_or(Ok(()), |address| {
+            self.addresses
+                .check(subscriber(address))
+                .inspect_err(|_| limited("address"))
+        })
     }
 
     /// Counts a request with a valid token.
     pub(crate) fn check_token(&self, token: Uuid) -> Result<(), ApiError> {
-        self.tokens.check(token)
+        self.tokens.check(token).inspect_err(|_| limited("token"))
     }
 
     /// Charges an address for a token that was refused.
@@ -65,6 +69,10 @@ impl Rates {
             let _ = self.addresses.limiter.check_key_n(&key, REFUSED_COST);
         }
     }
+}
+
+fn limited(limit: &'static str) {
+    metrics::counter!("toolhub_rate_limited_total", "limit" => limit).increment(1);
 }
 
 /// An IPv6 subscriber has a whole /64 of addresses.

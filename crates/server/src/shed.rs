@@ -19,10 +19,14 @@ pub(crate) async fn shed(
     if matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics") {
         return Ok(next.run(request).await);
     }
+    let shed =
+        |reason: &'static str| metrics::counter!("toolhub_shed_total", "reason" => reason).increment(1);
     if request.extensions().get() == Some(&Place::Probes) {
+        shed("connections");
         return Err(ApiError::Overloaded { retry_after: 1 });
     }
     let Ok(_permit) = app.requests.try_acquire() else {
+        shed("requests");
         return Err(ApiError::Overloaded { retry_after: 1 });
     };
     // Uploads have limits of their own: one for the body, one for the commit.
@@ -35,9 +39,12 @@ pub(crate) async fn shed(
     request.extensions_mut().insert(deadline.clone());
     tokio::select! {
         response = next.run(request) => Ok(response),
-        () = deadline.passed() => Err(ApiError::Unavailable {
-            retry_after: 2,
-            cause: format!("a request took longer than {} s", limit.as_secs()),
-        }),
+        () = deadline.passed() => {
+            shed("time");
+            Err(ApiError::Unavailable {
+                retry_after: 2,
+                cause: format!("a request took longer than {} s", limit.as_secs()),
+            })
+        }
     }
 }

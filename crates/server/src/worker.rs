@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use store::{
     StoreError,
-    derived::refresh::{Refresh, Refresher},
+    derived::refresh::{Refresh, Refresher, View},
 };
 use tokio::time::{sleep, timeout};
 
@@ -44,6 +44,7 @@ pub(crate) async fn run(app: App) {
         next = match refresh(&app, &mut refresher).await {
             Ok(wait) => wait.min(app.config.refresh_poll),
             Err(error) => {
+                metrics::counter!("toolhub_refresh_failures_total").increment(1);
                 tracing::warn!(%error, "cannot refresh; trying again");
                 FAILURE_PAUSE
             }
@@ -62,12 +63,28 @@ async fn refresh(app: &App, kept: &mut Option<Refresher>) -> Result<Duration, St
         None => kept.insert(app.store.refresher().await?),
     };
     let boards = refresher.boards(today(app), BOARDS_REST).await?;
+    count(View::Boards, boards);
     if let Refresh::Done { .. } = boards {
         tracing::debug!(?boards, "refreshed the boards");
         app.fresh.notify_waiters();
     }
     let scores = refresher.scores(SCORES_REST).await?;
+    count(View::Scores, scores);
     Ok(wait_after(boards).min(wait_after(scores)))
+}
+
+fn count(view: View, refresh: Refresh) {
+    if let Refresh::Done {
+        duration_ms,
+        rows_changed,
+        ..
+    } = refresh
+    {
+        let took = Duration::from_millis(duration_ms.unsigned_abs());
+        metrics::histogram!("toolhub_refresh_seconds", "view" => view.as_str()).record(took);
+        metrics::counter!("toolhub_refresh_rows_total", "view" => view.as_str())
+            .increment(rows_changed.unsigned_abs());
+    }
 }
 
 fn wait_after(refresh: Refresh) -> Duration {

@@ -13,6 +13,7 @@ pub mod derived;
 pub mod error;
 pub mod events;
 mod filters;
+pub mod health;
 pub mod identity;
 pub mod ingest;
 pub mod inventory;

@@ -10,6 +10,7 @@ mod decide;
 mod demo;
 mod doctor;
 mod events;
+mod healthcheck;
 mod hooks;
 mod leaderboard;
 mod login;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     TrustedPublishers(trusted_publishers::TrustedPublishers),
     Org(org::Org),
     Audit(audit::Audit),
+    Healthcheck(healthcheck::Healthcheck),
     Hooks(hooks::Hooks),
     Watch(watch::Watch),
     Doctor(doctor::Doctor),
@@ -117,6 +119,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::TrustedPublishers(command) => command.run(&context).await,
         Command::Org(command) => command.run(&context).await,
         Command::Audit(command) => command.run(&context).await,
+        Command::Healthcheck(command) => command.run(&context).await,
         Command::Hooks(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,

@@ -84,6 +84,11 @@ impl Context {
         }
     }
 
+    /// The address of the server, if an argument or the environment gives one.
+    pub(crate) fn given_url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
     /// The address of the server.
     pub(crate) fn url(&self) -> Result<String, Error> {
         // The credentials file is not opened when it is not needed.

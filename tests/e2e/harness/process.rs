@@ -157,7 +157,9 @@ impl Server {
                 let mut lines = BufReader::new(stderr).lines();
                 while let Ok(Some(line)) = lines.next_line().await {
                     if let Some((_, address)) = line.split_once("listening on http://") {
-                        let _ = found.send(address.trim().parse().ok());
+                        // In a JSON log the message ends with a quote.
+                        let address = address.trim().split('"').next().unwrap_or_default();
+                        let _ = found.send(address.parse().ok());
                     }
                     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
                     log.push_str(&line);

@@ -1,6 +1,9 @@
 //! `POST /v1/events` and `GET /v1/events`.
 
+use std::time::Instant;
+
 use axum::{
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, header},
@@ -31,12 +34,14 @@ use crate::{
     error::ApiError,
     extract::{Json, Query},
     state::App,
+    timing::Timing,
 };
 
 /// Stores a batch of events and answers, after COMMIT, with the receipt.
 pub(crate) async fn ingest(
     State(app): State<App>,
     Caller(caller): Caller,
+    Extension(timing): Extension<Timing>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Receipt>, ApiError> {
@@ -46,10 +51,12 @@ pub(crate) async fn ingest(
     let durable = app.durable;
     // Held until the answer: the events of a batch that waits for its commit are as large as its body.
     let mut memory = app.memory.share(caller.org);
+    let started = Instant::now();
     let (mut receipt, events, at) = body::read(&app, &mut memory, &headers, body, move |bytes| {
         check(&bytes, framing, durable, now)
     })
     .await?;
+    timing.add("body", started);
     let batch = Batch {
         member: caller.member,
         upload_id: Uuid::now_v7(),
@@ -61,7 +68,9 @@ pub(crate) async fn ingest(
         rejected: receipt.rejected,
         events,
     };
+    let started = Instant::now();
     let stored = app.committer.commit(caller.org, batch, now).await?;
+    timing.add("commit", started);
     let counts = stored.counts;
     add_notices(&stored, &at, &mut receipt);
     receipt.inserted = counts.inserted;
@@ -77,6 +86,8 @@ pub(crate) async fn ingest(
 }
 
 fn count(receipt: &Receipt) {
+    let events = u32::try_from(receipt.received).unwrap_or(u32::MAX);
+    metrics::histogram!("toolhub_batch_events").record(events);
     for (result, events) in [
         (IngestResult::Inserted, receipt.inserted),
         (IngestResult::Upgraded, receipt.upgraded),

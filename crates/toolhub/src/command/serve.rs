@@ -79,6 +79,7 @@ impl Serve {
         }
         let mut config = server::Config {
             allow_not_durable: self.allow_not_durable,
+            embedded: database.embedded.is_some(),
             drain_grace: Duration::from_secs(self.drain_grace),
             public_url: self.public_url,
             trusted_proxies: self.trusted_proxy,

@@ -17,6 +17,7 @@ mod erase;
 #[cfg(feature = "server")]
 mod export;
 mod gates;
+mod healthcheck;
 #[cfg(feature = "server")]
 mod login;
 #[cfg(feature = "server")]
