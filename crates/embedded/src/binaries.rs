@@ -49,7 +49,7 @@ impl Binaries {
 }
 
 /// The version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, also of `17devel` and `18beta1`.
-fn major_version(answer: &str) -> Option<u32> {
+pub(crate) fn major_version(answer: &str) -> Option<u32> {
     let version = answer.split_whitespace().nth(2)?;
     let digits = version
         .find(|c: char| !c.is_ascii_digit())
@@ -121,7 +121,7 @@ fn choose(candidates: impl Iterator<Item = Binaries>, major: Option<u32>) -> Fou
 }
 
 /// `PATH`, Debian's and Red Hat's versioned directories, Homebrew's.
-fn usual_directories() -> Vec<PathBuf> {
+pub(crate) fn usual_directories() -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default();

@@ -94,6 +94,16 @@ pub enum EmbeddedError {
         /// What it said.
         output: String,
     },
+    /// A program that copies databases is missing, or older than the database.
+    #[error("no {program} of PostgreSQL {least} or newer was found on this machine{}. Install it (Debian and Ubuntu: apt install postgresql-client-{least}), or set TOOLHUB_PG_BIN to the directory that holds it", only(*.found))]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+        /// The lowest major version that can do it.
+        least: u32,
+        /// The newest that was found.
+        found: Option<u32>,
+    },
     /// The server did not come up.
     #[error("PostgreSQL did not start in {}: {reason}", .path.display())]
     NotStarted {
@@ -131,6 +141,10 @@ fn wanted(major: Option<u32>) -> String {
         Some(major) => major.to_string(),
         None => format!("{MIN_POSTGRES_MAJOR} or newer"),
     }
+}
+
+fn only(found: Option<u32>) -> String {
+    found.map(|found| format!(", only {found}")).unwrap_or_default()
 }
 
 /// Data older than toolhub supports has to be moved, whatever is installed.

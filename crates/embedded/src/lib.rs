@@ -1,6 +1,7 @@
 //! An embedded PostgreSQL server: found on the machine or downloaded, initialised, started and stopped.
 //!
-//! Knows nothing of toolhub's schema or statements: its result is an address that any client can connect to.
+//! Knows nothing of toolhub's schema or statements: its result is an address that any client can connect to. Copies of
+//! databases are made here too, because PostgreSQL's programs make them.
 //! One server per data directory, reached through a Unix socket in a private directory, or over loopback with a
 //! generated password where the path is too long for a socket. `fsync` stays on. A killed toolhub takes its server
 //! along, and the next start copes if it did not.
@@ -11,6 +12,7 @@ mod account;
 mod binaries;
 mod cluster;
 mod download;
+mod dump;
 mod error;
 mod home;
 mod postmaster;
@@ -28,6 +30,7 @@ use tokio_postgres::{Config, NoTls};
 use account::Account;
 use binaries::{Binaries, Found};
 use cluster::{Listen, ROLE};
+pub use dump::{dump, restore};
 pub use error::EmbeddedError;
 use home::{Home, Lock};
 use postmaster::{Lifeline, PidFile, Postmaster};

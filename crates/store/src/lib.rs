@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod backup;
 mod catalogue;
 pub mod database_url;
 pub mod dead_weight;

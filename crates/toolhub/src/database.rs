@@ -58,12 +58,9 @@ impl DatabaseArgs {
     pub(crate) async fn open(&self) -> anyhow::Result<Database> {
         match self.external()? {
             Some(url) => {
-                let store = Store::connect(&url, PoolOptions::default()).await?;
-                store.migrate().await?;
-                Ok(Database {
-                    store,
-                    embedded: None,
-                })
+                let database = Database::external(url).await?;
+                database.store.migrate().await?;
+                Ok(database)
             }
             None => Database::embedded(&self.data_dir()?).await,
         }
@@ -73,17 +70,11 @@ impl DatabaseArgs {
     /// duration of the command if none is running.
     pub(crate) async fn reach(&self) -> anyhow::Result<Database> {
         if let Some(url) = self.external()? {
-            return Ok(Database {
-                store: Store::connect(&url, PoolOptions::default()).await?,
-                embedded: None,
-            });
+            return Database::external(url).await;
         }
         let data_dir = self.data_dir()?;
         match embedded::running_url(&data_dir)? {
-            Some(url) => Ok(Database {
-                store: Store::connect(&url, PoolOptions::default()).await?,
-                embedded: None,
-            }),
+            Some(url) => Database::external(url).await,
             None if data_dir.exists() => Database::embedded(&data_dir).await,
             None => bail!(
                 "no database: {} does not exist and --database-url is not set. Run `toolhub serve` once, or set \
@@ -92,26 +83,66 @@ impl DatabaseArgs {
             ),
         }
     }
+
+    /// Connects to the external database, or starts the embedded server, without a schema. It is for a backup to fill.
+    pub(crate) async fn open_empty(&self) -> anyhow::Result<Database> {
+        if let Some(url) = self.external()? {
+            return Database::external(url).await;
+        }
+        let data_dir = self.data_dir()?;
+        if embedded::running_url(&data_dir)?.is_some() {
+            bail!(
+                "a server uses {}. Stop it, or choose another directory with --data-dir",
+                data_dir.display()
+            );
+        }
+        Database::start(&data_dir).await
+    }
 }
 
 /// An open database, and its embedded server if there is one.
 pub(crate) struct Database {
     pub(crate) store: Store,
+    /// Its address, with the password.
+    pub(crate) url: String,
     pub(crate) embedded: Option<EmbeddedServer>,
 }
 
 impl Database {
-    /// Starts the embedded server of a data directory.
+    /// Connects to a database that runs.
+    async fn external(url: String) -> anyhow::Result<Database> {
+        Ok(Database {
+            store: Store::connect(&url, PoolOptions::default()).await?,
+            url,
+            embedded: None,
+        })
+    }
+
+    /// Starts the embedded server of a data directory, and migrates the schema.
     pub(crate) async fn embedded(data_dir: &Path) -> anyhow::Result<Database> {
+        let database = Database::start(data_dir).await?;
+        match database.store.migrate().await {
+            Ok(_) => Ok(database),
+            Err(error) => {
+                database.close().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Starts the embedded server of a data directory.
+    async fn start(data_dir: &Path) -> anyhow::Result<Database> {
         let server = EmbeddedServer::start(EmbeddedOptions::from_env(data_dir)).await?;
-        match connect(&server.url()).await {
+        let url = server.url();
+        match Store::connect(&url, PoolOptions::default()).await {
             Ok(store) => Ok(Database {
                 store,
+                url,
                 embedded: Some(server),
             }),
             Err(error) => {
                 server.stop().await?;
-                Err(error)
+                Err(error.into())
             }
         }
     }
@@ -124,10 +155,4 @@ impl Database {
         }
         Ok(())
     }
-}
-
-async fn connect(url: &str) -> anyhow::Result<Store> {
-    let store = Store::connect(url, PoolOptions::default()).await?;
-    store.migrate().await?;
-    Ok(store)
 }

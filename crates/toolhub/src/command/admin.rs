@@ -1,6 +1,9 @@
 //! `toolhub admin`: commands for operators. They use the database directly, also that of a running embedded server.
 
+mod backup;
 mod team;
+
+use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
@@ -14,7 +17,7 @@ use store::{Store, audit::Act, derived::refresh::Refresh, team::NewToken};
 
 use crate::{
     args::{self, Scopes, Wide},
-    database::DatabaseArgs,
+    database::{Database, DatabaseArgs},
     talk,
 };
 
@@ -49,6 +52,18 @@ enum AdminCommand {
     Rebuild,
     /// Migrate the schema to the current version
     Migrate,
+    /// Write a backup of everything into a new directory, also while the server runs
+    Backup {
+        /// Directory to create
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Restore a backup into an empty data directory, or into an empty database with --database-url
+    Restore {
+        /// Directory that `toolhub admin backup` wrote
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -132,9 +147,14 @@ enum TokenCommand {
 
 impl Admin {
     pub(crate) async fn run(self, json: bool) -> anyhow::Result<()> {
-        let database = self.database.reach().await?;
-        let done = execute(self.command, &database.store, environment::now()).await;
-        database.close().await?;
+        let done = if let AdminCommand::Restore { directory } = &self.command {
+            backup::restore(&self.database, directory).await
+        } else {
+            let database = self.database.reach().await?;
+            let done = execute(self.command, &database, environment::now()).await;
+            database.close().await?;
+            done
+        };
         let Done { text, json: body } = done?;
         if json {
             talk::answer_json(&body.to_string())?;
@@ -160,7 +180,8 @@ fn done(text: impl Into<String>, json: serde_json::Value) -> anyhow::Result<Done
     })
 }
 
-async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> anyhow::Result<Done> {
+async fn execute(command: AdminCommand, database: &Database, now: DateTime<Utc>) -> anyhow::Result<Done> {
+    let store = &database.store;
     if !matches!(command, AdminCommand::Migrate) {
         store.check_schema().await?;
     }
@@ -173,6 +194,10 @@ async fn execute(command: AdminCommand, store: &Store, now: DateTime<Utc>) -> an
         AdminCommand::Refresh => refresh(store).await,
         AdminCommand::Rebuild => rebuild(store).await,
         AdminCommand::Migrate => migrate(store).await,
+        AdminCommand::Backup { directory } => backup::backup(database, &directory, now).await,
+        AdminCommand::Restore { .. } => {
+            unreachable!("`run` restores before a database with a schema is opened")
+        }
     }
 }
 

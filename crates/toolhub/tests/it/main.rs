@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "server")]
+mod backup;
 mod bad_input;
 mod cli;
 mod machine;
@@ -17,6 +19,7 @@ mod erase;
 #[cfg(feature = "server")]
 mod export;
 mod gates;
+#[cfg(feature = "server")]
 mod healthcheck;
 #[cfg(feature = "server")]
 mod login;
