@@ -32,6 +32,9 @@ pub struct Event {
     pub duration_ms: Option<i64>,
     /// What the call cost.
     pub cost: Option<MicroUsd>,
+    /// What ran inside the call cost, where it started an agent: that agent's responses, and those of the agents that it
+    /// started. They are also the costs of its own calls, so no total adds both.
+    pub run_cost: Option<MicroUsd>,
     /// The model that made the call.
     pub model: Option<String>,
     /// The agent program (`claude-code`, `codex`, …).
@@ -57,6 +60,7 @@ impl Event {
             result,
             duration_ms: None,
             cost: None,
+            run_cost: None,
             model: None,
             agent: None,
             agent_version: None,
@@ -66,8 +70,8 @@ impl Event {
     }
 
     /// Merges a later report of the same call into this one. Monotonic: the outcome only rises in rank, null values are
-    /// filled, and the greater cost is kept; everything else stays. The SQL function `merge_event` is the same rule for
-    /// a stored event. Returns `Upgraded`, `Duplicate`, or, where the later report names another tool, `Conflict`.
+    /// filled, and the greater costs are kept; everything else stays. `ingest/upgrade.sql` and its function `merge_event`
+    /// are the same rule for a stored event. Returns `Upgraded`, `Duplicate`, or, where the later report names another tool, `Conflict`.
     pub fn merge(&mut self, later: &Event) -> IngestResult {
         fn fill<T: Clone>(known: &mut Option<T>, later: Option<&T>) -> bool {
             if known.is_none() && later.is_some() {
@@ -87,6 +91,10 @@ impl Event {
         }
         if later.cost > self.cost {
             self.cost = later.cost;
+            upgraded = true;
+        }
+        if later.run_cost > self.run_cost {
+            self.run_cost = later.run_cost;
             upgraded = true;
         }
         upgraded |= fill(&mut self.duration_ms, later.duration_ms.as_ref());

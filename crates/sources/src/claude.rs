@@ -25,10 +25,10 @@ use crate::{
     claude::{
         positional::Positions,
         record::{Message, OwnFigures, Record, Refusal, ToolUse},
-        response::{push_usage, request_of},
+        response::{push_usage, request_of, run_of},
         task::Ended,
     },
-    facts::{Call, Context, Ending, FileFacts, Load, Millis, Requested},
+    facts::{Call, Context, Ending, FileFacts, Load, Millis, Requested, Run},
     json::{Cursor, Malformed, Str},
     strings::Sym,
     time,
@@ -67,6 +67,7 @@ pub(crate) struct Reader {
     last_context: ([Vec<u8>; 4], Context),
     model: Repeated,
     group: Repeated,
+    run: RepeatedRun,
     /// Calls with positional ids.
     positions: Positions,
     /// The last record of a response that has neither an id nor a request, and its group.
@@ -88,6 +89,26 @@ struct Tool {
 struct Repeated {
     raw: Vec<u8>,
     name: Option<Sym>,
+}
+
+/// The run of the last record that had one, which most records after it have, too.
+#[derive(Debug, Default)]
+struct RepeatedRun {
+    raw: Vec<u8>,
+    session: Option<Sym>,
+    name: Option<Sym>,
+}
+
+impl RepeatedRun {
+    fn name(&mut self, raw: Str<'_>, context: Context, facts: &mut FileFacts) -> Option<Sym> {
+        if self.name.is_none() || self.raw != raw.0 || self.session != context.session {
+            self.raw.clear();
+            self.raw.extend_from_slice(raw.0);
+            self.session = context.session;
+            self.name = run_of(raw, context, facts);
+        }
+        self.name
+    }
 }
 
 impl Repeated {
@@ -181,7 +202,8 @@ impl Reader {
             0
         };
         if let (Some(group), Some(spent), false) = (group, message.usage, synthetic) {
-            push_usage(&spent, (group, request), model, at, facts);
+            let run = self.run(envelope, facts);
+            push_usage(&spent, (group, request, run), model, at, facts);
         }
         for block in &message.uses {
             let Some(id) = self.call_id(block, message, envelope.record, facts) else {
@@ -213,6 +235,20 @@ impl Reader {
             }
         }
         self.results(message, envelope, facts);
+    }
+
+    /// The run of an agent in which a record was written. A progress record also names the call that started it.
+    fn run(&mut self, envelope: Envelope<'_>, facts: &mut FileFacts) -> Option<Sym> {
+        let record = envelope.record;
+        let raw = record.run.or(record.data.run)?;
+        let run = self.run.name(raw, envelope.context, facts)?;
+        if record.data.run.is_some()
+            && let Some(call) = record.of.filter(|call| !self.positions.is_position(call.0))
+            && let Some(call) = facts.call_id(Some(call))
+        {
+            facts.push_run(Run { call, run });
+        }
+        Some(run)
     }
 
     fn tool(&mut self, block: &ToolUse<'_>, facts: &mut FileFacts) -> Tool {

@@ -113,11 +113,20 @@ pub(crate) struct Usage {
     pub(crate) request: u64,
     /// The response on whose behalf this one was made (an advisor's): the calls of that one share its cost.
     pub(crate) within: Option<Sym>,
+    /// The run of an agent in which the response was made; see [`Run`].
+    pub(crate) run: Option<Sym>,
     /// The sum of a whole session, not one request: the length of the prompts is unknown.
     pub(crate) sums_session: bool,
     /// The cost as stated in the log. It overrides the price table, but not a price that was given for this model by a
     /// file or by the org. Zero is ignored: agents write it when they do not know the cost.
     pub(crate) stated_cost: Option<MicroUsd>,
+}
+
+/// A call that started an agent, and the name of that agent's run, which the responses within it state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) call: Sym,
+    pub(crate) run: Sym,
 }
 
 /// The request that made a call, as one record states it.
@@ -251,6 +260,7 @@ pub struct FileFacts {
     pub(crate) answers: Vec<Answer>,
     pub(crate) notes: Vec<Note>,
     pub(crate) usage: Vec<Usage>,
+    pub(crate) runs: Vec<Run>,
     pub(crate) searches: Vec<Searches>,
     pub(crate) requested: Vec<Requested>,
     pub(crate) numbered: Vec<Numbered>,
@@ -285,6 +295,7 @@ impl FileFacts {
             answers: Vec::new(),
             notes: Vec::new(),
             usage: Vec::new(),
+            runs: Vec::new(),
             searches: Vec::new(),
             requested: Vec::new(),
             numbered: Vec::new(),
@@ -370,6 +381,13 @@ impl FileFacts {
             if name.is_some_and(|name| is_skill(name, directory)) {
                 self.skill_texts.push(command.id);
             }
+        }
+    }
+
+    /// Adds that a call started the run of an agent. Records repeat it one after the other.
+    pub(crate) fn push_run(&mut self, run: Run) {
+        if self.runs.last() != Some(&run) {
+            self.runs.push(run);
         }
     }
 

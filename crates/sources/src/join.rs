@@ -14,6 +14,7 @@ mod inventory;
 mod numbered;
 mod projects;
 mod responses;
+mod runs;
 mod servers;
 mod shared;
 
@@ -27,7 +28,7 @@ use crate::{
     Excluded, Prices, Totals,
     facts::{
         Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Numbered,
-        NumberedResult, Requested, Searches, Usage,
+        NumberedResult, Requested, Run, Searches, Usage,
     },
     problem::{Problem, ProblemCode},
     strings::{Strings, Sym},
@@ -57,6 +58,7 @@ struct Joined {
     verdict: CallResult,
     duration_ms: Option<i64>,
     cost: Option<MicroUsd>,
+    run_cost: Option<MicroUsd>,
 }
 
 impl Collected {
@@ -72,6 +74,7 @@ impl Collected {
             verdict,
             duration_ms,
             cost,
+            run_cost,
         } = *joined;
         let text = |sym: Option<Sym>| sym.map(|sym| self.strings.get(sym).to_owned());
         Event {
@@ -83,6 +86,7 @@ impl Collected {
             task_text: text(call.task),
             duration_ms,
             cost,
+            run_cost,
             model: text(call.model),
             agent: call.context.agent.map(|agent| agent.as_str().to_owned()),
             agent_version: text(call.context.version),
@@ -181,6 +185,7 @@ struct Pool {
     answers: Vec<Answer>,
     notes: Vec<Note>,
     usage: Vec<Usage>,
+    runs: Vec<Run>,
     searches: Vec<Searches>,
     requested: Vec<Requested>,
     /// The groups of calls whose message has an id that several responses share.
@@ -208,6 +213,7 @@ impl Pool {
         self.answers.append(&mut file.answers);
         self.notes.append(&mut file.notes);
         self.usage.append(&mut file.usage);
+        self.runs.append(&mut file.runs);
         self.searches.append(&mut file.searches);
         self.requested.append(&mut file.requested);
         self.numbered.append(&mut file.numbered);

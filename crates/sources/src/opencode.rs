@@ -66,7 +66,7 @@ fn export(session: &Info<'_>, messages: &[Message<'_>], options: &Options, facts
             task = prompt.map(|prompt| facts.strings.intern(&prompt)).or(task);
         }
         let frame = info.message(&session, task, facts);
-        info.usage(facts);
+        info.usage(session.session, facts);
         if !info.is_prompt() {
             facts.frames.push(frame);
         }
@@ -87,7 +87,8 @@ fn stored(info: &Info<'_>, part: &Part<'_>, facts: &mut FileFacts) {
         part.call(&frame, &mut Counted::default(), facts);
     } else if info.session.is_some() {
         if !info.is_prompt() {
-            info.usage(facts);
+            let session = facts.name(info.session);
+            info.usage(session, facts);
             let frame = info.message(&crate::facts::Context::default(), None, facts);
             facts.frames.push(frame);
         }

@@ -155,6 +155,9 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         cost_usd: row
             .try_get::<_, Option<i64>>("cost_micro_usd")?
             .map(|micros| MicroUsd(micros).as_usd()),
+        run_cost_usd: row
+            .try_get::<_, Option<i64>>("run_cost_micro_usd")?
+            .map(|micros| MicroUsd(micros).as_usd()),
         model: row.try_get("model")?,
         agent: row.try_get("agent")?,
         agent_version: row.try_get("agent_version")?,

@@ -112,24 +112,30 @@ async fn put_sessions(
         let observed_at: DateTime<Utc> = row.try_get("observed_at")?;
         changed.loaded(row.try_get("tool_id")?, observed_at.date_naive());
     }
-    put_last_loaded(transaction, org, member, rows, &moved).await?;
+    put_last_loaded(transaction, org, member, &stored, &moved).await?;
     changed.write(transaction, org, Uuid::now_v7()).await?;
     Ok(stored.len() as u64)
 }
 
-/// Stores when a member last had tools loaded. `moved`: the sessions that are older than they were known to be.
+/// Stores when a member last had tools loaded. `stored`: the sessions as they are now, which may be older than what was
+/// uploaded; `moved`: those that are older than they were known to be.
 async fn put_last_loaded(
     transaction: &Transaction<'_>,
     org: OrgId,
     member: MemberId,
-    rows: &Rows<'_>,
+    stored: &[Row],
     moved: &[Row],
 ) -> Result<(), StoreError> {
     let statement = transaction
         .prepare_cached(include_str!("inventory/last_loaded.sql"))
         .await?;
+    let (mut tool_id, mut observed_at): (Vec<&str>, Vec<DateTime<Utc>>) = Default::default();
+    for row in stored {
+        tool_id.push(row.try_get("tool_id")?);
+        observed_at.push(row.try_get("observed_at")?);
+    }
     transaction
-        .execute(&statement, &[&org.0, &member.0, &rows.tool_id, &rows.observed_at])
+        .execute(&statement, &[&org.0, &member.0, &tool_id, &observed_at])
         .await?;
     if moved.is_empty() {
         return Ok(());

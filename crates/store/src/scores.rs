@@ -67,6 +67,7 @@ fn read(row: &Row) -> Result<Score, StoreError> {
 pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
     let (events, costed): (i64, i64) = (row.try_get("events")?, row.try_get("costed")?);
     let cost: i64 = row.try_get("cost_micro_usd")?;
+    let run_cost: i64 = row.try_get("run_cost_micro_usd")?;
     Ok(Tally {
         events,
         successes: row.try_get("successes")?,
@@ -78,6 +79,7 @@ pub(crate) fn read_tally(row: &Row) -> Result<Tally, StoreError> {
         wilson_low: row.try_get("wilson_low")?,
         avg_cost_usd: row.try_get("avg_cost_usd")?,
         total_cost_usd: (costed > 0).then(|| MicroUsd(cost).as_usd()),
+        total_run_cost_usd: (run_cost > 0).then(|| MicroUsd(run_cost).as_usd()),
         uncosted: events - costed,
         median_duration_ms: row.try_get("median_duration_ms")?,
         members: row.try_get("members")?,

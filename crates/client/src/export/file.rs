@@ -61,7 +61,7 @@ const fn optional(key: &'static str, values: Values) -> Column {
 }
 
 /// The keys of the API, in its order; null where the API has null.
-static COLUMNS: [Column; 19] = [
+static COLUMNS: [Column; 20] = [
     required("uuid", Values::Unique(|event| Some(&event.uuid))),
     required("member", Values::Text(|event| Some(&event.member))),
     required("tool_id", Values::Text(|event| Some(&event.tool_id))),
@@ -75,7 +75,8 @@ static COLUMNS: [Column; 19] = [
         Values::Text(|event| event.reason.map(model::Reason::as_str)),
     ),
     optional("duration_ms", Values::Count(|event| event.duration_ms)),
-    optional("cost_usd", Values::Cost(cost)),
+    optional("cost_usd", Values::Cost(|event| micros(event.cost_usd))),
+    optional("run_cost_usd", Values::Cost(|event| micros(event.run_cost_usd))),
     optional("model", Values::Text(|event| event.model.as_deref())),
     optional("agent", Values::Text(|event| event.agent.as_deref())),
     optional(
@@ -96,11 +97,8 @@ static COLUMNS: [Column; 19] = [
 ];
 
 /// The cost as it is stored. The API shows it in USD, which [`MicroUsd`] reads back exactly.
-fn cost(event: &EventRow) -> Option<i64> {
-    event
-        .cost_usd
-        .and_then(MicroUsd::from_usd)
-        .map(|MicroUsd(micros)| micros)
+fn micros(usd: Option<f64>) -> Option<i64> {
+    usd.and_then(MicroUsd::from_usd).map(|MicroUsd(micros)| micros)
 }
 
 impl Column {
@@ -262,6 +260,7 @@ mod tests {
             reason: None,
             duration_ms: Some(750),
             cost_usd: Some(0.1),
+            run_cost_usd: None,
             model: None,
             agent: None,
             agent_version: None,

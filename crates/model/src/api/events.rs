@@ -31,6 +31,9 @@ body! {
         pub duration_ms: Option<i64>,
         /// What it cost, in USD.
         pub cost_usd: Option<f64>,
+        /// What ran inside it cost, in USD, where it started an agent. The calls of that agent have these costs, too.
+        #[serde(default)]
+        pub run_cost_usd: Option<f64>,
         /// The model that made the call.
         pub model: Option<String>,
         /// The agent program.

@@ -31,6 +31,10 @@ body! {
         /// Cost in USD of all events that have one; null when none has.
         #[serde(default)]
         pub total_cost_usd: Option<f64>,
+        /// What ran inside its events cost in USD, where they started agents; null when nothing with a cost ran there. It is
+        /// the cost of other events and responses, and in no total.
+        #[serde(default)]
+        pub total_run_cost_usd: Option<f64>,
         /// Events without a cost: their model has no price, or the log does not say what was spent.
         #[serde(default)]
         pub uncosted: i64,

@@ -41,6 +41,8 @@ impl Serialize for EventV1<'_> {
             #[serde(skip_serializing_if = "Option::is_none")]
             cost_usd: Option<f64>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            run_cost_usd: Option<f64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             model: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             agent: Option<&'a str>,
@@ -62,6 +64,7 @@ impl Serialize for EventV1<'_> {
             reason: event.result.reason(),
             duration_ms: event.duration_ms,
             cost_usd: event.cost.map(MicroUsd::as_usd),
+            run_cost_usd: event.run_cost.map(MicroUsd::as_usd),
             model: event.model.as_deref(),
             agent: event.agent.as_deref(),
             agent_version: event.agent_version.as_deref(),

@@ -163,6 +163,8 @@ struct Event {
     duration_ms: Option<f64>,
     /// What it cost, in USD.
     cost_usd: Option<f64>,
+    /// What ran inside it cost, in USD, where it started an agent.
+    run_cost_usd: Option<f64>,
     /// The model that made the call.
     model: Option<String>,
     /// The agent program.

@@ -62,7 +62,8 @@ pub(super) async fn page(
             p .fine {
                 "Ranked by “at least”: the lower bound of the 95 % Wilson interval of the success rate, so that one lucky \
                  call does not lead the board. Abandoned calls are not failures. “Cost” is what the calls took of their responses' tokens, \
-                 at the org's prices; “mean cost” is over the calls that have one."
+                 at the org's prices; “mean cost” is over the calls that have one; “inside them” is what the agents cost that the calls started, \
+                 which is the cost of those agents’ own calls and responses, not another one."
             }
         }
     };

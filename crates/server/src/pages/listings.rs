@@ -86,6 +86,7 @@ pub(super) fn board_table(caption: &str, board: Board, rows: &[LeaderboardRow], 
         figure("abandoned", "abandoned").sortable(),
         figure("avg_cost_usd", "mean cost").sortable(),
         figure("total_cost_usd", "cost").sortable(),
+        figure("total_run_cost_usd", "inside them").sortable(),
     ]);
     if board == Board::Tools {
         columns.extend([
@@ -124,6 +125,7 @@ fn board_row(board: Board, row: &LeaderboardRow, now: DateTime<Utc>) -> Vec<Entr
         Cell::count(tally.abandoned).into(),
         Cell::usd(tally.avg_cost_usd).into(),
         Cell::usd(tally.total_cost_usd).into(),
+        Cell::usd(tally.total_run_cost_usd).into(),
     ]);
     if board == Board::Tools {
         entries.extend([
@@ -283,6 +285,7 @@ pub(super) fn events_table(caption: &str, events: &[EventRow], now: DateTime<Utc
             Cell::maybe(event.reason.map(|reason| reason.as_str())).into(),
             Cell::millis(event.duration_ms.map(millis)).into(),
             Cell::usd(event.cost_usd).into(),
+            Cell::usd(event.run_cost_usd).into(),
             Entry::link(&event.member, links::member(&event.member)),
             Entry::maybe_link(event.project.as_deref(), links::project),
             Entry::maybe_link(session, |session| links::events(&[("session", session)])),
@@ -300,6 +303,7 @@ pub(super) fn events_table(caption: &str, events: &[EventRow], now: DateTime<Utc
             name("reason", "reason"),
             figure("duration_ms", "duration"),
             figure("cost_usd", "cost"),
+            figure("run_cost_usd", "inside it"),
             name("member", "member"),
             name("project", "project"),
             name("session_id", "session").short(),

@@ -137,6 +137,10 @@ fn tiles(tally: &Tally) -> Markup {
         ("Median", Cell::millis(tally.median_duration_ms)),
         ("Mean cost of a call that has one", Cell::usd(tally.avg_cost_usd)),
         ("Cost of all calls", Cell::usd(tally.total_cost_usd)),
+        (
+            "Cost of what ran inside them",
+            Cell::usd(tally.total_run_cost_usd),
+        ),
         ("Calls without a cost", Cell::count(tally.uncosted)),
         ("Members", Cell::count(tally.members)),
     ];

@@ -29,6 +29,10 @@ pub(crate) struct Record<'a> {
     pub(crate) branch: Option<Str<'a>>,
     pub(crate) version: Option<Str<'a>>,
     pub(crate) is_sidechain: bool,
+    /// The run of an agent that wrote the record.
+    pub(crate) run: Option<Str<'a>>,
+    /// The call that a progress record belongs to.
+    pub(crate) of: Option<Str<'a>>,
     pub(crate) is_meta: bool,
     pub(crate) is_compact_summary: bool,
     pub(crate) message: Message<'a>,
@@ -79,6 +83,8 @@ pub(crate) struct OwnFigures<'a> {
     pub(crate) goes_on: bool,
     /// The task that was started.
     pub(crate) task: Option<Str<'a>>,
+    /// The run of the agent that was started.
+    pub(crate) run: Option<Str<'a>>,
     /// Web searches, which are not in the response's own count.
     pub(crate) searches: u32,
     /// The state of another task.
@@ -91,6 +97,7 @@ pub(crate) struct OwnFigures<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Data<'a> {
     pub(crate) kind: Option<Str<'a>>,
+    pub(crate) run: Option<Str<'a>>,
     pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) message: Message<'a>,
     pub(crate) outcome: OwnFigures<'a>,
@@ -114,6 +121,8 @@ impl<'a> Record<'a> {
                 b"gitBranch" => self.branch = cursor.string()?,
                 b"version" => self.version = cursor.string()?,
                 b"isSidechain" => self.is_sidechain = cursor.boolean()? == Some(true),
+                b"agentId" => self.run = cursor.string()?,
+                b"parentToolUseID" => self.of = cursor.string()?,
                 b"isMeta" => self.is_meta = cursor.boolean()? == Some(true),
                 b"isCompactSummary" => self.is_compact_summary = cursor.boolean()? == Some(true),
                 b"message" => self.message.read(cursor)?,
@@ -259,6 +268,7 @@ impl<'a> OwnFigures<'a> {
             status,
             Some(Str(b"async_launched" | b"remote_launched" | b"teammate_spawned"))
         );
+        own.run = agent;
         own.task = own.task.or(task).or(agent);
         if shell.is_some() {
             own.asked.shell(shell, status, exit_code);
@@ -272,6 +282,7 @@ impl<'a> Data<'a> {
         cursor.object(|cursor, key| {
             match key {
                 b"type" => self.kind = cursor.string()?,
+                b"agentId" => self.run = cursor.string()?,
                 b"message" => cursor.object(|cursor, key| {
                     match key {
                         b"timestamp" => self.timestamp = cursor.string()?,

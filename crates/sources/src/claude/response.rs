@@ -11,7 +11,7 @@ use crate::{
         record::{Message, Record, ToolUse},
         usage::Spent,
     },
-    facts::{FileFacts, Millis, Usage},
+    facts::{Context, FileFacts, Millis, Usage},
     json::Str,
     strings::Sym,
 };
@@ -76,6 +76,20 @@ impl Reader {
     }
 }
 
+/// Length of an agent's id from which it is unique. Shorter ones were so within a session only; forks copy the longer
+/// ones into other sessions.
+const UNIQUE_AGENT_ID: usize = 12;
+
+/// The name of an agent's run.
+pub(super) fn run_of(run: Str<'_>, context: Context, facts: &mut FileFacts) -> Option<Sym> {
+    if run.0.len() >= UNIQUE_AGENT_ID {
+        return facts.name(Some(run));
+    }
+    let session = context.session.map_or("", |session| facts.strings.get(session));
+    let name = format!("{session}/{}", run.text());
+    facts.clean_name(&name)
+}
+
 /// The request that made a message, where it is known: relays give all their messages one id.
 pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
     let hasher = FixedState::default();
@@ -91,7 +105,7 @@ pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
 /// The usage of a response, and that of its advisors.
 pub(super) fn push_usage(
     spent: &Spent<'_>,
-    (group, request): (Sym, u64),
+    (group, request, run): (Sym, u64, Option<Sym>),
     model: Option<Sym>,
     at: Option<Millis>,
     facts: &mut FileFacts,
@@ -103,15 +117,21 @@ pub(super) fn push_usage(
         tier: spent.tier,
         web_searches: spent.web_searches,
         request,
+        run,
         ..Usage::of(group)
     });
     if spent.iterations.is_some() {
-        advice(spent, group, request, at, facts);
+        advice(spent, (group, request, run), at, facts);
     }
 }
 
 /// The usage of advisors on behalf of a response: each is a response of its own, within it.
-fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts: &mut FileFacts) {
+fn advice(
+    spent: &Spent<'_>,
+    (group, request, run): (Sym, u64, Option<Sym>),
+    at: Option<Millis>,
+    facts: &mut FileFacts,
+) {
     for (nth, advice) in spent.advice().into_iter().enumerate() {
         let name = format!("{}/advisor/{nth}", facts.strings.get(group));
         let own = facts.strings.intern(&name);
@@ -123,6 +143,7 @@ fn advice(spent: &Spent<'_>, group: Sym, request: u64, at: Option<Millis>, facts
             tier: advice.tier,
             request,
             within: Some(group),
+            run,
             ..Usage::of(own)
         });
     }

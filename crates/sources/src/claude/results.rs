@@ -5,12 +5,13 @@ use model::CallResult;
 use super::{
     Envelope, Reader,
     record::{Message, OwnFigures, Refusal},
+    response::run_of,
     tool_result::ToolResult,
     verdict::{self, Classified},
     whole_ms,
 };
 use crate::{
-    facts::{Answer, FileFacts, Launch, Searches},
+    facts::{Answer, FileFacts, Launch, Run, Searches},
     json::Str,
     problem::ProblemCode,
     strings::Sym,
@@ -52,6 +53,10 @@ impl Reader {
             if own.searches > 0 {
                 let count = own.searches;
                 facts.searches.push(Searches { id, count });
+            }
+            if let Some(run) = own.run {
+                let run = run_of(run, envelope.context, facts);
+                facts.runs.extend(run.map(|run| Run { call: id, run }));
             }
             if launched && let Some(task) = facts.name(own.task.or_else(|| result.launched_task())) {
                 let session = envelope.context.session;

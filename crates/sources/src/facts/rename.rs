@@ -40,6 +40,11 @@ impl FileFacts {
             names.rename(&mut usage.group);
             names.rename_option(&mut usage.model);
             names.rename_option(&mut usage.within);
+            names.rename_option(&mut usage.run);
+        }
+        for run in &mut self.runs {
+            names.rename(&mut run.call);
+            names.rename(&mut run.run);
         }
         for searches in &mut self.searches {
             names.rename(&mut searches.id);

@@ -29,6 +29,7 @@ impl Usage {
             web_searches: 0,
             request: 0,
             within: None,
+            run: None,
             sums_session: false,
             stated_cost: None,
         }
@@ -46,6 +47,7 @@ impl Usage {
         self.tier = self.tier.max(other.tier);
         self.web_searches = self.web_searches.max(other.web_searches);
         self.within = self.within.or(other.within);
+        self.run = self.run.or(other.run);
         self.stated_cost = self.stated_cost.max(other.stated_cost);
     }
 }

@@ -50,6 +50,7 @@ impl Pool {
                 verdict: ended.verdict,
                 duration_ms: ended.duration(&call, answer),
                 cost: None,
+                run_cost: None,
             });
         }
         self.totals.orphan_results += answers.count() as u64;

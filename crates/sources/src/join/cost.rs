@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use model::MicroUsd;
 
-use super::{Joined, Pool};
+use super::{Joined, Pool, runs::Runs};
 use crate::{
     Prices, TokenTotals, UnpricedModel,
     facts::{Searches, Tokens, Usage},
@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Costs {
     /// By group.
     by_group: HashMap<Sym, Spent, foldhash::fast::RandomState>,
+    pub(super) runs: Runs,
     /// Responses without a price, by model.
     unpriced: HashMap<Sym, u64>,
     /// `None` where nothing has a price.
@@ -32,6 +33,8 @@ struct Spent {
     /// What was spent on its behalf.
     within: i64,
     web_searches: u32,
+    /// The run of an agent in which it was made.
+    run: Option<Sym>,
 }
 
 /// The prices of each model, looked up once.
@@ -80,9 +83,15 @@ impl Pool {
     pub(super) fn share(&mut self, calls: &mut [Joined], mut costs: Costs, prices: &Prices) {
         split(calls, &costs, &self.strings);
         let searches = std::mem::take(&mut self.searches);
-        if let Some(cost) = add_searches(calls, searches, &costs, prices, &self.strings) {
+        for (run, cost) in add_searches(calls, searches, &costs, prices, &self.strings) {
             costs.spend(cost);
+            if let Some(run) = run {
+                costs.runs.spend(run, cost);
+            }
         }
+        let started = std::mem::take(&mut self.runs);
+        let run_of = |group: Sym| costs.by_group.get(&group)?.run;
+        costs.runs.share(calls, &started, &self.strings, run_of);
         self.totals.cost_usd = costs.sum.map(|sum| MicroUsd(sum).as_usd());
 
         let mut unpriced: BTreeMap<&str, UnpricedModel> = BTreeMap::new();
@@ -147,6 +156,10 @@ impl Costs {
         let group = self.by_group.entry(usage.group).or_default();
         group.own = cost;
         group.web_searches = usage.web_searches;
+        group.run = usage.run;
+        if let (Some(run), Some(cost)) = (usage.run, cost) {
+            self.runs.spend(run, cost);
+        }
         if let (Some(MicroUsd(spent)), Some(within)) = (cost, usage.within) {
             let parent = self.by_group.entry(within).or_default();
             parent.within = parent.within.saturating_add(spent);
@@ -232,17 +245,18 @@ fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     }
 }
 
-/// Adds the web searches that only the results of calls count to the cost of these calls, and returns their sum; `None`
-/// where none has a price. The cost of a response that counts its searches itself already includes them.
+/// Adds the web searches that only the results of calls count to the cost of these calls, and returns what was added with
+/// the run in which it was spent. The cost of a response that counts its searches itself already includes them.
 fn add_searches(
     calls: &mut [Joined],
     mut searches: Vec<Searches>,
     costs: &Costs,
     prices: &Prices,
     strings: &Strings,
-) -> Option<MicroUsd> {
+) -> Vec<(Option<Sym>, MicroUsd)> {
+    let mut added = Vec::new();
     if searches.is_empty() {
-        return None;
+        return added;
     }
     searches.sort_unstable_by_key(|searches| (searches.id, std::cmp::Reverse(searches.count)));
     searches.dedup_by_key(|searches| searches.id);
@@ -254,7 +268,6 @@ fn add_searches(
         prices,
         known: HashMap::default(),
     };
-    let mut sum: Option<MicroUsd> = None;
     for joined in calls {
         let (Some(&count), Some(model)) = (counts.get(&joined.call.id), joined.call.model) else {
             continue;
@@ -269,12 +282,12 @@ fn add_searches(
             continue;
         };
         let MicroUsd(cost) = applied.cost(&Tokens::default(), count);
-        sum = Some(MicroUsd(sum.unwrap_or_default().0.saturating_add(cost)));
+        added.push((group.and_then(|group| group.run), MicroUsd(cost)));
         joined.cost = joined
             .cost
             .map(|MicroUsd(own)| MicroUsd((own + cost).min(MicroUsd::MAX_PER_EVENT.0)));
     }
-    sum
+    added
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl DatabaseReader {
                 return Known::Prompt;
             }
             let prompt = self.facts.name(info.parent);
-            info.usage(&mut self.facts);
+            info.usage(session, &mut self.facts);
             let frame = info.message(&context, None, &mut self.facts);
             self.facts.frames.push(frame);
             Known::Response { frame, prompt }

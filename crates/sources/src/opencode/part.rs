@@ -7,7 +7,7 @@ use model::{CallResult, Reason};
 use super::record::millis;
 use crate::{
     Agent, call_id,
-    facts::{Answer, Call, Context, FileFacts, Frame, Millis},
+    facts::{Answer, Call, Context, FileFacts, Frame, Millis, Run},
     json::{Cursor, Malformed, Raw, Str},
     problem::ProblemCode,
     servers,
@@ -51,6 +51,8 @@ pub(super) struct Part<'a> {
     output: Option<Str<'a>>,
     input: Option<Raw<'a>>,
     exit_code: Option<f64>,
+    /// The session of the subagent that the call started.
+    run: Option<Str<'a>>,
     interrupted: bool,
     start: Option<Millis>,
     end: Option<Millis>,
@@ -85,6 +87,7 @@ impl<'a> Part<'a> {
             b"input" => self.input = Some(cursor.raw()?),
             b"metadata" => cursor.object(|cursor, key| {
                 match key {
+                    b"sessionId" => self.run = cursor.string()?,
                     b"exit" => self.exit_code = cursor.number()?,
                     b"interrupted" => self.interrupted = cursor.boolean()? == Some(true),
                     _ => cursor.skip()?,
@@ -156,6 +159,9 @@ impl<'a> Part<'a> {
             waits_for_person: tool_name::waits_for_person(name),
             unreported: false,
         });
+        if let Some(run) = facts.name(self.run) {
+            facts.push_run(Run { call: id, run });
+        }
         let (verdict, is_known) = self.verdict();
         if !is_known {
             facts.problem(

@@ -97,8 +97,8 @@ impl<'a> Info<'a> {
         }
     }
 
-    /// Adds the usage of the response. A message of the person has none.
-    pub(super) fn usage(&self, facts: &mut FileFacts) {
+    /// Adds the usage of the response. A message of the person has none. A subagent is a session of its own.
+    pub(super) fn usage(&self, session: Option<Sym>, facts: &mut FileFacts) {
         let (Some(group), Some(tokens)) = (facts.name(self.id), self.tokens) else {
             return;
         };
@@ -112,6 +112,7 @@ impl<'a> Info<'a> {
             at: self.created,
             tokens,
             stated_cost,
+            run: session,
             ..Usage::of(group)
         });
     }

@@ -3,6 +3,7 @@
 mod background;
 mod names;
 mod responses;
+mod runs;
 mod verdicts;
 
 use model::Event;

@@ -6,7 +6,7 @@
 -- members would look cheaper than it is.
 select
     e.uuid, m.handle, e.tool_id, e.operation, e.session_id, e.project, e.task_text, e.outcome::text, e.reason::text,
-    e.duration_ms, e.cost_micro_usd, e.model, e.agent, e.agent_version, e.git_branch, e.occurred_at, e.received_at,
+    e.duration_ms, e.cost_micro_usd, e.run_cost_micro_usd, e.model, e.agent, e.agent_version, e.git_branch, e.occurred_at, e.received_at,
     e.source::text, e.already_counted, e.member_id
 from (
     select *

@@ -33,6 +33,7 @@ pub(super) struct Columns<'a> {
     git_branch: Vec<Option<&'a str>>,
     task_text: Vec<Option<&'a str>>,
     already_counted: Vec<bool>,
+    run_cost_micro_usd: Vec<Option<i64>>,
 }
 
 impl<'a> Columns<'a> {
@@ -61,6 +62,9 @@ impl<'a> Columns<'a> {
             columns.git_branch.push(event.git_branch.as_deref());
             columns.task_text.push(event.task_text.as_deref());
             columns.already_counted.push(group.already_counted);
+            columns
+                .run_cost_micro_usd
+                .push(event.run_cost.map(|MicroUsd(micros)| micros));
         }
         columns
     }
@@ -71,7 +75,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The parameters of `insert.sql`.
-    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 21] {
+    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 22] {
         [
             org,
             now,
@@ -94,11 +98,12 @@ impl<'a> Columns<'a> {
             &self.git_branch,
             &self.task_text,
             &self.already_counted,
+            &self.run_cost_micro_usd,
         ]
     }
 
     /// The parameters of `compare.sql` and `upgrade.sql`.
-    pub(super) fn comparable<'p>(&'p self, org: &'p i64) -> [Parameter<'p>; 16] {
+    pub(super) fn comparable<'p>(&'p self, org: &'p i64) -> [Parameter<'p>; 17] {
         [
             org,
             &self.member_id,
@@ -116,6 +121,7 @@ impl<'a> Columns<'a> {
             &self.agent_version,
             &self.git_branch,
             &self.task_text,
+            &self.run_cost_micro_usd,
         ]
     }
 }

@@ -13,19 +13,20 @@ select
     ) is distinct from (
         e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model, e.agent,
         e.agent_version, e.git_branch, e.task_text
-    )), '{}') as outdated
+    ) or e.tool_id = b.tool_id and b.run_cost_micro_usd > coalesce(e.run_cost_micro_usd, -1)), '{}') as outdated
 from unnest(
     $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
     $9::text[] collate "C", $10::text[] collate "C", $11::text[] collate "C", $12::text[] collate "C",
-    $13::text[] collate "C", $14::text[] collate "C", $15::text[] collate "C", $16::text[]
+    $13::text[] collate "C", $14::text[] collate "C", $15::text[] collate "C", $16::text[],
+    $17::bigint[]
 ) with ordinality as b (
     member_id, uuid, tool_id, outcome, reason, duration_ms, cost_micro_usd, operation, session_id,
-    project, model, agent, agent_version, git_branch, task_text, ordinal
+    project, model, agent, agent_version, git_branch, task_text, run_cost_micro_usd, ordinal
 )
 left join lateral (
     select
         e.uuid, e.tool_id, e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project,
-        e.model, e.agent, e.agent_version, e.git_branch, e.task_text
+        e.model, e.agent, e.agent_version, e.git_branch, e.task_text, e.run_cost_micro_usd
     from usage_events e
     where e.org_id = $1 and e.member_id = b.member_id and e.uuid >= b.uuid and e.uuid <= b.uuid
     order by e.uuid

@@ -7,14 +7,17 @@ with merged as materialized (
         e.member_id, e.uuid,
         e.outcome as old_outcome, e.reason as old_reason, e.cost_micro_usd as old_cost_micro_usd,
         e.duration_ms as old_duration_ms, e.project as old_project, e.already_counted,
+        e.run_cost_micro_usd as old_run_cost_micro_usd,
+        greatest(e.run_cost_micro_usd, b.run_cost_micro_usd) as run_cost_micro_usd,
         m.*
     from unnest(
         $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
         $9::text[] collate "C", $10::text[] collate "C", $11::text[] collate "C", $12::text[] collate "C",
-        $13::text[] collate "C", $14::text[] collate "C", $15::text[] collate "C", $16::text[]
+        $13::text[] collate "C", $14::text[] collate "C", $15::text[] collate "C", $16::text[],
+        $17::bigint[]
     ) as b (
         member_id, uuid, tool_id, outcome, reason, duration_ms, cost_micro_usd, operation, session_id,
-        project, model, agent, agent_version, git_branch, task_text
+        project, model, agent, agent_version, git_branch, task_text, run_cost_micro_usd
     )
     -- As in ingest/compare.sql. The rows of the batch are sorted by the key.
     cross join lateral (
@@ -43,19 +46,21 @@ update usage_events e
 set
     outcome = m.outcome, reason = m.reason, duration_ms = m.duration_ms, cost_micro_usd = m.cost_micro_usd,
     operation = m.operation, session_id = m.session_id, project = m.project, model = m.model, agent = m.agent,
-    agent_version = m.agent_version, git_branch = m.git_branch, task_text = m.task_text
+    agent_version = m.agent_version, git_branch = m.git_branch, task_text = m.task_text,
+    run_cost_micro_usd = m.run_cost_micro_usd
 from merged m
 -- The key as a range again: an equality could be joined by reading the whole org.
 where e.org_id = $1
     and (e.member_id, e.uuid) >= (m.member_id, m.uuid) and (e.member_id, e.uuid) <= (m.member_id, m.uuid)
     and (
         e.outcome, e.reason, e.duration_ms, e.cost_micro_usd, e.operation, e.session_id, e.project, e.model, e.agent,
-        e.agent_version, e.git_branch, e.task_text
+        e.agent_version, e.git_branch, e.task_text, e.run_cost_micro_usd
     ) is distinct from (
         m.outcome, m.reason, m.duration_ms, m.cost_micro_usd, m.operation, m.session_id, m.project, m.model, m.agent,
-        m.agent_version, m.git_branch, m.task_text
+        m.agent_version, m.git_branch, m.task_text, m.run_cost_micro_usd
     )
 returning
     e.member_id, e.uuid, e.tool_id, e.occurred_at, e.already_counted,
     m.old_outcome::text, m.old_reason::text, m.old_cost_micro_usd, m.old_duration_ms, m.old_project,
+    m.old_run_cost_micro_usd, e.run_cost_micro_usd,
     e.outcome::text, e.reason::text, e.cost_micro_usd, e.duration_ms, e.project

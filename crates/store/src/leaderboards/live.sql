@@ -14,6 +14,7 @@ with cells as materialized (
         sum(d.unknown) filter (where d.day >= w.first_day) as unknown,
         sum(d.costed) filter (where d.day >= w.first_day) as costed,
         sum(d.cost_micro_usd) filter (where d.day >= w.first_day) as cost_micro_usd,
+        sum(d.run_cost_micro_usd) filter (where d.day >= w.first_day) as run_cost_micro_usd,
         min(d.first_used_at) filter (where d.day >= w.first_day) as first_used_at,
         max(d.last_used_at) filter (where d.day >= w.first_day) as last_used_at,
         sum(d.events) filter (where d.day < w.first_day) as previous_events,
@@ -42,6 +43,7 @@ counts as (
         sum(unknown)::bigint as unknown,
         sum(costed)::bigint as costed,
         sum(cost_micro_usd) as cost_micro_usd,
+        sum(run_cost_micro_usd) as run_cost_micro_usd,
         count(distinct member_id) filter (where events > 0) as members,
         min(first_used_at) as first_used_at,
         max(last_used_at) as last_used_at,
@@ -66,6 +68,7 @@ select
     wilson_low(b.successes, b.successes + b.failures) as wilson_low,
     b.cost_micro_usd::double precision / nullif(b.costed, 0) / 1e6 as avg_cost_usd,
     b.costed, least(b.cost_micro_usd, 9223372036854775807)::bigint as cost_micro_usd,
+    least(b.run_cost_micro_usd, 9223372036854775807)::bigint as run_cost_micro_usd,
     null::double precision as median_duration_ms, b.members, b.first_used_at, b.last_used_at,
     b.previous_events,
     b.previous_successes::double precision / nullif(b.previous_successes + b.previous_failures, 0)

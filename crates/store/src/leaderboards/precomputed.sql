@@ -2,7 +2,7 @@
 -- A board of tools or projects over everything: at most as many rows as there are, read from the view by its key.
 select
     subject, tools, events, successes, failures, abandoned, unknown, success_rate, decided_rate, wilson_low,
-    avg_cost_usd, costed, cost_micro_usd, median_duration_ms, members, first_used_at, last_used_at, previous_events, previous_decided_rate,
+    avg_cost_usd, costed, cost_micro_usd, run_cost_micro_usd, median_duration_ms, members, first_used_at, last_used_at, previous_events, previous_decided_rate,
     previous_wilson_low
 from board_scores
 where org_id = $1

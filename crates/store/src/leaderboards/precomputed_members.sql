@@ -10,7 +10,7 @@ from (
     select
         board_name(o.show_names, o.board_salt, m.member_id, m.handle) collate "C" as subject, m.kind as member_kind,
         b.tools, b.events, b.successes, b.failures, b.abandoned, b.unknown, b.success_rate, b.decided_rate, b.wilson_low,
-        b.avg_cost_usd, b.costed, b.cost_micro_usd, b.median_duration_ms, b.members, b.first_used_at, b.last_used_at, b.previous_events,
+        b.avg_cost_usd, b.costed, b.cost_micro_usd, b.run_cost_micro_usd, b.median_duration_ms, b.members, b.first_used_at, b.last_used_at, b.previous_events,
         b.previous_decided_rate, b.previous_wilson_low
     from board_scores b
     join orgs o on o.org_id = b.org_id

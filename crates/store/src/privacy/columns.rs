@@ -77,6 +77,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("last_used_at", Internal),
             ("board", Internal),
             ("subject", Internal),
+            ("run_cost_micro_usd", Internal),
         ],
     ),
     (
@@ -107,6 +108,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("previous_events", Internal),
             ("previous_decided_rate", Internal),
             ("previous_wilson_low", Internal),
+            ("run_cost_micro_usd", Internal),
         ],
     ),
     (
@@ -423,6 +425,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("first_used_at", Internal),
             ("last_used_at", Internal),
             ("already_counted", Internal),
+            ("run_cost_micro_usd", Internal),
         ],
     ),
     (
@@ -449,6 +452,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("git_branch", Internal),
             ("task_text", Personal),
             ("already_counted", Internal),
+            ("run_cost_micro_usd", Internal),
         ],
     ),
     (
@@ -470,6 +474,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("first_used_at", Internal),
             ("last_used_at", Internal),
             ("already_counted", Internal),
+            ("run_cost_micro_usd", Internal),
         ],
     ),
 ];

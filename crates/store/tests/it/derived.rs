@@ -60,6 +60,7 @@ const PLAIN: &str = "
         count(*) filter (where inside and reason = 'unknown_tool') as unknown_tool,
         count(cost_micro_usd) filter (where inside) as costed,
         coalesce(sum(cost_micro_usd) filter (where inside), 0) as cost_micro_usd,
+        coalesce(sum(run_cost_micro_usd) filter (where inside), 0) as run_cost_micro_usd,
         count(*) filter (where not inside) as previous_events,
         float8send(count(*) filter (where inside and word = 'success')::float8 / count(*) filter (where inside)) as rate,
         float8send(
@@ -79,8 +80,8 @@ const PLAIN: &str = "
 
 const KEPT: &str = "
     select board, days, builtins, subject, tools, members, events, successes, failures, abandoned, unknown,
-        unknown_tool, costed, cost_micro_usd, previous_events, float8send(success_rate) as rate, float8send(avg_cost_usd) as cost,
-        float8send(previous_wilson_low) as previous_low, float8send(median_duration_ms) as median, first_used_at,
+        unknown_tool, costed, cost_micro_usd, run_cost_micro_usd, previous_events, float8send(success_rate) as rate,
+        float8send(avg_cost_usd) as cost, float8send(previous_wilson_low) as previous_low, float8send(median_duration_ms) as median, first_used_at,
         last_used_at
     from board_scores
     where org_id = $1 and $2::date is not null";
@@ -170,6 +171,7 @@ fn event(random: &mut Random, now: DateTime<Utc>) -> Event {
             }
         }),
         cost: (random.below(3) == 0).then(|| MicroUsd(random.signed(90_000))),
+        run_cost: (random.below(5) == 0).then(|| MicroUsd(random.signed(900_000))),
         project: random.one(&[None, Some("web"), Some("api")]).map(str::to_owned),
         session: (!key.is_multiple_of(4)).then(|| format!("session-{}", key / 30)),
         ..Event::new(

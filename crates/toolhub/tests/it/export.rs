@@ -284,7 +284,7 @@ fn an_export_holds_every_event_as_the_api_has_it_and_is_whole_or_failed() {
     assert_holds(&none, &[]);
     assert_eq!(
         read(&none).metadata().file_metadata().schema().get_fields().len(),
-        19
+        20
     );
 
     let refused = machine.path("refused.parquet");

@@ -11,7 +11,7 @@ use model::{
 
 use super::{Cell, Column, Listing, Tone, detail, figure, name, next_page, notes};
 
-const TALLY: [Column; 15] = [
+const TALLY: [Column; 16] = [
     figure("events", "events"),
     figure("successes", "ok").level(7),
     figure("failures", "failed").level(2),
@@ -22,6 +22,7 @@ const TALLY: [Column; 15] = [
     figure("wilson_low", "at least").level(1),
     figure("avg_cost_usd", "avg cost").level(6),
     figure("total_cost_usd", "cost").level(3),
+    detail("total_run_cost_usd"),
     detail("uncosted"),
     figure("median_duration_ms", "median").level(5),
     figure("members", "members").level(8),
@@ -29,7 +30,7 @@ const TALLY: [Column; 15] = [
     figure("last_used_at", "last used").level(4),
 ];
 
-fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 15] {
+fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 16] {
     [
         Cell::count(tally.events),
         Cell::count(tally.successes),
@@ -41,6 +42,7 @@ fn tally(tally: &Tally, now: DateTime<Utc>) -> [Cell; 15] {
         Cell::rate(tally.wilson_low),
         Cell::usd(tally.avg_cost_usd),
         Cell::usd(tally.total_cost_usd),
+        Cell::usd(tally.total_run_cost_usd),
         Cell::count(tally.uncosted),
         Cell::millis(tally.median_duration_ms),
         Cell::count(tally.members),

@@ -15,11 +15,13 @@ impl Raw<'_> {
         let tool = self.tool(&mut warnings)?;
         let result = self.result()?;
         let duration_ms = self.duration()?;
-        let cost = self.cost()?;
+        let cost = read_cost("cost_usd", self.cost_usd)?;
+        let run_cost = read_cost("run_cost_usd", self.run_cost_usd)?;
         let occurred_at = check_time(self.occurred_at.as_deref().unwrap_or_default(), now)?;
         let mut event = Event::new(tool, result, occurred_at);
         event.duration_ms = duration_ms;
         event.cost = cost;
+        event.run_cost = run_cost;
         self.take_names(&mut event, &mut warnings)?;
         event.task_text = self.take_task_text(&mut warnings);
         for field in self.unknown.drain(..) {
@@ -91,19 +93,6 @@ impl Raw<'_> {
         };
         self.duration_ms
             .map(|ms| whole_ms(ms).ok_or_else(invalid))
-            .transpose()
-    }
-
-    fn cost(&self) -> Result<Option<MicroUsd>, Finding> {
-        let invalid = || {
-            Finding::at(
-                "cost_usd",
-                NoticeCode::InvalidCost,
-                "a cost is 0 to 1,000,000 USD",
-            )
-        };
-        self.cost_usd
-            .map(|usd| MicroUsd::from_usd(usd).ok_or_else(invalid))
             .transpose()
     }
 
@@ -188,6 +177,12 @@ fn whole_ms(ms: f64) -> Option<i64> {
 
 /// The first second of the year 2000.
 const YEAR_2000: i64 = 946_684_800;
+
+fn read_cost(field: &'static str, usd: Option<f64>) -> Result<Option<MicroUsd>, Finding> {
+    let invalid = || Finding::at(field, NoticeCode::InvalidCost, "a cost is 0 to 1,000,000 USD");
+    usd.map(|usd| MicroUsd::from_usd(usd).ok_or_else(invalid))
+        .transpose()
+}
 
 fn check_time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Finding> {
     let invalid = |code, detail: Cow<'static, str>| Finding::at("occurred_at", code, detail);

@@ -108,6 +108,7 @@ pub(super) struct Raw<'a> {
     pub(super) reason: Option<Cow<'a, str>>,
     pub(super) duration_ms: Option<f64>,
     pub(super) cost_usd: Option<f64>,
+    pub(super) run_cost_usd: Option<f64>,
     pub(super) model: Option<Cow<'a, str>>,
     pub(super) agent: Option<Cow<'a, str>>,
     pub(super) agent_version: Option<Cow<'a, str>>,
@@ -168,6 +169,7 @@ impl<'a> Visitor<'a> for RawSeed<'_, 'a> {
                 4 project: Text<'a>, 5 task_text: Text<'a>, 6 outcome: Text<'a>, 7 reason: Text<'a>,
                 8 duration_ms: f64, 9 cost_usd: f64, 10 model: Text<'a>, 11 agent: Text<'a>,
                 12 agent_version: Text<'a>, 13 git_branch: Text<'a>, 14 occurred_at: Text<'a>,
+                15 run_cost_usd: f64,
             }
         }
         Ok(())
@@ -213,12 +215,14 @@ impl Raw<'_> {
         let out_of_range = error.to_string().starts_with("number out of range");
         let code = match (error.classify(), field) {
             (_, Some("duration_ms")) if out_of_range => NoticeCode::InvalidDuration,
-            (_, Some("cost_usd")) if out_of_range => NoticeCode::InvalidCost,
+            (_, Some("cost_usd" | "run_cost_usd")) if out_of_range => NoticeCode::InvalidCost,
             (Category::Data, _) => NoticeCode::WrongType,
             _ => NoticeCode::InvalidJson,
         };
         let detail: Cow<'static, str> = match (code, field) {
-            (NoticeCode::WrongType, Some("duration_ms" | "cost_usd")) => "a number is expected".into(),
+            (NoticeCode::WrongType, Some("duration_ms" | "cost_usd" | "run_cost_usd")) => {
+                "a number is expected".into()
+            }
             (NoticeCode::WrongType, _) => "a string is expected".into(),
             (NoticeCode::InvalidJson, _) => {
                 format!("not JSON at column {} of the event", error.column()).into()

@@ -39,6 +39,7 @@ fn every_poison_is_refused_with_its_code_field_and_uuid() {
         ("duration_ms", "99999999999999999999", NoticeCode::InvalidDuration),
         ("duration_ms", "\"12\"", NoticeCode::WrongType),
         ("cost_usd", "-0.5", NoticeCode::InvalidCost),
+        ("run_cost_usd", "-0.5", NoticeCode::InvalidCost),
         ("cost_usd", "1e400", NoticeCode::InvalidCost),
         ("tool_id", "\"Bash\"", NoticeCode::InvalidToolId),
         ("tool_id", "null", NoticeCode::MissingField),

@@ -30,6 +30,7 @@ counted as (
             sum(p.unknown) filter (where inside), sum(p.unknown_tool) filter (where inside),
             sum(p.costed) filter (where inside),
             least(sum(p.cost_micro_usd) filter (where inside), 9223372036854775807)::bigint,
+            least(sum(p.run_cost_micro_usd) filter (where inside), 9223372036854775807)::bigint,
             coalesce(sum(p.events) filter (where not inside), 0)
         ] as counts,
         array[
@@ -60,7 +61,7 @@ kept as (
     select
         board, days, builtins, subject,
         array[tools, members, events, successes, failures, abandoned, unknown, unknown_tool, costed,
-            cost_micro_usd, previous_events] as counts,
+            cost_micro_usd, run_cost_micro_usd, previous_events] as counts,
         array[success_rate, wilson_low, avg_cost_usd, previous_wilson_low, median_duration_ms] as rates,
         first_used_at, last_used_at
     from board_scores

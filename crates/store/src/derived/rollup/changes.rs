@@ -20,6 +20,7 @@ struct Facts {
     outcome: Outcome,
     unknown_tool: bool,
     cost: Option<i64>,
+    run_cost: Option<i64>,
     duration_ms: Option<i64>,
 }
 
@@ -42,12 +43,14 @@ impl UpgradedEvent {
             outcome: row::word(row, "old_outcome")?,
             unknown_tool: unknown_tool(row::optional_word(row, "old_reason")?),
             cost: row.try_get("old_cost_micro_usd")?,
+            run_cost: row.try_get("old_run_cost_micro_usd")?,
             duration_ms: row.try_get("old_duration_ms")?,
         };
         let after = Facts {
             outcome: row::word(row, "outcome")?,
             unknown_tool: unknown_tool(row::optional_word(row, "reason")?),
             cost: row.try_get("cost_micro_usd")?,
+            run_cost: row.try_get("run_cost_micro_usd")?,
             duration_ms: row.try_get("duration_ms")?,
         };
         Ok(UpgradedEvent {
@@ -93,6 +96,7 @@ struct Change {
     costed: i32,
     timed: i32,
     cost_micro_usd: i64,
+    run_cost_micro_usd: i64,
     first_used_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
     /// An event has moved to another row: its time may have been the first or the last of this one.
@@ -113,6 +117,7 @@ impl<'a> Changes<'a> {
             outcome: event.result.outcome(),
             unknown_tool: event.result.reason() == Some(Reason::UnknownTool),
             cost: event.cost.map(|MicroUsd(micros)| micros),
+            run_cost: event.run_cost.map(|MicroUsd(micros)| micros),
             duration_ms: event.duration_ms,
         };
         if let Some(duration_ms) = event.duration_ms.filter(|_| !already_counted) {
@@ -185,6 +190,7 @@ impl<'a> Changes<'a> {
             costed: 0,
             timed: 0,
             cost_micro_usd: 0,
+            run_cost_micro_usd: 0,
             first_used_at: occurred_at,
             last_used_at: occurred_at,
             left: false,
@@ -260,6 +266,7 @@ impl Change {
             self.costed += sign;
             self.cost_micro_usd += cost * i64::from(sign);
         }
+        self.run_cost_micro_usd += facts.run_cost.unwrap_or(0) * i64::from(sign);
         if facts.duration_ms.is_some() {
             self.timed += sign;
         }
@@ -274,6 +281,7 @@ impl Change {
         self.costed += other.costed;
         self.timed += other.timed;
         self.cost_micro_usd += other.cost_micro_usd;
+        self.run_cost_micro_usd += other.run_cost_micro_usd;
         self.first_used_at = self.first_used_at.min(other.first_used_at);
         self.last_used_at = self.last_used_at.max(other.last_used_at);
         self.left |= other.left;
@@ -295,6 +303,7 @@ struct Columns<'a> {
     costed: Vec<i32>,
     timed: Vec<i32>,
     cost_micro_usd: Vec<i64>,
+    run_cost_micro_usd: Vec<i64>,
     first_used_at: Vec<DateTime<Utc>>,
     last_used_at: Vec<DateTime<Utc>>,
 }
@@ -319,6 +328,7 @@ impl<'a> Columns<'a> {
             columns.costed.push(change.costed);
             columns.timed.push(change.timed);
             columns.cost_micro_usd.push(change.cost_micro_usd);
+            columns.run_cost_micro_usd.push(change.run_cost_micro_usd);
             columns.first_used_at.push(change.first_used_at);
             columns.last_used_at.push(change.last_used_at);
         }
@@ -359,6 +369,7 @@ impl<'a> Columns<'a> {
             &self.cost_micro_usd,
             &self.first_used_at,
             &self.last_used_at,
+            &self.run_cost_micro_usd,
         ];
         if !self.day.is_empty() {
             parameters.push(&self.day);

@@ -15,6 +15,7 @@ with by_events as (
         count(cost_micro_usd)::integer as costed,
         count(duration_ms)::integer as timed,
         least(coalesce(sum(cost_micro_usd), 0), 9223372036854775807)::bigint as cost_micro_usd,
+        least(coalesce(sum(run_cost_micro_usd), 0), 9223372036854775807)::bigint as run_cost_micro_usd,
         min(occurred_at) as first_used_at,
         max(occurred_at) as last_used_at
     from usage_events
@@ -24,7 +25,7 @@ with by_events as (
 stored as (
     select
         day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool,
-        costed, timed, cost_micro_usd, first_used_at, last_used_at
+        costed, timed, cost_micro_usd, run_cost_micro_usd, first_used_at, last_used_at
     from usage_days
     where org_id = $1 and member_id = $2
 )

@@ -14,6 +14,7 @@ with by_days as (
         sum(costed) as costed,
         sum(timed) as timed,
         least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+        least(sum(run_cost_micro_usd), 9223372036854775807)::bigint as run_cost_micro_usd,
         min(first_used_at) as first_used_at,
         max(last_used_at) as last_used_at
     from usage_days
@@ -23,7 +24,7 @@ with by_days as (
 stored as (
     select
         tool_id, project, already_counted, events, successes, failures, abandoned, unknown, unknown_tool, costed,
-        timed, cost_micro_usd, first_used_at, last_used_at
+        timed, cost_micro_usd, run_cost_micro_usd, first_used_at, last_used_at
     from usage_totals
     where org_id = $1 and member_id = $2
 )

@@ -2,7 +2,7 @@
 -- The days of a member from $3 to $4, or all.
 insert into usage_days (
     org_id, member_id, day, tool_id, project, already_counted, events, successes, failures, abandoned, unknown,
-    unknown_tool, costed, timed, cost_micro_usd, first_used_at, last_used_at
+    unknown_tool, costed, timed, cost_micro_usd, run_cost_micro_usd, first_used_at, last_used_at
 )
 select
     org_id,
@@ -20,6 +20,7 @@ select
     count(cost_micro_usd)::integer as costed,
     count(duration_ms)::integer as timed,
     least(coalesce(sum(cost_micro_usd), 0), 9223372036854775807)::bigint as cost_micro_usd,
+    least(coalesce(sum(run_cost_micro_usd), 0), 9223372036854775807)::bigint as run_cost_micro_usd,
     min(occurred_at) as first_used_at,
     max(occurred_at) as last_used_at
 from usage_events
