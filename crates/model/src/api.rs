@@ -19,6 +19,7 @@ mod events;
 mod leaderboards;
 mod me;
 mod overview;
+mod period;
 mod prices;
 pub mod query;
 mod refresh;
@@ -33,6 +34,7 @@ pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
 pub use me::Me;
 pub use overview::{Overview, Totals, TotalsDay};
+pub use period::{Compare, Period, read_day};
 pub use prices::{
     Hours, InvalidOverrides, InvalidPrice, MAX_OVERRIDES, MAX_PRICE_ALIASES, MAX_PRICE_NAME_CHARS,
     MAX_PRICE_SOURCE_CHARS, MAX_PRICE_USD, OrgPrices, Price, PriceSource, Prices, PricesChange, Tier,

@@ -4,12 +4,12 @@
 //! one member, one kind of tools on the boards of members and projects) is counted from the rollup on request; its
 //! windows end on the same day.
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use deadpool_postgres::Object;
 use model::{
     Kind, OrgId,
     api::{
-        AllOr, Board, LeaderboardRow, Previous, Window,
+        AllOr, Board, Compare, LeaderboardRow, Period, Previous,
         query::{LeaderboardQuery, ListQuery},
     },
     team::MemberKind,
@@ -30,6 +30,9 @@ use crate::{
 fn is_precomputed(board: Board, query: &LeaderboardQuery) -> bool {
     query.project.is_none()
         && query.member.is_none()
+        && query.from.is_none()
+        && query.to.is_none()
+        && !matches!(query.compare, Some(Compare::With(..)))
         && (board == Board::Tools || query.kind.is_none_or(|kind| kind == AllOr::All))
 }
 
@@ -38,34 +41,31 @@ fn is_precomputed(board: Board, query: &LeaderboardQuery) -> bool {
 pub struct Ranking {
     /// The rows.
     pub page: Page<LeaderboardRow>,
-    /// The first UTC day that counts; `None` in the window of everything.
-    pub first_day: Option<NaiveDate>,
-    /// The last UTC day.
-    pub last_day: NaiveDate,
+    /// The days that count.
+    pub period: Period,
 }
 
 impl Store {
-    /// One board, for the window of the query.
+    /// One board, for the window or the period of the query.
     ///
     /// Members who opted out are left out of the board of members. Where the org hides names, members are shown
     /// under pseudonyms, and the board cannot be filtered by member.
     ///
     /// # Errors
     /// [`StoreError::Cursor`] when no page of this list gave the cursor; [`StoreError::Invalid`] when the filter would reveal
-    /// the member behind a pseudonym.
+    /// the member behind a pseudonym, or the days contradict each other.
     pub async fn leaderboard(
         &self,
         org: OrgId,
         board: Board,
         query: &LeaderboardQuery,
     ) -> Result<Ranking, StoreError> {
-        let window = query.window.unwrap_or_default();
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
         let client = self.client().await?;
         let scope = read_scope(&client, org, query.member.as_deref()).await?;
-        let today = scope.today;
-        let first_day = window.first_day(today);
+        let period = Period::of(query.window, (query.from, query.to), query.compare, scope.today)
+            .map_err(StoreError::Invalid)?;
         if board == Board::Members && query.member.is_some() && !scope.show_names {
             return Err(StoreError::Invalid(
                 "the org hides names on the board of members; `member` cannot be asked for there".to_owned(),
@@ -79,7 +79,7 @@ impl Store {
         let question = Question {
             org,
             board,
-            window,
+            period,
             query,
             offset,
             limit: i64::from(limit) + 1,
@@ -90,18 +90,14 @@ impl Store {
             question.live_rows(&client, &scope).await?
         };
         let next = page::cursor(&(offset + i64::from(limit)));
-        let mut page = Page::from_rows(&rows, limit, |row| Ok((read(row, board, window)?, next.clone())))?;
+        let mut page = Page::from_rows(&rows, limit, |row| Ok((read(row, board, &period)?, next.clone())))?;
         for (row, rank) in page.rows.iter_mut().zip(offset + 1..) {
             // Members have theirs: each kind is ranked on its own.
             if board != Board::Members {
                 row.rank = rank;
             }
         }
-        Ok(Ranking {
-            page,
-            first_day,
-            last_day: today,
-        })
+        Ok(Ranking { page, period })
     }
 }
 
@@ -109,7 +105,7 @@ impl Store {
 struct Question<'q> {
     org: OrgId,
     board: Board,
-    window: Window,
+    period: Period,
     query: &'q LeaderboardQuery,
     offset: i64,
     limit: i64,
@@ -120,7 +116,7 @@ impl Question<'_> {
     async fn precomputed_rows(&self, client: &Object) -> Result<Vec<Row>, StoreError> {
         let builtins = self.query.kind.is_some();
         let kind = self.query.kind.and_then(AllOr::only).map(Kind::as_str);
-        let days = i32::from(self.window.days());
+        let days = i32::from(self.query.window.unwrap_or_default().days());
         let min_sample = self.query.min_sample.unwrap_or(1).max(1);
         if self.board == Board::Members {
             let statement = client
@@ -161,8 +157,15 @@ impl Question<'_> {
     /// Counts the rows from the rollup.
     async fn live_rows(&self, client: &Object, scope: &Scope) -> Result<Vec<Row>, StoreError> {
         let kind = self.query.kind.map(|kind| kind.to_string());
-        let first_day = self.window.first_day(scope.today);
-        let before = first_day.map(|day| day - Days::new(u64::from(self.window.days())));
+        let Period {
+            first,
+            last,
+            previous,
+        } = self.period;
+        let (previous_first, previous_last) = previous.unzip();
+        // The days that are read: from the earliest to the latest of both periods.
+        let earliest = first.map(|first| previous_first.map_or(first, |day| first.min(day)));
+        let latest = previous_last.map_or(last, |day| last.max(day));
         let min_sample = self.query.min_sample.unwrap_or(1).max(1);
         // Planned with the actual values: the best plan for one member is not the best for one kind.
         let rows = client
@@ -171,8 +174,8 @@ impl Question<'_> {
                 &[
                     (&self.org.0, Type::INT8),
                     (&self.board.as_str(), Type::TEXT),
-                    (&first_day, Type::DATE),
-                    (&before, Type::DATE),
+                    (&first, Type::DATE),
+                    (&previous_first, Type::DATE),
                     (&kind, Type::TEXT),
                     (&self.query.project, Type::TEXT),
                     (&scope.member_id, Type::INT8),
@@ -180,6 +183,10 @@ impl Question<'_> {
                     (&self.offset, Type::INT8),
                     (&self.limit, Type::INT8),
                     (&self.member_kind(), Type::TEXT),
+                    (&last, Type::DATE),
+                    (&previous_last, Type::DATE),
+                    (&earliest, Type::DATE),
+                    (&latest, Type::DATE),
                 ],
             )
             .await?;
@@ -215,11 +222,11 @@ pub(crate) async fn read_scope(
     })
 }
 
-fn read(row: &Row, board: Board, window: Window) -> Result<LeaderboardRow, StoreError> {
+fn read(row: &Row, board: Board, period: &Period) -> Result<LeaderboardRow, StoreError> {
     let subject: String = row.try_get("subject")?;
-    let previous = match window {
-        Window::All => None,
-        _ => Some(Previous {
+    let previous = match period.previous {
+        None => None,
+        Some(_) => Some(Previous {
             events: row.try_get("previous_events")?,
             decided_rate: row.try_get("previous_decided_rate")?,
             wilson_low: row.try_get("previous_wilson_low")?,

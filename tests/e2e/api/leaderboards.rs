@@ -5,7 +5,7 @@ use crate::harness::{
     sample::{event, event_at, now, with},
 };
 use chrono::TimeDelta;
-use model::api::{Leaderboard, LeaderboardRow};
+use model::api::{Leaderboard, LeaderboardRow, Window};
 use serde_json::{Value, json};
 
 async fn board(caller: &Caller, path: &str) -> Leaderboard {
@@ -82,9 +82,12 @@ async fn a_window_holds_its_days_and_no_other() {
     ann.refreshed().await;
     for (window, count) in [("7d", 2), ("30d", 3), ("90d", 4), ("all", 5)] {
         let found = board(&ann, &format!("tools?window={window}")).await;
-        assert_eq!((found.leaderboard.len(), found.window.as_str()), (count, window));
+        assert_eq!(
+            (found.leaderboard.len(), found.window.map(Window::as_str)),
+            (count, Some(window))
+        );
     }
-    assert_eq!(board(&ann, "tools").await.window.as_str(), "30d");
+    assert_eq!(board(&ann, "tools").await.window, Some(Window::Month));
     assert_eq!(
         ann.get("/v1/leaderboards/tools?window=8d")
             .await
@@ -92,6 +95,82 @@ async fn a_window_holds_its_days_and_no_other() {
             .code,
         "invalid_parameter"
     );
+}
+
+#[tokio::test]
+async fn any_period_holds_its_days_and_is_compared_with_any_other() {
+    let hub = Hub::start().await;
+    let ann = hub.member(&hub.org("acme").await, "ann").await;
+    let mut events = Vec::new();
+    // One call on each of the last 40 days; those of the last ten fail.
+    for days in 0..40 {
+        let at = now() - TimeDelta::days(days) - TimeDelta::seconds(1);
+        let outcome = if days < 10 { "failure" } else { "success" };
+        let one = event_at(&format!("call_{days}"), "cli:make", at);
+        events.push(with(one, &json!({ "outcome": outcome })));
+    }
+    ann.upload(&events).await;
+    ann.refreshed().await;
+    let day = |ago: i64| (now() - TimeDelta::days(ago) - TimeDelta::seconds(1)).date_naive();
+    let of = async |query: String| {
+        let found = board(&ann, &format!("tools?{query}")).await;
+        let row = found.leaderboard.first().cloned();
+        (found, row)
+    };
+
+    let (found, row) = of(format!("from={}&to={}", day(14), day(5))).await;
+    let row = row.unwrap();
+    assert_eq!((row.tally.events, row.tally.failures), (10, 5));
+    assert_eq!(
+        (found.window, found.first_day, found.last_day),
+        (None, Some(day(14)), Some(day(5)))
+    );
+    assert_eq!(
+        (found.previous_first_day, found.previous_last_day),
+        (Some(day(24)), Some(day(15)))
+    );
+    let previous = row.previous.unwrap();
+    assert_eq!((previous.events, previous.decided_rate), (10, Some(1.0)));
+
+    let other = format!("from={}&to={}&compare={}..{}", day(14), day(10), day(3), day(1));
+    let (found, row) = of(other).await;
+    let previous = row.as_ref().and_then(|row| row.previous.clone()).unwrap();
+    assert_eq!((previous.events, previous.decided_rate), (3, Some(0.0)));
+    assert_eq!(row.unwrap().tally.events, 5);
+    assert_eq!(found.previous_first_day, Some(day(3)));
+
+    // Open at one end; a window with another period to compare with.
+    let (_, row) = of(format!("to={}", day(30))).await;
+    let row = row.unwrap();
+    assert_eq!((row.tally.events, row.previous), (10, None));
+    let (_, row) = of(format!("from={}", day(2))).await;
+    assert_eq!(row.unwrap().tally.events, 3);
+    let (found, row) = of(format!("window=7d&compare={}..{}", day(39), day(20))).await;
+    assert_eq!(found.window, Some(Window::Week));
+    assert_eq!(row.unwrap().previous.unwrap().events, 20);
+    for board in ["members", "projects"] {
+        let found = ann
+            .get(&format!("/v1/leaderboards/{board}?from={}", day(2)))
+            .await;
+        assert_eq!(found.status, 200);
+    }
+
+    for (query, right) in [
+        (
+            format!("window=7d&from={}", day(2)),
+            "either it, or `from` and `to`",
+        ),
+        (format!("from={}&to={}", day(2), day(3)), "before it begins"),
+        (format!("to={}&compare=previous", day(3)), "give `from`"),
+        ("from=yesterday".to_owned(), "a day such as"),
+        ("compare=last".to_owned(), "`previous` or two days"),
+    ] {
+        let problem = ann
+            .get(&format!("/v1/leaderboards/tools?{query}"))
+            .await
+            .problem(400);
+        assert!(problem.detail.contains(right), "{query}: {}", problem.detail);
+    }
 }
 
 #[tokio::test]

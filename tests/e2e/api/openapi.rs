@@ -236,6 +236,7 @@ async fn an_event_of_the_document_has_the_keys_that_an_uploader_writes() {
         task_text: text(),
         duration_ms: Some(1),
         cost: Some(MicroUsd(1)),
+        run_cost: Some(MicroUsd(1)),
         model: text(),
         agent: text(),
         agent_version: text(),

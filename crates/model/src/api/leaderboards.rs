@@ -41,7 +41,7 @@ body! {
         /// Distinct tools used, on the boards of members and projects.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tools: Option<i64>,
-        /// The window of the same length before this one; null for `all`, which has none.
+        /// The period that this one is compared with; null where there is none, as for `all`.
         #[serde(default)]
         pub previous: Option<Previous>,
         /// The figures, for the window of the board.
@@ -59,13 +59,20 @@ body! {
         pub next_cursor: Option<String>,
         /// When the scores were last refreshed.
         pub as_of: Option<DateTime<Utc>>,
-        /// The window of the board.
-        pub window: Window,
-        /// The first UTC day of the window; null for `all`.
+        /// The window of the board; null where `from` or `to` was given.
+        #[serde(default)]
+        pub window: Option<Window>,
+        /// The first UTC day that counts; null where the period has no beginning.
         #[serde(default)]
         pub first_day: Option<NaiveDate>,
-        /// The last UTC day of the window: the day on which the boards were refreshed.
+        /// The last UTC day that counts: that on which the boards were refreshed, or `to`.
         #[serde(default)]
         pub last_day: Option<NaiveDate>,
+        /// The first UTC day of the period that `previous` is about; null where there is none.
+        #[serde(default)]
+        pub previous_first_day: Option<NaiveDate>,
+        /// Its last UTC day.
+        #[serde(default)]
+        pub previous_last_day: Option<NaiveDate>,
     }
 }

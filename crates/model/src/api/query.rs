@@ -3,10 +3,10 @@
 //!
 //! Every parameter is optional. An unknown one is an error, so that a mistyped filter does not show everything.
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{AllOr, Decision, ScoreSort, Verdict, Window};
+use super::{AllOr, Compare, Decision, ScoreSort, Verdict, Window, read_day};
 use crate::{Kind, Outcome, limits, team::MemberKind};
 
 /// The parameters of a route that answers a list in pages.
@@ -108,8 +108,17 @@ list_queries! {
 
     /// `GET /v1/leaderboards/{board}`.
     pub struct LeaderboardQuery {
-        /// The days: 30 unless given.
+        /// The days: 30 unless given, or `from` and `to`.
         pub window: Window,
+        /// The first UTC day, in place of a window; from the first event on unless given.
+        #[serde(deserialize_with = "read_date")]
+        pub from: NaiveDate,
+        /// The last UTC day, in place of a window; that of the latest refresh unless given.
+        #[serde(deserialize_with = "read_date")]
+        pub to: NaiveDate,
+        /// What `previous` of each row is about: `previous`, the period of the same length before, or another such as
+        /// `2026-09-01..2026-09-30`.
+        pub compare: Compare,
         /// Tools of this kind. Unless given, every kind but the built-ins.
         pub kind: AllOr<Kind>,
         /// Events in this project.
@@ -290,6 +299,13 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTi
     }
 }
 
+fn read_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| read_day(&text))
+        .transpose()
+        .map_err(D::Error::custom)
+}
+
 /// Reads a number and checks its bounds.
 fn within<'de, N, D>(deserializer: D, min: N, max: N) -> Result<Option<N>, D::Error>
 where
@@ -353,6 +369,14 @@ mod tests {
             (
                 read::<LeaderboardQuery>("window=8d").unwrap_err(),
                 "7d, 30d, 90d, all",
+            ),
+            (
+                read::<LeaderboardQuery>("from=today").unwrap_err(),
+                "a day such as",
+            ),
+            (
+                read::<LeaderboardQuery>("compare=x").unwrap_err(),
+                "`previous` or",
             ),
             (read::<DeadWeightQuery>("verdict=bad").unwrap_err(), "in_use, all"),
             (read::<DeadWeightQuery>("days=3651").unwrap_err(), "1 to 3650"),

@@ -39,8 +39,10 @@ pub(crate) async fn get(
         leaderboard: ranking.page.rows,
         next_cursor: ranking.page.next_cursor,
         as_of,
-        window: query.window.unwrap_or_default(),
-        first_day: ranking.first_day,
-        last_day: Some(ranking.last_day),
+        window: (query.from.is_none() && query.to.is_none()).then(|| query.window.unwrap_or_default()),
+        first_day: ranking.period.first,
+        last_day: Some(ranking.period.last),
+        previous_first_day: ranking.period.previous.map(|(first, _)| first),
+        previous_last_day: ranking.period.previous.map(|(_, last)| last),
     }))
 }

@@ -22,12 +22,16 @@ use crate::error::ApiError;
 /// The page of a board.
 pub(super) async fn page(
     visit: &Visit,
-    PageQuery { query, mut view }: PageQuery<LeaderboardQuery>,
+    PageQuery { mut query, mut view }: PageQuery<LeaderboardQuery>,
     board: Board,
     title: &str,
     section: &'static str,
 ) -> Result<Response, ApiError> {
     let path = visit.path();
+    if query.from.is_some() || query.to.is_some() {
+        // The form sends its window, too.
+        query.window = None;
+    }
     let mut wanted = query.clone();
     if view.sort.is_some() {
         // The server sorts by rank; by another column this page does, over as many rows as there are on one page.
@@ -102,8 +106,25 @@ fn apart(whole: &Table) -> Vec<Table> {
 }
 
 fn fields(board: Board, query: &LeaderboardQuery) -> Vec<Field<'_>> {
+    let mut window = filters::window_field(query.window);
+    if let Field::Choice { words, chosen, .. } = &mut window
+        && (query.from.is_some() || query.to.is_some())
+    {
+        words.insert(0, ("", "From … to …"));
+        *chosen = Some(String::new());
+    }
     let mut fields = vec![
-        filters::window_field(query.window),
+        window,
+        Field::Day {
+            name: "from",
+            label: "From",
+            value: query.from,
+        },
+        Field::Day {
+            name: "to",
+            label: "To",
+            value: query.to,
+        },
         kind_field(query.kind, "not built in"),
     ];
     if board != Board::Projects {

@@ -1,5 +1,6 @@
 //! The parts of a page around its table: filters, downloads, paging, and what an empty page says.
 
+use chrono::NaiveDate;
 use maud::{Markup, html};
 use model::api::{Window, query::ListQuery};
 use serde::Serialize;
@@ -35,6 +36,12 @@ pub(super) enum Field<'f> {
         label: &'static str,
         words: Vec<(&'f str, &'f str)>,
         chosen: Option<String>,
+    },
+    /// A day.
+    Day {
+        name: &'static str,
+        label: &'static str,
+        value: Option<NaiveDate>,
     },
     /// A name.
     Text {
@@ -72,6 +79,12 @@ fn input(field: &Field<'_>) -> Markup {
                         option value=(word) selected[chosen.as_deref() == Some(*word)] { (title) }
                     }
                 }
+            }
+        },
+        Field::Day { name, label, value } => html! {
+            label {
+                span { (label) }
+                input type="date" name=(name) value=[value.map(|day| day.to_string())];
             }
         },
         Field::Text { name, label, value } => html! {

@@ -1,29 +1,30 @@
 -- leaderboards::live_rows
 -- A board over a part of the events, counted from the rollup. The median of a tool is that of all its calls, so these
--- rows have none. $2 is the board, $3 and $4 the first days of the window and of the one before, $5 the kind
--- (null leaves built-ins out, 'all' does not), $6 the project, $7 the member. Each subject's tools and members are added
+-- rows have none. $2 is the board, $3 to $12 the days that count, $4 to $13 those that they are compared
+-- with, $14 to $15 the days of both, $5 the kind (null leaves built-ins out, 'all' does not), $6 the project, $7 the member. Each subject's tools and members are added
 -- up first, by hashing, so that few rows are sorted to count them.
 with cells as materialized (
     select
         case $2 when 'tools' then d.tool_id when 'projects' then d.project else d.member_id::text end as subject,
         d.tool_id, d.member_id,
-        sum(d.events) filter (where d.day >= w.first_day) as events,
-        sum(d.successes) filter (where d.day >= w.first_day) as successes,
-        sum(d.failures) filter (where d.day >= w.first_day) as failures,
-        sum(d.abandoned) filter (where d.day >= w.first_day) as abandoned,
-        sum(d.unknown) filter (where d.day >= w.first_day) as unknown,
-        sum(d.costed) filter (where d.day >= w.first_day) as costed,
-        sum(d.cost_micro_usd) filter (where d.day >= w.first_day) as cost_micro_usd,
-        sum(d.run_cost_micro_usd) filter (where d.day >= w.first_day) as run_cost_micro_usd,
-        min(d.first_used_at) filter (where d.day >= w.first_day) as first_used_at,
-        max(d.last_used_at) filter (where d.day >= w.first_day) as last_used_at,
-        sum(d.events) filter (where d.day < w.first_day) as previous_events,
-        sum(d.successes) filter (where d.day < w.first_day) as previous_successes,
-        sum(d.failures) filter (where d.day < w.first_day) as previous_failures
-    from (select coalesce($3::date, '-infinity') as first_day) w
+        sum(d.events) filter (where d.day between p.first_day and $12) as events,
+        sum(d.successes) filter (where d.day between p.first_day and $12) as successes,
+        sum(d.failures) filter (where d.day between p.first_day and $12) as failures,
+        sum(d.abandoned) filter (where d.day between p.first_day and $12) as abandoned,
+        sum(d.unknown) filter (where d.day between p.first_day and $12) as unknown,
+        sum(d.costed) filter (where d.day between p.first_day and $12) as costed,
+        sum(d.cost_micro_usd) filter (where d.day between p.first_day and $12) as cost_micro_usd,
+        sum(d.run_cost_micro_usd) filter (where d.day between p.first_day and $12) as run_cost_micro_usd,
+        min(d.first_used_at) filter (where d.day between p.first_day and $12) as first_used_at,
+        max(d.last_used_at) filter (where d.day between p.first_day and $12) as last_used_at,
+        sum(d.events) filter (where d.day between $4 and $13) as previous_events,
+        sum(d.successes) filter (where d.day between $4 and $13) as previous_successes,
+        sum(d.failures) filter (where d.day between $4 and $13) as previous_failures
+    from (select coalesce($3::date, '-infinity') as first_day) p
     cross join usage_days d
     where d.org_id = $1
-        and ($4::date is null or d.day >= $4)
+        and ($14::date is null or d.day >= $14)
+        and d.day <= $15
         and ($5 = 'all' or ($5 is null and d.tool_id not like 'builtin:%') or d.tool_id like $5 || ':%')
         and ($6::text is null or d.project = $6)
         and ($7::bigint is null or d.member_id = $7)

@@ -1,8 +1,9 @@
+use chrono::NaiveDate;
 use clap::Args;
 use client::{Error, Exit, read::Endpoint};
 use model::{
     Kind,
-    api::{AllOr, Board, Window, query::LeaderboardQuery},
+    api::{AllOr, Board, Compare, Window, query::LeaderboardQuery, read_day},
     team::MemberKind,
 };
 
@@ -30,6 +31,16 @@ pub(crate) struct Leaderboard {
     /// Window in UTC days [default: 30d]
     #[arg(long, value_parser = windows())]
     window: Option<Window>,
+    /// First UTC day of a period, in place of a window, such as 2026-10-01 [default: no beginning]
+    #[arg(long, value_name = "DAY", value_parser = read_day, conflicts_with = "window")]
+    from: Option<NaiveDate>,
+    /// Last UTC day of the period [default: today]
+    #[arg(long, value_name = "DAY", value_parser = read_day, conflicts_with = "window")]
+    to: Option<NaiveDate>,
+    /// Period that the trend is the difference to: previous, or two days such as 2026-09-01..2026-09-30 [default:
+    /// previous]
+    #[arg(long, value_name = "PERIOD")]
+    compare: Option<Compare>,
     /// Only count tools of this kind [default: all except builtin]
     #[arg(long, value_parser = kinds())]
     kind: Option<AllOr<Kind>>,
@@ -53,7 +64,14 @@ impl Leaderboard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let settings = &context.settings;
         let query = LeaderboardQuery {
-            window: context.option(self.window, "window", settings.window.as_ref())?,
+            window: if self.from.is_none() && self.to.is_none() {
+                context.option(self.window, "window", settings.window.as_ref())?
+            } else {
+                None
+            },
+            from: self.from,
+            to: self.to,
+            compare: self.compare,
             kind: context.option(self.kind, "kind", settings.kind.as_ref())?,
             min_sample: self.min_sample.or(settings.min_sample),
             member: self.member,

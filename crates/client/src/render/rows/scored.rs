@@ -194,7 +194,7 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
         cells
     });
     let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
-    notes.insert(0, format!("window {} (UTC days)", response.window));
+    notes.insert(0, days(response));
     let of_ci = |row: &LeaderboardRow| row.member_kind == Some(MemberKind::Ci);
     if response.leaderboard.iter().any(of_ci) && !response.leaderboard.iter().all(of_ci) {
         notes.push("people and CI identities are ranked apart: `--member-kind` shows one of them".to_owned());
@@ -209,6 +209,20 @@ pub(crate) fn leaderboard(board: Board, response: &Leaderboard, now: DateTime<Ut
         columns,
         rows: rows.collect(),
         notes,
+    }
+}
+
+/// Which days a board counts.
+fn days(response: &Leaderboard) -> String {
+    let compared = match (response.previous_first_day, response.previous_last_day) {
+        (Some(first), Some(last)) => format!("; the trend is since {first} to {last}"),
+        _ => String::new(),
+    };
+    match (response.window, response.first_day, response.last_day) {
+        (Some(window), ..) => format!("window {window} (UTC days)"),
+        (None, Some(first), Some(last)) => format!("{first} to {last} (UTC days){compared}"),
+        (None, None, Some(last)) => format!("until {last} (UTC days){compared}"),
+        (None, ..) => "all days".to_owned(),
     }
 }
 
