@@ -35,6 +35,7 @@ mod droid;
 mod gemini;
 mod kimi;
 mod opencode;
+pub mod otlp;
 mod pi;
 mod qwen;
 mod roo;

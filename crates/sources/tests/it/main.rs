@@ -12,6 +12,8 @@ mod gemini;
 mod hostile;
 mod kimi;
 mod opencode;
+mod otlp;
+mod otlp_wire;
 mod pi;
 mod qwen;
 mod records;
