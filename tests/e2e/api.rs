@@ -16,6 +16,9 @@ mod metrics;
 mod names;
 mod oidc;
 mod openapi;
+mod otlp;
+#[path = "../../crates/sources/tests/it/otlp_wire.rs"]
+mod otlp_wire;
 mod prices;
 mod privacy;
 mod rates;

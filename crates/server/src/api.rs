@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 mod names;
 pub(crate) mod oidc;
 pub(crate) mod org;
+pub(crate) mod otlp;
 pub(crate) mod overview;
 pub(crate) mod prices;
 pub(crate) mod refresh;

@@ -149,12 +149,7 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn body_too_large(what: &'static str) -> ApiError {
-        let limit = if what == "the decoded body" {
-            limits::DECODED_BYTES
-        } else {
-            limits::WIRE_BYTES
-        };
+    pub(crate) fn body_too_large(what: &'static str, limit: usize) -> ApiError {
         ApiError::TooLarge {
             what,
             limit,

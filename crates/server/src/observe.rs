@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
+    api::otlp::Wire,
     error::{ApiError, Failure},
     pages::{self, AsPage},
     timing::Timing,
@@ -23,7 +24,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Gives the request an id, logs how it ended, and writes the body of every failure: a page
-/// for a browser that asked for one, `application/problem+json` otherwise.
+/// for a browser that asked for one, a `Status` for a program that speaks OTLP, `application/problem+json` otherwise.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let method = request.method().clone();
@@ -32,6 +33,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or("-".to_owned(), |path| path.as_str().to_owned());
+    let wire = route
+        .starts_with("/otlp/")
+        .then(|| Wire::of_answer(request.headers()));
     let span = tracing::info_span!("request", %request_id, %method, route);
     let started = Instant::now();
     let timing = Timing::default();
@@ -53,7 +57,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
             }
         }
         if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-            response = write(response, failure, &request_id);
+            response = write(response, failure, &request_id, wire);
         }
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -109,7 +113,7 @@ fn protect(response: &mut Response) {
         .or_insert(HeaderValue::from_static("no-store"));
 }
 
-fn write(mut response: Response, failure: Failure, request_id: &str) -> Response {
+fn write(mut response: Response, failure: Failure, request_id: &str, wire: Option<Wire>) -> Response {
     if let Some(cause) = failure.cause {
         tracing::error!(code = failure.problem.code, cause, "request failed");
     }
@@ -117,9 +121,10 @@ fn write(mut response: Response, failure: Failure, request_id: &str) -> Response
         request_id: request_id.to_owned(),
         ..failure.problem
     };
-    let (media_type, body) = match response.extensions_mut().remove::<AsPage>() {
-        Some(page) => (pages::HTML, page.of_problem(&problem).into_bytes()),
-        None => (
+    let (media_type, body) = match (response.extensions_mut().remove::<AsPage>(), wire) {
+        (_, Some(wire)) => (wire.media_type(), wire.status(&problem)),
+        (Some(page), None) => (pages::HTML, page.of_problem(&problem).into_bytes()),
+        (None, None) => (
             Problem::CONTENT_TYPE,
             serde_json::to_vec(&problem).unwrap_or_default(),
         ),

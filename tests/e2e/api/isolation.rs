@@ -23,6 +23,9 @@ const TABLE: &[(&str, Statuses)] = &[
     ("GET /v1/events", [401, 200, 200, 403, 200, 200, 200]),
     ("PUT /v1/inventory", [401, 200, 403, 200, 200, 200, 200]),
     ("POST /v1/gates", [401, 200, 403, 200, 200, 200, 200]),
+    ("POST /otlp/v1/logs", [401, 200, 403, 200, 200, 200, 200]),
+    ("POST /otlp/v1/traces", [401, 200, 403, 200, 200, 200, 200]),
+    ("POST /otlp/v1/metrics", [401, 200, 403, 200, 200, 200, 200]),
     ("GET /v1/limits", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/scores", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/scores/{tool_id}", [401, 404, 200, 403, 200, 200, 200]),
@@ -109,6 +112,7 @@ fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
     match path {
         "/v1/events" | "/v1/inventory" | "/v1/gates" => false,
+        path if path.starts_with("/otlp/") => false,
         "/v1/me/data" => true,
         _ => method != "GET",
     }
@@ -263,7 +267,9 @@ async fn every_route_answers_every_kind_of_caller_as_the_table_says() {
             let request = if method == Method::GET {
                 request
             } else {
-                request.body(body.to_string())
+                request
+                    .header("content-type", "application/json")
+                    .body(body.to_string())
             };
             let acts = stage.acts().await;
             let answer = stage.owner.send(request).await;

@@ -193,29 +193,34 @@ fn check(
     Ok((receipt, events, at))
 }
 
+/// The field for which the store rejects an event or leaves a value out, and what it says about it.
+pub(super) fn refusal(code: NoticeCode) -> (&'static str, String) {
+    match code {
+        NoticeCode::DeletedByMember => (
+            "occurred_at",
+            "your events of that time were deleted, by you or by an admin; `toolhub me accept-deleted` accepts such \
+             events again"
+                .to_owned(),
+        ),
+        NoticeCode::OlderThanRetention => (
+            "occurred_at",
+            "your org does not keep events for that long".to_owned(),
+        ),
+        NoticeCode::TooManyTools => ("tool_id", too_many("tool")),
+        NoticeCode::TooManyProjects => ("project", too_many("project")),
+        NoticeCode::TooManySessions => ("session_id", too_many("session")),
+        _ => (
+            "task_text",
+            "your org does not store the text of tasks, so it was left out".to_owned(),
+        ),
+    }
+}
+
 /// Adds to the receipt what the store rejected or left out. `at` is the position in the body of each event that the store
 /// received.
 fn add_notices(stored: &BatchResult, at: &[usize], receipt: &mut Receipt) {
     let notice = |noted: &BatchNotice| {
-        let (field, detail) = match noted.code {
-            NoticeCode::DeletedByMember => (
-                "occurred_at",
-                "your events of that time were deleted, by you or by an admin; `toolhub me accept-deleted` accepts such \
-                 events again"
-                    .to_owned(),
-            ),
-            NoticeCode::OlderThanRetention => (
-                "occurred_at",
-                "your org does not keep events for that long".to_owned(),
-            ),
-            NoticeCode::TooManyTools => ("tool_id", too_many("tool")),
-            NoticeCode::TooManyProjects => ("project", too_many("project")),
-            NoticeCode::TooManySessions => ("session_id", too_many("session")),
-            _ => (
-                "task_text",
-                "your org does not store the text of tasks, so it was left out".to_owned(),
-            ),
-        };
+        let (field, detail) = refusal(noted.code);
         EventNotice {
             index: at.get(noted.position).copied().unwrap_or(noted.position),
             uuid: noted.uuid.clone(),

@@ -232,6 +232,14 @@ pub(super) fn operations() -> Vec<Operation> {
         (CI_HEADER, "Facts about the CI run, as JSON"),
         ("content-encoding", "`gzip`, `zstd` or `identity`"),
     ];
+    let otlp = |path, summary| {
+        let mut otlp = post(path, "upload", summary).details("`docs/telemetry.md`. Errors are a `Status`.");
+        otlp.body = Some((&["application/x-protobuf", "application/json"], |_| {
+            Value::Bool(true)
+        }));
+        otlp.answer = Answer::Other("application/x-protobuf");
+        otlp.fails(BODY)
+    };
     let mut prices = get("/v1/prices", "team", "The price table, with the org's overrides")
         .query::<PricesQuery>()
         .answers::<Prices>("The prices");
@@ -270,6 +278,9 @@ pub(super) fn operations() -> Vec<Operation> {
             .body::<GatesRequest>()
             .answers::<Run>("The calls of the run by tool, and its gates")
             .fails(BODY),
+        otlp("/otlp/v1/logs", "Receive OpenTelemetry logs (OTLP/HTTP)"),
+        otlp("/otlp/v1/traces", "Receive OpenTelemetry traces (OTLP/HTTP)"),
+        otlp("/otlp/v1/metrics", "Accept OpenTelemetry metrics and drop them"),
         get("/v1/limits", "server", "The limits of requests").answers::<Limits>("The limits"),
         get("/v1/scores", "read", "The score of each tool over all its events")
             .query::<ScoresQuery>()

@@ -220,7 +220,7 @@ fn requests(
         each(scopes, |raw| {
             let message: Scope<'_> = read(raw)?;
             let name = message.scope.unwrap_or_default().name;
-            origin.scope = cut(name);
+            origin.scope = cut(name.as_deref());
             let items = match signal {
                 Signal::Logs => message.log_records,
                 Signal::Traces => message.spans,
@@ -233,8 +233,8 @@ fn requests(
     })
 }
 
-fn cut(name: Option<Cow<'_, str>>) -> String {
-    model::text::truncate_bytes(name.as_deref().unwrap_or_default(), NAME_BYTES).to_owned()
+fn cut(name: Option<&str>) -> String {
+    model::text::truncate_bytes(name.unwrap_or_default(), NAME_BYTES).to_owned()
 }
 
 fn record(item: Item<'_>, signal: Signal) -> Result<Record, serde_json::Error> {
@@ -251,7 +251,7 @@ fn record(item: Item<'_>, signal: Signal) -> Result<Record, serde_json::Error> {
     };
     let mut record = Record {
         is_span,
-        name: cut(name),
+        name: cut(name.as_deref()),
         time_ns: Number::ns(time),
         end_ns: Number::ns(end),
         failed,
