@@ -113,7 +113,7 @@ async fn receive(
     };
     let client = headers.get("user-agent").and_then(|value| value.to_str().ok());
     let client = client.map(|name| text::clean(text::truncate_bytes(name, limits::NAME_CHARS)).into_owned());
-    for batch in batches(caller, client, &hash, &mut telemetry) {
+    for batch in batches(caller, client.as_ref(), &hash, &mut telemetry) {
         let rejected = batch.rejected;
         let stored = commit(app, caller.org, batch, now).await?;
         count(stored.counts, rejected);
@@ -130,7 +130,7 @@ async fn receive(
 
 /// The calls of a request as batches within the limits of one. A request without calls is no upload: most requests of
 /// some agents have none.
-fn batches(caller: &Identity, client: Option<String>, hash: &str, telemetry: &mut Telemetry) -> Vec<Batch> {
+fn batches(caller: &Identity, client: Option<&String>, hash: &str, telemetry: &mut Telemetry) -> Vec<Batch> {
     let mut events = std::mem::take(&mut telemetry.events);
     let mut rejected = telemetry.rejected;
     let mut batches = Vec::new();
@@ -140,7 +140,7 @@ fn batches(caller: &Identity, client: Option<String>, hash: &str, telemetry: &mu
             member: caller.member,
             upload_id: Uuid::now_v7(),
             source: Source::Otlp,
-            client: client.clone(),
+            client: client.cloned(),
             ci: caller.ci.clone(),
             hash: hash.to_owned(),
             rejected: std::mem::take(&mut rejected),

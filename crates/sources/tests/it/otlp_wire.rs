@@ -113,7 +113,7 @@ fn item(item: &Value, is_span: bool) -> Vec<u8> {
             attributes: pairs(&item["attributes"]),
             status: Some(Status {
                 message: text(&item["status"]["message"]),
-                code: i32::try_from(number(&item["status"]["code"])).unwrap(),
+                code: i32::try_from(number(&item["status"]["code"])).unwrap_or_default(),
             }),
         }
         .encode_to_vec();
