@@ -1,8 +1,8 @@
 //! The HTTP API against a real server and a real PostgreSQL: one file per route.
 
 mod access;
-mod dead_weight;
 mod decisions;
+mod deploy;
 mod events;
 mod every_route;
 mod gates;
