@@ -14,6 +14,7 @@ mod hostile_tenant;
 mod life_cycle;
 mod load;
 mod overload;
+mod two_servers;
 mod writers;
 
 use std::fmt::Write;

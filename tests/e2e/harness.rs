@@ -13,7 +13,7 @@ mod laptop;
 mod ledger;
 mod postgres;
 pub(crate) mod process;
-mod proxy;
+pub(crate) mod proxy;
 pub(crate) mod sample;
 
 pub(crate) use answer::Answer;

@@ -32,11 +32,16 @@ pub(crate) struct Seen {
 impl Load {
     /// Starts the senders, and waits until they are well under way.
     pub(crate) async fn on(deployment: &Deployment) -> Load {
+        Load::through(deployment, &deployment.server.url()).await
+    }
+
+    /// The same, with an address that the senders keep when servers change.
+    pub(crate) async fn through(deployment: &Deployment, url: &str) -> Load {
         let member = deployment.member("loader").await;
         let (stop, stopped) = watch::channel(false);
         let mut load = Load {
             ledger: Arc::default(),
-            sender: Arc::new(Sender::to(&deployment.server.url())),
+            sender: Arc::new(Sender::to(url)),
             stop,
             workers: JoinSet::new(),
         };
