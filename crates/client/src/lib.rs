@@ -51,6 +51,7 @@ pub mod server;
 pub mod settings;
 mod sharing;
 pub mod status;
+pub mod telemetry;
 mod typed_skills;
 pub mod upload;
 

@@ -29,6 +29,7 @@ mod scores;
 #[cfg(feature = "server")]
 mod serve;
 mod status;
+mod telemetry;
 mod tokens;
 mod trusted_publishers;
 mod upload;
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Status(status::Status),
     Rollout(rollout::Rollout),
+    Telemetry(telemetry::Telemetry),
     Mcp(mcp::Mcp),
     Open(open::Open),
     Prices(prices::Prices),
@@ -125,6 +127,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Doctor(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Rollout(command) => command.run(&context),
+        Command::Telemetry(command) => command.run(&context),
         Command::Mcp(command) => command.run(&context).await,
         Command::Open(command) => command.run(&context).await,
         Command::Prices(command) => command.run(&context).await,

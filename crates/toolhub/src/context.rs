@@ -99,6 +99,11 @@ impl Context {
         address::normalize_url(&settings::url(&self.settings, &credentials))
     }
 
+    /// The token of `--token` or `TOOLHUB_TOKEN`.
+    pub(crate) fn given_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The server, with the given token or the stored one.
     pub(crate) fn server(&self) -> Result<Server, Error> {
         let url = self.url()?;
