@@ -38,6 +38,48 @@ async fn made(caller: &Caller, path: &str, body: Value) -> Value {
     serde_json::from_str(&answer.text).unwrap()
 }
 
+/// Sends telemetry, valid and damaged, with a text in every place that is not read; answers the text.
+async fn push_telemetry(caller: &Caller) -> Option<String> {
+    let secret = "xyzzy-planted-secret".to_owned();
+    let attributes: Vec<Value> = [
+        "tool_input",
+        "error",
+        "prompt",
+        "user.email",
+        "tool_parameters",
+        "output",
+    ]
+    .map(|key| json!({ "key": key, "value": { "stringValue": secret } }))
+    .into_iter()
+    .chain(
+        [
+            ("event.name", "tool_result"),
+            ("tool_name", "Bash"),
+            ("tool_use_id", "toolu_1a"),
+            ("success", "true"),
+        ]
+        .map(|(key, value)| json!({ "key": key, "value": { "stringValue": value } })),
+    )
+    .collect();
+    let request = json!({ "resourceLogs": [{ "scopeLogs": [{
+        "scope": { "name": "com.anthropic.claude_code.events" },
+        "logRecords": [{ "timeUnixNano": now().timestamp_nanos_opt().unwrap().to_string(),
+                         "body": { "stringValue": secret }, "attributes": attributes }],
+    }] }] })
+    .to_string();
+    for (body, status) in [
+        (request.clone(), 200),
+        (request[..request.len() - 1].to_owned(), 400),
+    ] {
+        let sent = caller.request(Method::POST, "/otlp/v1/logs");
+        let answer = caller
+            .send(sent.header("content-type", "application/json").body(body))
+            .await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    Some(secret)
+}
+
 /// Everything that is logged, at every level, by every crate.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -91,6 +133,7 @@ async fn a_whole_run_with_everything_logged() {
     let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
     let ann = hub.member(&acme, "ann").await;
     let mut secrets = vec![olga.token.clone(), ann.token.clone()];
+    secrets.extend(push_telemetry(&ann).await);
     ann.upload(&[event("call_1", "cli:make")]).await;
     let token = made(&olga, "/v1/tokens", json!({ "name": "x", "member": "ann" })).await;
     secrets.push(token["token"].as_str().unwrap().to_owned());

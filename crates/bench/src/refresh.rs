@@ -232,6 +232,8 @@ fn batch_of(data: &Data, events: Vec<Event>) -> Batch {
         hash: String::new(),
         rejected: 0,
         events,
+        unnamed: Vec::new(),
+        unkeyed: 0,
     }
 }
 

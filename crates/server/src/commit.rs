@@ -357,6 +357,8 @@ mod tests {
             hash: String::new(),
             rejected: 0,
             events: vec![event; events],
+            unnamed: Vec::new(),
+            unkeyed: 0,
         };
         let (answer, answered) = oneshot::channel();
         // Keeps the receiver alive for as long as the test runs.

@@ -19,10 +19,13 @@ mod qwen;
 mod record;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use model::{CallResult, Event, limits, text};
+use model::{CallResult, Event, event::UnnamedCall, limits, text};
 
 use self::record::{Origin, Record};
-use crate::{call_id, tool_name::ToolName};
+use crate::{
+    call_id,
+    tool_name::{self, ToolName},
+};
 
 /// What a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,25 +54,6 @@ pub enum Malformed {
     /// The text is not JSON, or a field has another type.
     #[error("the body is not JSON of OTLP: line {0}, column {1}")]
     Json(usize, usize),
-}
-
-/// A call whose tool the telemetry does not name: the log of the session does.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UnnamedCall {
-    /// The agent's own id of the call.
-    pub uuid: String,
-    /// The agent's session.
-    pub session: Option<String>,
-    /// The agent program.
-    pub agent: Option<String>,
-    /// Its version.
-    pub agent_version: Option<String>,
-    /// How the call ended.
-    pub result: CallResult,
-    /// How long it took, in ms.
-    pub duration_ms: Option<i64>,
-    /// When it was made.
-    pub occurred_at: DateTime<Utc>,
 }
 
 /// What a request says.
@@ -166,6 +150,7 @@ impl Telemetry {
             Named::Not(said) => (None, said),
         };
         let said = tool.as_ref().map_or(&*said, |tool| tool.id.name());
+        let waits = tool_name::waits_for_person(said);
         let id = call.id.filter(|id| !id.is_empty());
         let Some(uuid) = id.filter(|id| !call_id::is_positional(id, said)) else {
             self.unkeyed += 1;
@@ -195,19 +180,24 @@ impl Telemetry {
             name(Some(call.agent)),
             name(call.agent_version),
         );
+        // That of a question is how long the person took.
         let duration_ms = call
             .duration_ms
-            .filter(|ms| (0..=limits::DURATION_MS).contains(ms));
+            .filter(|ms| (0..=limits::DURATION_MS).contains(ms))
+            .filter(|_| !waits);
         match tool {
-            Some(tool) => self.events.push(Event {
-                uuid: Some(uuid),
-                operation: name(tool.operation),
-                session,
-                agent,
-                agent_version,
-                duration_ms,
-                ..Event::new(tool.id, call.result, at)
-            }),
+            Some(tool) => self.events.push(
+                Event {
+                    uuid: Some(uuid),
+                    operation: name(tool.operation),
+                    session,
+                    agent,
+                    agent_version,
+                    duration_ms,
+                    ..Event::new(tool.id, call.result, at)
+                }
+                .from_telemetry(),
+            ),
             None => self.unnamed.push(UnnamedCall {
                 uuid,
                 session,

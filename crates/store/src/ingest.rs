@@ -14,6 +14,7 @@ mod batch;
 mod columns;
 pub(crate) mod copies;
 mod group;
+mod unnamed;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -76,10 +77,14 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         plan_for_any_org(&transaction).await?;
+        unnamed::lock(&transaction, org, batches).await?;
         let members = batches.iter().map(|batch| batch.member);
         let policies = policy::read(&transaction, org, members, now).await?;
+        let named = unnamed::name_known(&transaction, org, batches, &policies, now).await?;
+        let batches = named.as_deref().unwrap_or(batches);
         let arrivals = Arrivals::admit(&transaction, org, batches, &policies, now).await?;
         let (mut groups, mut results) = fold(batches, &policies, &arrivals);
+        unnamed::take(&transaction, org, &mut groups).await?;
         if mostly_known(&transaction, org, &groups).await? {
             compare(&transaction, org, &mut groups).await?;
         }
@@ -271,6 +276,8 @@ async fn record_upload(
                 &int(counts.conflict),
                 &int(batch.rejected + counts.refused),
                 &int(counts.already_counted),
+                &int(batch.unnamed.len() as u64),
+                &int(batch.unkeyed),
             ],
         )
         .await?;

@@ -61,6 +61,8 @@ impl Store {
                 conflict: row::widened(row, "conflict")?,
                 rejected: row::widened(row, "rejected")?,
                 already_counted: row::widened(row, "already_counted")?,
+                unnamed: row::widened(row, "unnamed")?,
+                unkeyed: row::widened(row, "unkeyed")?,
             };
             Ok((upload, page::cursor(&(received_at, upload_id))))
         })

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use server::Config;
 
 use super::otlp_wire::protobuf;
-use crate::harness::{Caller, Hub, sample::now};
+use crate::harness::{
+    Caller, Hub,
+    sample::{event_at, now, with},
+};
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -273,4 +276,145 @@ async fn a_server_without_room_answers_503_and_when_to_try_again() {
     assert!(answer.headers.contains_key("retry-after"));
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(body["code"], 14);
+}
+
+/// What the log of the same call says: it failed, and took longer because it waited for a person.
+fn logged(id: &str, tool: &str) -> Value {
+    with(
+        event_at(id, tool, now() - TimeDelta::seconds(31)),
+        &json!({ "outcome": "failure", "reason": "error", "duration_ms": 278, "session_id": "s1", "project": "api" }),
+    )
+}
+
+#[tokio::test]
+async fn log_and_telemetry_end_in_the_same_event_in_either_order() {
+    let hub = Hub::start().await;
+    let mut ends = Vec::new();
+    for order in ["log first", "telemetry first"] {
+        let ann = hub.member(&hub.org(&order.replace(' ', "-")).await, "ann").await;
+        // With the name of the tool, and without it.
+        let unnamed = with(result("toolu_2a"), &json!({ "tool_name": "mcp_tool" }));
+        let request = claude(&[result("toolu_1a"), unnamed]);
+        let log = [
+            logged("toolu_1a", "builtin:Bash"),
+            logged("toolu_2a", "mcp:linear"),
+        ];
+        if order == "log first" {
+            ann.upload(&log).await;
+        }
+        assert_eq!(json(&ann, &request).await.status, StatusCode::OK);
+        if order == "telemetry first" {
+            let uploads = ann.get("/v1/uploads").await.json();
+            let upload = &uploads["uploads"][0];
+            assert_eq!((&upload["received"], &upload["unnamed"]), (&json!(1), &json!(1)));
+            assert_eq!(events(&ann).await.len(), 1, "a call without a name is no event");
+            ann.upload(&log).await;
+        }
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for event in events(&ann).await {
+            let keys = [
+                "uuid",
+                "tool_id",
+                "outcome",
+                "reason",
+                "duration_ms",
+                "project",
+                "session_id",
+            ];
+            rows.push(keys.iter().map(|key| event[*key].to_string()).collect());
+        }
+        rows.sort();
+        assert_eq!(rows.len(), 2);
+        for row in &rows {
+            // How it ended by the log, how long it ran by the telemetry.
+            assert_eq!(row[2..6], ["\"failure\"", "\"error\"", "30", "\"api\""]);
+        }
+        ends.push(rows);
+    }
+    assert_eq!(ends[0], ends[1]);
+}
+
+#[tokio::test]
+async fn calls_without_an_id_are_counted_in_the_receipt_alone() {
+    let hub = Hub::start().await;
+    let ann = hub.member(&hub.org("acme").await, "ann").await;
+    let call =
+        json!({ "event.name": "gemini_cli.tool_call", "function_name": "read_file", "success": "true" });
+    assert_eq!(json(&ann, &claude(&[call])).await.status, StatusCode::OK);
+    let uploads = ann.get("/v1/uploads").await.json();
+    let upload = &uploads["uploads"][0];
+    assert_eq!((&upload["received"], &upload["unkeyed"]), (&json!(0), &json!(1)));
+    assert_eq!(events(&ann).await.len(), 0);
+}
+
+/// Everything that agents send beside what is read: it must not reach the database. The log of the server is captured in
+/// `logs.rs`.
+#[tokio::test]
+async fn what_a_record_carries_beside_the_call_is_not_stored() {
+    const SECRET: &str = "xyzzy-planted-secret";
+    let hub = Hub::start().await;
+    let ann = hub.member(&hub.org("acme").await, "ann").await;
+    let mut records = Vec::new();
+    for (nth, tool) in ["Bash", "mcp_tool", "Skill"].into_iter().enumerate() {
+        let parameters = json!({ "full_command": SECRET, "description": SECRET, "prompt": SECRET });
+        let mut record = with(
+            result(&format!("toolu_{nth}a")),
+            &json!({ "tool_name": tool, "tool_parameters": parameters.to_string() }),
+        );
+        for key in [
+            "tool_input",
+            "error",
+            "arguments",
+            "output",
+            "prompt",
+            "user.email",
+            "user.id",
+            "user.account_uuid",
+            "organization.id",
+            "function_args",
+            "full_command",
+            "gen_ai.tool.call.arguments",
+            "gen_ai.tool.call.result",
+            "gen_ai.input.messages",
+            SECRET,
+        ] {
+            record[key] = json!(SECRET);
+        }
+        records.push(record);
+    }
+    let mut request = claude(&records);
+    let resource = &mut request["resourceLogs"][0];
+    let attributes = resource["resource"]["attributes"].as_array_mut().unwrap();
+    attributes.push(json!({ "key": "process.command_args", "value": { "stringValue": SECRET } }));
+    for record in resource["scopeLogs"][0]["logRecords"].as_array_mut().unwrap() {
+        record["body"] = json!({ "stringValue": SECRET });
+        record["severityText"] = json!(SECRET);
+    }
+    assert_eq!(json(&ann, &request).await.status, StatusCode::OK);
+    let headers = [("content-type", PROTOBUF)];
+    assert_eq!(
+        send(&ann, "logs", &headers, protobuf(&request)).await.status,
+        StatusCode::OK
+    );
+    let damaged = request
+        .to_string()
+        .replace("\"timeUnixNano\":", "\"timeUnixNano\":}");
+    let answer = send(&ann, "logs", &[("content-type", JSON)], damaged.into_bytes()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(!String::from_utf8_lossy(&answer.body).contains(SECRET));
+    let beside = hub.beside().await;
+    let mut everything = String::new();
+    for table in beside
+        .ask("select quote_ident(tablename) from pg_tables where schemaname = 'public'")
+        .await
+    {
+        for row in beside.ask(&format!("select t::text from {} t", table[0])).await {
+            everything.push_str(&row[0]);
+        }
+    }
+    assert!(
+        everything.contains("toolu_0a") && everything.contains("toolu_1a"),
+        "the search sees events"
+    );
+    assert!(!everything.contains(SECRET));
 }

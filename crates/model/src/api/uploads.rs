@@ -35,6 +35,12 @@ body! {
         /// Of the new events, those that another member of the org had uploaded before.
         #[serde(default)]
         pub already_counted: i64,
+        /// Calls of OpenTelemetry that wait until a log names their tool; not part of `received`.
+        #[serde(default)]
+        pub unnamed: i64,
+        /// Calls of OpenTelemetry without an id of their own, which are only counted here.
+        #[serde(default)]
+        pub unkeyed: i64,
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) async fn ingest(
         hash: receipt.batch.clone(),
         rejected: receipt.rejected,
         events,
+        unnamed: Vec::new(),
+        unkeyed: 0,
     };
     let started = Instant::now();
     let stored = app.committer.commit(caller.org, batch, now).await?;

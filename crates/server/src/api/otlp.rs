@@ -96,7 +96,7 @@ async fn receive(
     let (hash, mut telemetry) = body::read_within(BOUNDS, app, &mut memory, headers, body, move |bytes| {
         let telemetry = decode(&bytes, signal, wire.encoding(), now)
             .map_err(|error| ApiError::BadRequest(error.to_string()))?;
-        if telemetry.events.len() > MAX_CALLS {
+        if telemetry.events.len() + telemetry.unnamed.len() > MAX_CALLS {
             return Err(ApiError::TooLarge {
                 what: "the request",
                 limit: MAX_CALLS,
@@ -106,7 +106,7 @@ async fn receive(
         Ok((text::hex(&Sha256::digest(&bytes)), telemetry))
     })
     .await?;
-    memory.resize(telemetry.events.len() * CALL_BYTES)?;
+    memory.resize((telemetry.events.len() + telemetry.unnamed.len()) * CALL_BYTES)?;
     let mut refused = Refused {
         records: telemetry.rejected,
         why: telemetry.rejection.map(str::to_owned),
@@ -132,10 +132,12 @@ async fn receive(
 /// some agents have none.
 fn batches(caller: &Identity, client: Option<&String>, hash: &str, telemetry: &mut Telemetry) -> Vec<Batch> {
     let mut events = std::mem::take(&mut telemetry.events);
-    let mut rejected = telemetry.rejected;
+    let mut unnamed = std::mem::take(&mut telemetry.unnamed);
+    let (mut rejected, mut unkeyed) = (telemetry.rejected, telemetry.unkeyed);
     let mut batches = Vec::new();
-    while !events.is_empty() || rejected > 0 {
+    while !events.is_empty() || !unnamed.is_empty() || rejected + unkeyed > 0 {
         let rest = events.split_off(events.len().min(limits::BATCH_EVENTS));
+        let rest_unnamed = unnamed.split_off(unnamed.len().min(limits::BATCH_EVENTS));
         batches.push(Batch {
             member: caller.member,
             upload_id: Uuid::now_v7(),
@@ -145,8 +147,10 @@ fn batches(caller: &Identity, client: Option<&String>, hash: &str, telemetry: &m
             hash: hash.to_owned(),
             rejected: std::mem::take(&mut rejected),
             events,
+            unnamed,
+            unkeyed: std::mem::take(&mut unkeyed),
         });
-        events = rest;
+        (events, unnamed) = (rest, rest_unnamed);
     }
     batches
 }

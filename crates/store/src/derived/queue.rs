@@ -19,9 +19,16 @@ const LOADED: &str = "loaded";
 /// The board of calls that another member had uploaded before, which has one subject.
 const ALREADY_COUNTED: &str = "already_counted";
 
-/// Days of subjects that changed, with the durations that came.
+/// Days of subjects that changed, with the durations that came and went.
 #[derive(Default)]
-pub(crate) struct Changed<'a>(BTreeMap<(&'static str, Subject<'a>, NaiveDate), Vec<i64>>);
+pub(crate) struct Changed<'a>(BTreeMap<(&'static str, Subject<'a>, NaiveDate), Durations>);
+
+/// Durations of a tool on a day, in ms.
+#[derive(Default)]
+struct Durations {
+    added: Vec<i64>,
+    removed: Vec<i64>,
+}
 
 /// Of what a board has rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +70,16 @@ impl<'a> Changed<'a> {
         self.0
             .entry(("tools", Subject::Named(tool_id), day))
             .or_default()
+            .added
+            .push(duration_ms);
+    }
+
+    /// A call of a tool no longer has this duration, in ms.
+    pub(crate) fn untimed(&mut self, tool_id: &'a str, day: NaiveDate, duration_ms: i64) {
+        self.0
+            .entry(("tools", Subject::Named(tool_id), day))
+            .or_default()
+            .removed
             .push(duration_ms);
     }
 
@@ -81,7 +98,8 @@ impl<'a> Changed<'a> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let (mut boards, mut subjects, mut days, mut added) = (vec![], vec![], vec![], vec![]);
+        let (mut boards, mut subjects, mut days) = (vec![], vec![], vec![]);
+        let (mut added, mut removed) = (vec![], vec![]);
         for ((board, subject, day), durations) in &self.0 {
             boards.push(*board);
             subjects.push(match subject {
@@ -89,13 +107,14 @@ impl<'a> Changed<'a> {
                 Subject::Member(id) => id.to_string(),
             });
             days.push(*day);
-            added.push(array(durations));
+            added.push(array(&durations.added));
+            removed.push(array(&durations.removed));
         }
         let statement = transaction.prepare_cached(include_str!("queue/add.sql")).await?;
         transaction
             .execute(
                 &statement,
-                &[&org.0, &change_id, &boards, &subjects, &days, &added],
+                &[&org.0, &change_id, &boards, &subjects, &days, &added, &removed],
             )
             .await?;
         Ok(())

@@ -1,6 +1,11 @@
 //! What is stored, and the result: one batch, its counts and its notices.
 
-use model::{Event, IngestResult, MemberId, NoticeCode, api::CiContext, event::Source, limits};
+use model::{
+    Event, IngestResult, MemberId, NoticeCode,
+    api::CiContext,
+    event::{Source, UnnamedCall},
+    limits,
+};
 use uuid::Uuid;
 
 /// One upload: the events that passed the checks, and the data that its receipt needs about those that did not.
@@ -22,6 +27,10 @@ pub struct Batch {
     pub rejected: u64,
     /// The events to store.
     pub events: Vec<Event>,
+    /// Calls without a tool, which wait until a log names it.
+    pub unnamed: Vec<UnnamedCall>,
+    /// Calls without an id of their own: only counted.
+    pub unkeyed: u64,
 }
 
 /// How many events of one batch had which result. The sum is the number of events in it.

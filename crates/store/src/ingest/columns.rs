@@ -33,6 +33,7 @@ pub(super) struct Columns<'a> {
     git_branch: Vec<Option<&'a str>>,
     task_text: Vec<Option<&'a str>>,
     already_counted: Vec<bool>,
+    telemetry: Vec<i16>,
     run_cost_micro_usd: Vec<Option<i64>>,
 }
 
@@ -62,6 +63,7 @@ impl<'a> Columns<'a> {
             columns.git_branch.push(event.git_branch.as_deref());
             columns.task_text.push(event.task_text.as_deref());
             columns.already_counted.push(group.already_counted);
+            columns.telemetry.push(event.telemetry.bits());
             columns
                 .run_cost_micro_usd
                 .push(event.run_cost.map(|MicroUsd(micros)| micros));
@@ -75,7 +77,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The parameters of `insert.sql`.
-    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 22] {
+    pub(super) fn insertable<'p>(&'p self, org: &'p i64, now: &'p DateTime<Utc>) -> [Parameter<'p>; 23] {
         [
             org,
             now,
@@ -99,11 +101,12 @@ impl<'a> Columns<'a> {
             &self.task_text,
             &self.already_counted,
             &self.run_cost_micro_usd,
+            &self.telemetry,
         ]
     }
 
     /// The parameters of `compare.sql` and `upgrade.sql`.
-    pub(super) fn comparable<'p>(&'p self, org: &'p i64) -> [Parameter<'p>; 17] {
+    pub(super) fn comparable<'p>(&'p self, org: &'p i64) -> [Parameter<'p>; 19] {
         [
             org,
             &self.member_id,
@@ -122,6 +125,8 @@ impl<'a> Columns<'a> {
             &self.git_branch,
             &self.task_text,
             &self.run_cost_micro_usd,
+            &self.occurred_at,
+            &self.telemetry,
         ]
     }
 }

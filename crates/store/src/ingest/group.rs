@@ -168,6 +168,8 @@ mod tests {
             hash: String::new(),
             rejected: 0,
             events,
+            unnamed: Vec::new(),
+            unkeyed: 0,
         }
     }
 

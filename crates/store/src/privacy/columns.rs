@@ -386,6 +386,22 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
+        "unnamed_calls",
+        &[
+            ("org_id", Internal),
+            ("member_id", Internal),
+            ("occurred_at", Internal),
+            ("received_at", Internal),
+            ("duration_ms", Internal),
+            ("outcome", Internal),
+            ("reason", Internal),
+            ("uuid", Internal),
+            ("session_id", Internal),
+            ("agent", Internal),
+            ("agent_version", Internal),
+        ],
+    ),
+    (
         "uploads",
         &[
             ("org_id", Internal),
@@ -403,6 +419,8 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("conflict", Internal),
             ("rejected", Internal),
             ("already_counted", Internal),
+            ("unnamed", Internal),
+            ("unkeyed", Internal),
         ],
     ),
     (
@@ -453,6 +471,7 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("task_text", Personal),
             ("already_counted", Internal),
             ("run_cost_micro_usd", Internal),
+            ("telemetry", Internal),
         ],
     ),
     (

@@ -60,7 +60,7 @@ impl Store {
         // A clock that was ahead wrote times in the future: uploading the same logs again must not restore these
         // events.
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
-        let [uploads, sessions, machines, _] = delete_others(&transaction, &key).await?;
+        let [uploads, sessions, machines, ..] = delete_others(&transaction, &key).await?;
         rollup::forget(&*transaction, act.org, member.id).await?;
         transaction
             .execute(
@@ -124,10 +124,11 @@ async fn delete_events(
     Ok((row.try_get("events")?, row.try_get("last")?))
 }
 
-/// Deletes the uploads, the loaded and the installed tools of a member, and when they were last loaded. Returns how many
+/// Deletes the uploads, the loaded and the installed tools of a member, when they were last loaded, and the calls that wait for
+/// a name. Returns how many
 /// rows each were.
-async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 4], StoreError> {
-    let mut deleted = [0_i64; 4];
+async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 5], StoreError> {
+    let mut deleted = [0_i64; 5];
     for (count, statement) in deleted.iter_mut().zip([
         "-- privacy::erase::delete_others (uploads)\n\
          delete from uploads where org_id = $1 and member_id = $2",
@@ -137,6 +138,8 @@ async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[
          delete from machine_tools where org_id = $1 and member_id = $2",
         "-- privacy::erase::delete_others (loaded)\n\
          delete from loaded_members where org_id = $1 and member_id = $2",
+        "-- privacy::erase::delete_others (unnamed)\n\
+         delete from unnamed_calls where org_id = $1 and member_id = $2",
     ]) {
         *count = i64::try_from(transaction.execute(statement, key).await?).unwrap_or(i64::MAX);
     }

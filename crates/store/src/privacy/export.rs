@@ -77,6 +77,12 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where org_id = $1 and member_id = $2 order by tool_id",
     ),
     (
+        "unnamed_calls",
+        "-- privacy::export::export (unnamed)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from unnamed_calls t\n\
+         where org_id = $1 and member_id = $2 order by occurred_at",
+    ),
+    (
         "uploads",
         "-- privacy::export::export (uploads)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from uploads t\n\

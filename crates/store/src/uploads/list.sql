@@ -1,7 +1,7 @@
 -- uploads::upload_list
 select
     u.upload_id, m.handle, u.received_at, u.source, u.client, u.ci, u.batch,
-    u.received, u.inserted, u.upgraded, u.duplicate, u.conflict, u.rejected, u.already_counted
+    u.received, u.inserted, u.upgraded, u.duplicate, u.conflict, u.rejected, u.already_counted, u.unnamed, u.unkeyed
 from uploads u
 join members m on m.org_id = u.org_id and m.member_id = u.member_id
 where u.org_id = $1

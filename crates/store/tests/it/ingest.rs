@@ -49,6 +49,8 @@ fn batch(member: MemberId, events: Vec<Event>) -> Batch {
         hash: "0".repeat(64),
         rejected: 0,
         events,
+        unnamed: Vec::new(),
+        unkeyed: 0,
     }
 }
 

@@ -21,4 +21,5 @@ mod schema;
 mod scores;
 mod source;
 mod statements;
+mod telemetry;
 mod tls;

@@ -24,10 +24,11 @@ const PREPARE: &str = "
 ";
 
 const EVENTS: &str = "bigint, bigint[], text[], text[], text[], text[], bigint[], bigint[], text[], text[], text[], text[], \
-    text[], text[], text[], text[], bigint[]";
+    text[], text[], text[], text[], bigint[], timestamptz[], smallint[]";
 const EVENT: &str = "array[1001, 1002], array['toolu_1', 'toolu_2'], array['mcp:tool-1', 'mcp:tool-2'], \
     array['success', 'success'], array[null, null], array[1, 2], array[1, 2], array['a', 'b'], array['a', 'b'], \
-    array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array[1, 2]";
+    array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array['a', 'b'], array[1, 2], \
+    array[now(), now()], array[0, 1]::smallint[]";
 
 /// A statement that looks rows up by their key.
 struct Lookup {

@@ -15,5 +15,7 @@ pub(crate) fn batch(member: MemberId, events: Vec<Event>) -> Batch {
         hash: String::new(),
         rejected: 0,
         events,
+        unnamed: Vec::new(),
+        unkeyed: 0,
     }
 }

@@ -41,6 +41,8 @@ async fn fill(store: &Store, org: OrgId, member: MemberId) {
             ci: None,
             hash: String::new(),
             rejected: 0,
+            unnamed: Vec::new(),
+            unkeyed: 0,
             events,
         };
         store.ingest(org, &[batch], now()).await.unwrap();

@@ -24,15 +24,14 @@ struct Facts {
     duration_ms: Option<i64>,
 }
 
-/// A stored event that an upload has upgraded, before and after. Tool and time never change.
+/// A stored event that an upload has upgraded, before and after. The tool never changes.
 #[derive(Debug)]
 pub(crate) struct UpgradedEvent {
     member: MemberId,
     tool_id: String,
     already_counted: bool,
-    occurred_at: DateTime<Utc>,
-    before: (Facts, Option<String>),
-    after: (Facts, Option<String>),
+    before: (Facts, Option<String>, DateTime<Utc>),
+    after: (Facts, Option<String>, DateTime<Utc>),
 }
 
 impl UpgradedEvent {
@@ -57,9 +56,12 @@ impl UpgradedEvent {
             member: MemberId(row.try_get("member_id")?),
             tool_id: row.try_get("tool_id")?,
             already_counted: row.try_get("already_counted")?,
-            occurred_at: row.try_get("occurred_at")?,
-            before: (before, row.try_get("old_project")?),
-            after: (after, row.try_get("project")?),
+            before: (
+                before,
+                row.try_get("old_project")?,
+                row.try_get("old_occurred_at")?,
+            ),
+            after: (after, row.try_get("project")?, row.try_get("occurred_at")?),
         })
     }
 }
@@ -141,33 +143,28 @@ impl<'a> Changes<'a> {
             member,
             tool_id,
             already_counted,
-            occurred_at,
             before,
             after,
         } = event;
-        // A duration never changes once it is known.
-        if let (None, Some(duration_ms), false) =
-            (before.0.duration_ms, after.0.duration_ms, *already_counted)
-        {
-            self.queued.timed(tool_id, occurred_at.date_naive(), duration_ms);
+        let timed = |(facts, _, at): &(Facts, Option<String>, DateTime<Utc>)| {
+            facts
+                .duration_ms
+                .map(|duration_ms| (at.date_naive(), duration_ms))
+        };
+        let (old, new) = (timed(before), timed(after));
+        if old != new && !*already_counted {
+            if let Some((day, duration_ms)) = old {
+                self.queued.untimed(tool_id, day, duration_ms);
+            }
+            if let Some((day, duration_ms)) = new {
+                self.queued.timed(tool_id, day, duration_ms);
+            }
         }
-        let change = self.at(
-            *member,
-            tool_id,
-            before.1.as_deref(),
-            *already_counted,
-            *occurred_at,
-        );
+        let change = self.at(*member, tool_id, before.1.as_deref(), *already_counted, before.2);
         change.events -= 1;
         change.add(before.0, -1);
-        change.left |= before.1 != after.1;
-        let change = self.at(
-            *member,
-            tool_id,
-            after.1.as_deref(),
-            *already_counted,
-            *occurred_at,
-        );
+        change.left |= before.1 != after.1 || before.2 != after.2;
+        let change = self.at(*member, tool_id, after.1.as_deref(), *already_counted, after.2);
         change.events += 1;
         change.add(after.0, 1);
     }
