@@ -10,7 +10,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use crate::{
     Store, StoreError,
     derived::refresh::{as_of, last_day},
-    scores,
+    row, scores,
 };
 
 /// The wire format takes no event of an earlier day.
@@ -38,6 +38,10 @@ impl Store {
             .query(&statement, &[&org.0, &from, &first, &today])
             .await?;
         let as_of = as_of(&*snapshot, org).await?;
+        let statement = snapshot
+            .prepare_cached(include_str!("overview/unnamed.sql"))
+            .await?;
+        let unnamed_calls = row::only(&snapshot.query_one(&statement, &[&org.0]).await?)?;
         snapshot.commit().await?;
         let days = rows.iter().map(read_day).collect::<Result<Vec<_>, _>>()?;
         let in_window = |day: &&Counted| first_day.is_none_or(|first| day.day >= first);
@@ -51,6 +55,7 @@ impl Store {
             totals,
             previous: first_day.map(|_| previous),
             daily: days.iter().filter(in_window).map(Counted::shown).collect(),
+            unnamed_calls,
             as_of,
             window,
             first_day,

@@ -308,8 +308,10 @@ async fn log_and_telemetry_end_in_the_same_event_in_either_order() {
             let upload = &uploads["uploads"][0];
             assert_eq!((&upload["received"], &upload["unnamed"]), (&json!(1), &json!(1)));
             assert_eq!(events(&ann).await.len(), 1, "a call without a name is no event");
+            assert_eq!(ann.get("/v1/overview").await.json()["unnamed_calls"], 1);
             ann.upload(&log).await;
         }
+        assert_eq!(ann.get("/v1/overview").await.json()["unnamed_calls"], 0);
         let mut rows: Vec<Vec<String>> = Vec::new();
         for event in events(&ann).await {
             let keys = [

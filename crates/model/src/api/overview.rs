@@ -50,6 +50,9 @@ body! {
         pub previous: Option<Totals>,
         /// The days of the window that have calls, from the first on.
         pub daily: Vec<TotalsDay>,
+        /// Calls of OpenTelemetry that wait until a log names their tool, and are in no count; 10,000 at most.
+        #[serde(default)]
+        pub unnamed_calls: i64,
         /// When the boards were last refreshed.
         pub as_of: Option<DateTime<Utc>>,
         /// The window.
