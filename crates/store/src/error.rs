@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use deadpool_postgres::{PoolError, TimeoutType};
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use model::MemberId;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -112,6 +112,9 @@ pub enum StoreError {
         /// What the lock is for.
         purpose: &'static str,
     },
+    /// A pooler between toolhub and PostgreSQL that sessions do not survive. A whole sentence, with what to set.
+    #[error("{0}")]
+    Pooler(String),
     /// A statement failed. The SQLSTATE is in [`StoreError::sqlstate`].
     #[error("a database statement failed: {}", chain(.0))]
     Query(#[source] tokio_postgres::Error),
@@ -206,7 +209,9 @@ impl StoreError {
     pub(crate) fn from_pool(error: PoolError, address: String, waited: Duration, size: usize) -> Self {
         match error {
             PoolError::Timeout(TimeoutType::Wait) => Self::PoolTimeout { waited, size },
-            PoolError::Backend(error) => Self::unavailable(address, error),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                Self::unavailable(address, error)
+            }
             other => Self::Unavailable {
                 address,
                 reason: chain(&other),

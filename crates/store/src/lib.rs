@@ -30,6 +30,7 @@ pub mod page_sessions;
 pub mod planted;
 pub mod policy;
 pub mod pool;
+mod pooler;
 pub mod prices;
 pub mod privacy;
 pub mod publishers;

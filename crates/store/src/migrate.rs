@@ -134,8 +134,12 @@ async fn lock(session: &Session) -> Result<(), StoreError> {
     session
         .query_one("/* migrate::lock */ select pg_advisory_lock($1)", &[&LOCK])
         .await?;
+    // Not `reset`: behind a pooler that is another value than ours.
     session
-        .batch_execute("/* migrate::lock */ reset lock_timeout")
+        .batch_execute(&format!(
+            "/* migrate::lock */ set lock_timeout = {}",
+            LIMITS.lock.as_millis()
+        ))
         .await?;
     let [high, low] = [LOCK >> 32, LOCK & 0xffff_ffff];
     let parameters: [&(dyn ToSql + Sync); 2] = [&high, &low];

@@ -8,7 +8,9 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database_url::DatabaseUrl;
@@ -16,7 +18,7 @@ use crate::error::StoreError;
 use crate::long::{self, LongRequests, Place};
 use crate::options::PoolOptions;
 use crate::session::{Session, SessionLimits, session_config};
-use crate::{row, tls};
+use crate::{pooler, row, tls};
 
 /// Run on a connection before it is handed out again. Fails (by a division by zero) on a server that has become
 /// read-only, so that a pool full of connections to a demoted primary empties itself: such a server still answers
@@ -85,8 +87,8 @@ impl Store {
     /// see [`Store::migrate`] and [`Store::check_schema`].
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`], [`StoreError::Certificates`], [`StoreError::Unavailable`], or
-    /// [`StoreError::ServerTooOld`].
+    /// [`StoreError::BadUrl`], [`StoreError::Certificates`], [`StoreError::Unavailable`],
+    /// [`StoreError::ServerTooOld`], or [`StoreError::Pooler`].
     pub async fn connect(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
         let url: DatabaseUrl = url.parse()?;
         let tls = tls::connector(&url)?;
@@ -97,7 +99,12 @@ impl Store {
         };
         let config = session_config(&url, &options.application_name, &limits, &options);
 
-        let first = Session::open(&config, &tls, &url, options.create_timeout).await?;
+        let open = || Session::open(&config, &tls, &url, options.create_timeout);
+        let first = open().await?;
+        let pooled = first.is_pooled();
+        if pooled {
+            pooler::check(&url, &first, &mut open().await?).await?;
+        }
         let offered = first.max_connections().await?;
         drop(first);
         let max_size = options.max_size.unwrap_or_else(|| default_size(offered)).max(1);
@@ -110,7 +117,20 @@ impl Store {
                     recycling_method: RecyclingMethod::Custom(RECYCLE_CHECK.to_owned()),
                 },
             );
-            Pool::builder(manager)
+            let mut builder = Pool::builder(manager);
+            if pooled {
+                let statements = limits.statements();
+                builder = builder.post_create(Hook::async_fn(move |client: &mut ClientWrapper, _| {
+                    let statements = statements.clone();
+                    Box::pin(async move {
+                        client
+                            .batch_execute(&statements)
+                            .await
+                            .map_err(HookError::Backend)
+                    })
+                }));
+            }
+            builder
                 .max_size(max_size)
                 .runtime(Runtime::Tokio1)
                 .wait_timeout(Some(options.wait_timeout))
@@ -183,7 +203,10 @@ impl Store {
         let inner = &self.inner;
         let name = format!("{} {purpose}", inner.options.application_name);
         let config = session_config(&inner.url, &name, limits, &inner.options);
-        Session::open(&config, &inner.tls, &inner.url, inner.options.create_timeout).await
+        Session::open(&config, &inner.tls, &inner.url, inner.options.create_timeout)
+            .await?
+            .limited(limits)
+            .await
     }
 
     /// Checks that the database answers.

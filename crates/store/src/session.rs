@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::database_url::DatabaseUrl;
 use crate::error::{MIN_POSTGRES_MAJOR, StoreError};
 use crate::options::PoolOptions;
-use crate::row;
+use crate::{pooler, row};
 
 /// Limits of a session. A zero duration means no limit, as in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -23,10 +23,36 @@ pub struct SessionLimits {
     pub idle_in_transaction: Duration,
 }
 
+impl SessionLimits {
+    /// What every session of ours sets: names and values.
+    fn settings(&self) -> [(&'static str, String); 5] {
+        let milliseconds = |limit: Duration| limit.as_millis().to_string();
+        [
+            ("statement_timeout", milliseconds(self.statement)),
+            ("lock_timeout", milliseconds(self.lock)),
+            (
+                "idle_in_transaction_session_timeout",
+                milliseconds(self.idle_in_transaction),
+            ),
+            ("TimeZone", "UTC".to_owned()),
+            // Our statements are short, compiling one takes longer than running it.
+            ("jit", "off".to_owned()),
+        ]
+    }
+
+    /// The same as statements, for a session that a pooler made without our options.
+    pub(crate) fn statements(&self) -> String {
+        let set = |(name, value)| format!("set {name} = '{value}'");
+        let statements: Vec<String> = self.settings().into_iter().map(set).collect();
+        format!("/* session::limits */ {}", statements.join("; "))
+    }
+}
+
 /// A connection outside the pool.
 pub struct Session {
     client: Client,
     task: JoinHandle<()>,
+    pooled: bool,
 }
 
 impl Session {
@@ -44,6 +70,8 @@ impl Session {
             &url,
             options.create_timeout,
         )
+        .await?
+        .limited(limits)
         .await
     }
 
@@ -56,7 +84,10 @@ impl Session {
         let connecting = tokio::time::timeout(timeout, config.connect(tls.clone())).await;
         let (client, connection) = match connecting {
             Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(StoreError::unavailable(url.to_string(), error)),
+            Ok(Err(error)) => {
+                return Err(pooler::refused_options(url, &error)
+                    .unwrap_or_else(|| StoreError::unavailable(url.to_string(), error)));
+            }
             Err(_) => {
                 return Err(StoreError::Unavailable {
                     address: url.to_string(),
@@ -71,16 +102,37 @@ impl Session {
                 tracing::debug!(%error, "a database session ended");
             }
         });
-        let session = Self { client, task };
-        let row = session
-            .query_one(
+        let mut session = Self {
+            client,
+            task,
+            pooled: false,
+        };
+        // Not prepared: behind a pooler the next statement may run in another session.
+        let rows = session
+            .query_typed(
                 "/* session::open */ select current_setting('server_version_num')::int as number, \
-                 current_setting('server_version') as version",
+                 current_setting('server_version') as version, \
+                 current_setting('toolhub.session', true) is distinct from 'on' as pooled",
                 &[],
             )
             .await?;
+        let row = rows.first().ok_or(StoreError::Unreadable("server_version"))?;
         refuse_old(row.try_get("number")?, row.try_get("version")?)?;
+        session.pooled = row.try_get("pooled")?;
         Ok(session)
+    }
+
+    /// The session with its limits, also where a pooler has dropped them.
+    pub(crate) async fn limited(self, limits: &SessionLimits) -> Result<Self, StoreError> {
+        if self.pooled {
+            self.batch_execute(&limits.statements()).await?;
+        }
+        Ok(self)
+    }
+
+    /// A pooler has dropped the options of the connection.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     /// Connections the server offers to ordinary sessions.
@@ -142,13 +194,12 @@ pub(crate) fn session_config(
     options: &PoolOptions,
 ) -> Config {
     let mut config = url.config();
-    // jit: our statements are short, compiling one takes longer than running it.
-    let mut start_up = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC -c jit=off",
-        limits.statement.as_millis(),
-        limits.lock.as_millis(),
-        limits.idle_in_transaction.as_millis(),
-    );
+    let mut start_up = String::new();
+    for (name, value) in limits.settings() {
+        start_up.push_str(&format!("-c {name}={value} "));
+    }
+    // Tells a session that has these options from one that a pooler made.
+    start_up.push_str("-c toolhub.session=on");
     if let Some(own) = config.get_options() {
         start_up.push(' ');
         start_up.push_str(own);

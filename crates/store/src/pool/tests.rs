@@ -275,6 +275,38 @@ async fn a_session_outside_the_pool_has_its_own_limits_and_name() {
     }
 }
 
+#[tokio::test]
+async fn limits_that_a_pooler_drops_are_set_again() {
+    let database = TestDatabase::empty().await;
+    let store = store(&database, options()).await;
+    let none = SessionLimits {
+        statement: Duration::ZERO,
+        lock: Duration::ZERO,
+        idle_in_transaction: Duration::ZERO,
+    };
+    let session = store.session("test", &none).await.unwrap();
+    assert!(!session.is_pooled(), "its options have arrived");
+    let limits = SessionLimits {
+        statement: Duration::from_secs(77),
+        lock: Duration::from_millis(500),
+        idle_in_transaction: Duration::from_secs(5),
+    };
+    session.batch_execute(&limits.statements()).await.unwrap();
+    for (setting, value) in [
+        ("statement_timeout", "77s"),
+        ("lock_timeout", "500ms"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("TimeZone", "UTC"),
+        ("jit", "off"),
+    ] {
+        let row = session
+            .query_one("select current_setting($1) as value", &[&setting])
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, String>("value"), value, "{setting}");
+    }
+}
+
 #[test]
 fn the_pool_leaves_room_for_others_whatever_the_server_offers() {
     assert_eq!(default_size(0), 2);
