@@ -51,14 +51,3 @@ async fn backend(client: &impl tokio_postgres::GenericClient) -> Result<i32, Sto
     let rows = client.query_typed(statement, &[]).await?;
     row::only(rows.first().ok_or(StoreError::Unreadable("pg_backend_pid"))?)
 }
-
-/// The error of a connection that PgBouncer refused for its start-up options; says what to set.
-pub(crate) fn refused_options(url: &DatabaseUrl, error: &tokio_postgres::Error) -> Option<StoreError> {
-    let message = error.as_db_error()?.message();
-    message.contains("unsupported startup parameter").then(|| {
-        StoreError::Pooler(format!(
-            "{url} is PgBouncer and refuses the options of a connection ({message}). Set `ignore_startup_parameters = \
-             options` and `pool_mode = session` there, or connect directly to PostgreSQL"
-        ))
-    })
-}

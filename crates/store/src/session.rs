@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::database_url::DatabaseUrl;
 use crate::error::{MIN_POSTGRES_MAJOR, StoreError};
 use crate::options::PoolOptions;
-use crate::{pooler, row};
+use crate::row;
 
 /// Limits of a session. A zero duration means no limit, as in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl SessionLimits {
     pub(crate) fn statements(&self) -> String {
         let set = |(name, value)| format!("set {name} = '{value}'");
         let statements: Vec<String> = self.settings().into_iter().map(set).collect();
-        format!("/* session::limits */ {}", statements.join("; "))
+        format!("/* session::statements */ {}", statements.join("; "))
     }
 }
 
@@ -85,7 +85,7 @@ impl Session {
         let (client, connection) = match connecting {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => {
-                return Err(pooler::refused_options(url, &error)
+                return Err(refused_options(url, &error)
                     .unwrap_or_else(|| StoreError::unavailable(url.to_string(), error)));
             }
             Err(_) => {
@@ -175,6 +175,17 @@ pub(crate) async fn plan_for_any_org(transaction: &Transaction<'_>) -> Result<()
         .execute_typed(include_str!("session/plan_for_any_org.sql"), &[])
         .await?;
     Ok(())
+}
+
+/// The error of a connection that PgBouncer refused for its start-up options; says what to set.
+fn refused_options(url: &DatabaseUrl, error: &tokio_postgres::Error) -> Option<StoreError> {
+    let message = error.as_db_error()?.message();
+    message.contains("unsupported startup parameter").then(|| {
+        StoreError::Pooler(format!(
+            "{url} is PgBouncer and refuses the options of a connection ({message}). Set `ignore_startup_parameters = \
+             options` and `pool_mode = session` there, or connect directly to PostgreSQL"
+        ))
+    })
 }
 
 /// `number` is `server_version_num`: 150018 for 15.18.
