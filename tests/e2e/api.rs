@@ -11,6 +11,7 @@ mod hostile_numbers;
 mod inventory;
 mod isolation;
 mod leaderboards;
+mod mcp;
 mod members;
 mod metrics;
 mod names;

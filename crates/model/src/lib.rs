@@ -14,6 +14,7 @@ mod gate;
 pub mod ids;
 pub mod inventory;
 pub mod limits;
+pub mod mcp;
 pub mod money;
 pub mod notice;
 pub mod outcome;

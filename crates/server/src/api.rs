@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod inventory;
 pub(crate) mod leaderboards;
 pub(crate) mod limits;
+pub(crate) mod mcp;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod metrics;

@@ -196,7 +196,12 @@ fn responses(operation: &Operation, access: Option<Access>, schemas: &mut Schema
     }
     errors.extend(operation.errors);
     for (status, description) in errors {
-        responses.insert(status.to_string(), error(description));
+        let response = if status < 400 {
+            json!({ "description": description })
+        } else {
+            error(description)
+        };
+        responses.insert(status.to_string(), response);
     }
     responses.insert("default".to_owned(), error("Any other error"));
     Value::Object(responses)

@@ -48,6 +48,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(POST, "/otlp/v1/traces", Scope(Upload), api::otlp::traces)
         .add(POST, "/otlp/v1/metrics", Scope(Upload), api::otlp::metrics)
         .add(POST, "/v1/gates", Scope(Upload), api::gates::check)
+        .add(POST, "/mcp", Scope(Read), api::mcp::post)
         .add(GET, "/v1/limits", Public, api::limits::get)
         .add(GET, "/v1/scores", Scope(Read), api::scores::list)
         .add(GET, "/v1/scores/{tool_id}", Scope(Read), api::scores::get)

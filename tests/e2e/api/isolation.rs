@@ -26,6 +26,7 @@ const TABLE: &[(&str, Statuses)] = &[
     ("POST /otlp/v1/logs", [401, 200, 403, 200, 200, 200, 200]),
     ("POST /otlp/v1/traces", [401, 200, 403, 200, 200, 200, 200]),
     ("POST /otlp/v1/metrics", [401, 200, 403, 200, 200, 200, 200]),
+    ("POST /mcp", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/limits", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/scores", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/scores/{tool_id}", [401, 404, 200, 403, 200, 200, 200]),
@@ -111,7 +112,7 @@ const CALLERS: [&str; 7] = [
 fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
     match path {
-        "/v1/events" | "/v1/inventory" | "/v1/gates" => false,
+        "/v1/events" | "/v1/inventory" | "/v1/gates" | "/mcp" => false,
         path if path.starts_with("/otlp/") => false,
         "/v1/me/data" => true,
         _ => method != "GET",

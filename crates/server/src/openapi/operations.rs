@@ -185,6 +185,20 @@ struct Batch {
     events: Vec<Event>,
 }
 
+/// A message of JSON-RPC.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Message {
+    /// `2.0`.
+    jsonrpc: Option<String>,
+    /// What the answer repeats; a notification has none.
+    id: Option<Value>,
+    /// `initialize`, `ping`, `tools/list` or `tools/call`.
+    method: Option<String>,
+    /// The parameters of the method.
+    params: Option<Value>,
+}
+
 const UNKNOWN: &[(u16, &str)] = &[(404, "There is no such thing; `detail` names the nearest")];
 const BODY: &[(u16, &str)] = &[
     (413, "The body is too large, or has too many events"),
@@ -255,6 +269,19 @@ pub(super) fn operations() -> Vec<Operation> {
     let mut ready = get("/readyz", "server", "Whether the server can serve")
         .details("503, with the same body, while it cannot.");
     ready.answer = Answer::Other("application/json");
+    let mut mcp = post(
+        "/mcp",
+        "read",
+        "Answer an agent, as an MCP server over streamable HTTP",
+    )
+    .details("Aggregates of the org, in a few words. Each message is answered by itself, as JSON.")
+    .body::<Message>()
+    .fails(&[
+        (202, "The message was a notification, which has no answer"),
+        (413, "The body is too large"),
+    ]);
+    mcp.answer = Answer::Other("application/json");
+    mcp.done = "The answer, as JSON-RPC";
     let mut export = get("/v1/me/data", "me", "Everything that is stored about the caller");
     export.answer = Answer::Other("application/json");
     export.done = "The document, streamed: complete when it ends with `}`";
@@ -281,6 +308,7 @@ pub(super) fn operations() -> Vec<Operation> {
         otlp("/otlp/v1/logs", "Receive OpenTelemetry logs (OTLP/HTTP)"),
         otlp("/otlp/v1/traces", "Receive OpenTelemetry traces (OTLP/HTTP)"),
         otlp("/otlp/v1/metrics", "Accept OpenTelemetry metrics and drop them"),
+        mcp,
         get("/v1/limits", "server", "The limits of requests").answers::<Limits>("The limits"),
         get("/v1/scores", "read", "The score of each tool over all its events")
             .query::<ScoresQuery>()

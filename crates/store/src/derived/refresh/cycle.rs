@@ -1,6 +1,6 @@
 //! One refresh of everything that is out of date.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use model::OrgId;
@@ -28,9 +28,10 @@ const LOCK_LIMITS: SessionLimits = SessionLimits {
     idle_in_transaction: Duration::ZERO,
 };
 
-/// How many orgs that only another day has outdated one refresh takes on: so that at midnight the orgs with uploads do
-/// not wait for all others.
+/// How many orgs that only another day has outdated one refresh takes on, and after how long it begins no further one: so
+/// that at midnight the orgs with uploads do not wait for all others.
 const MAX_OUTDATED_ORGS: i64 = 20;
+const MAX_OUTDATED_TIME: Duration = Duration::from_millis(300);
 
 /// Two connections of its own, kept open: requests that use up all others do not keep it from refreshing.
 ///
@@ -172,10 +173,15 @@ async fn boards_once(
         return Ok(Refresh::Unneeded);
     }
     analyze_new_tables(work).await?;
-    let (mut rows_changed, mut outdated) = (0, 0);
+    let (mut rows_changed, mut outdated, mut more) = (0, 0, false);
+    let began = Instant::now();
     for row in &due {
         let org = OrgId(row.try_get("org_id")?);
         if !row.try_get::<_, bool>("is_pending")? {
+            if outdated > 0 && began.elapsed() > MAX_OUTDATED_TIME {
+                more = true;
+                break;
+            }
             outdated += 1;
         }
         match count_org(work, org, today).await {
@@ -192,7 +198,7 @@ async fn boards_once(
         View::Boards,
         started_at,
         rows_changed,
-        outdated == MAX_OUTDATED_ORGS,
+        more || outdated == MAX_OUTDATED_ORGS,
     )
     .await
 }

@@ -22,3 +22,4 @@ left join board_state s on s.org_id = p.org_id
 where s.last_error_at is null or s.last_error_at < clock_timestamp() - interval '1 minute'
 union all
 select org_id, false from outdated
+order by is_pending desc
