@@ -5,7 +5,7 @@ pub mod verdict;
 use std::{collections::HashMap, pin::pin};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use deadpool_postgres::Object;
+use deadpool_postgres::Transaction;
 use futures_util::StreamExt;
 use model::{
     OrgId,
@@ -21,10 +21,11 @@ use tokio_postgres::{
 
 use self::verdict::Facts;
 use crate::{
-    Store, StoreError,
+    Store, StoreError, filters,
     leaderboards::{Scope, read_scope},
     page::{self, Page},
     row,
+    session::plan_for_any_org,
 };
 
 /// The windows that the refresher precomputes.
@@ -42,21 +43,27 @@ impl Store {
     ) -> Result<Page<DeadWeightRow>, StoreError> {
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
-        let client = self.client().await?;
+        let mut client = self.client().await?;
         let scope = read_scope(&client, org, query.member.as_deref()).await?;
-        let mut tools = audited(&client, org, query, &scope, offset).await?;
+        let transaction = client.transaction().await?;
+        if query.member.is_some() || query.project.is_some() {
+            plan_for_any_org(&transaction).await?;
+        }
+        let mut tools = audited(&transaction, org, query, &scope, offset).await?;
         let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = tools.len() > limit_rows;
         tools.truncate(limit_rows);
+        let rows = with_installations(
+            &transaction,
+            org,
+            scope.member_id,
+            verdict::first_day(query.days(), scope.today),
+            tools,
+        )
+        .await?;
+        transaction.commit().await?;
         Ok(Page {
-            rows: with_installations(
-                &client,
-                org,
-                scope.member_id,
-                verdict::first_day(query.days(), scope.today),
-                tools,
-            )
-            .await?,
+            rows,
             next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
         })
     }
@@ -93,7 +100,7 @@ struct Audited {
 /// asked for, which is decided here, its rows are read one after the other and dropped. So what is held in memory is
 /// a page, however large the catalogue is.
 async fn audited(
-    client: &Object,
+    client: &Transaction<'_>,
     org: OrgId,
     query: &DeadWeightQuery,
     scope: &Scope,
@@ -136,7 +143,7 @@ async fn audited(
 
 /// The catalogue as the query asks for it, those that cost the most context first.
 async fn rows_of(
-    client: &Object,
+    client: &Transaction<'_>,
     org: OrgId,
     query: &DeadWeightQuery,
     scope: &Scope,
@@ -168,14 +175,20 @@ async fn rows_of(
         (&limit, Type::INT8),
         (&decided, Type::BOOL),
     ];
-    Ok(client
-        .query_typed_raw(include_str!("dead_weight/live.sql"), asked)
-        .await?)
+    Ok(client.query_typed_raw(&live_statement(query), asked).await?)
+}
+
+/// The statement of an audit that is counted on request: one for each combination of filters.
+pub fn live_statement(query: &DeadWeightQuery) -> String {
+    let mut given = [true; 9];
+    given[3] = query.project.is_some();
+    given[4] = query.member.is_some();
+    filters::with_given(include_str!("dead_weight/live.sql"), &given)
 }
 
 /// Adds which members have the tools of a page installed, and which had them loaded since a day.
 async fn with_installations(
-    client: &Object,
+    client: &Transaction<'_>,
     org: OrgId,
     member: Option<i64>,
     since: NaiveDate,

@@ -15,15 +15,16 @@ use model::{
     team::MemberKind,
 };
 use tokio_postgres::{
-    Row,
+    GenericClient, Row,
     types::{ToSql, Type},
 };
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, filters,
     page::{self, Page},
     row,
     scores::read_tally,
+    session::plan_for_any_org,
 };
 
 /// True when the board is one that `board_scores` holds.
@@ -62,7 +63,7 @@ impl Store {
     ) -> Result<Ranking, StoreError> {
         let limit = query.page_rows();
         let offset: i64 = page::read_cursor(query.cursor())?.unwrap_or(0);
-        let client = self.client().await?;
+        let mut client = self.client().await?;
         let scope = read_scope(&client, org, query.member.as_deref()).await?;
         let period = Period::of(query.window, (query.from, query.to), query.compare, scope.today)
             .map_err(StoreError::Invalid)?;
@@ -87,7 +88,13 @@ impl Store {
         let rows = if is_precomputed(board, query) {
             question.precomputed_rows(&client).await?
         } else {
-            question.live_rows(&client, &scope).await?
+            let transaction = client.transaction().await?;
+            if query.member.is_some() || query.project.is_some() {
+                plan_for_any_org(&transaction).await?;
+            }
+            let rows = question.live_rows(&*transaction, &scope).await?;
+            transaction.commit().await?;
+            rows
         };
         let next = page::cursor(&(offset + i64::from(limit)));
         let mut page = Page::from_rows(&rows, limit, |row| Ok((read(row, board, &period)?, next.clone())))?;
@@ -154,8 +161,9 @@ impl Question<'_> {
         self.query.member_kind.map(MemberKind::as_str)
     }
 
-    /// Counts the rows from the rollup.
-    async fn live_rows(&self, client: &Object, scope: &Scope) -> Result<Vec<Row>, StoreError> {
+    /// Counts the rows from the rollup, in a transaction that plans those of one member or project for any org. The
+    /// others read all days of the period, which is planned best with the actual values.
+    async fn live_rows(&self, client: &impl GenericClient, scope: &Scope) -> Result<Vec<Row>, StoreError> {
         let kind = self.query.kind.map(|kind| kind.to_string());
         let Period {
             first,
@@ -167,10 +175,9 @@ impl Question<'_> {
         let earliest = first.map(|first| previous_first.map_or(first, |day| first.min(day)));
         let latest = previous_last.map_or(last, |day| last.max(day));
         let min_sample = self.query.min_sample.unwrap_or(1).max(1);
-        // Planned with the actual values: the best plan for one member is not the best for one kind.
         let rows = client
             .query_typed(
-                include_str!("leaderboards/live.sql"),
+                &live_statement(self.query, earliest.is_some()),
                 &[
                     (&self.org.0, Type::INT8),
                     (&self.board.as_str(), Type::TEXT),
@@ -192,6 +199,17 @@ impl Question<'_> {
             .await?;
         Ok(rows)
     }
+}
+
+/// The statement of a board that is counted on request: one for each combination of filters. `begins`: the days have a
+/// first one.
+pub fn live_statement(query: &LeaderboardQuery, begins: bool) -> String {
+    let mut given = [true; 15];
+    given[5] = query.project.is_some();
+    given[6] = query.member.is_some();
+    given[10] = query.member_kind.is_some();
+    given[13] = begins;
+    filters::with_given(include_str!("leaderboards/live.sql"), &given)
 }
 
 /// The scope of an org's boards and of its dead weight.

@@ -13,7 +13,7 @@ use tokio_postgres::{GenericClient, IsolationLevel, Row, types::Type};
 use crate::{
     Store, StoreError,
     derived::refresh::{as_of, last_day},
-    events,
+    events, filters,
     page::Page,
     row, scores,
     session::plan_for_any_org,
@@ -59,6 +59,7 @@ impl Store {
             return Ok(None);
         };
         let as_of = as_of(&*snapshot, org).await?;
+        plan_for_any_org(&snapshot).await?;
         let detail = read_detail(&*snapshot, org, tool_id, query.window.unwrap_or_default()).await?;
         let of_tool = EventsQuery {
             tool_id: Some(tool_id.to_owned()),
@@ -66,7 +67,6 @@ impl Store {
             cursor: query.cursor.clone(),
             ..EventsQuery::default()
         };
-        plan_for_any_org(&snapshot).await?;
         let recent = events::list(&*snapshot, org, &of_tool, None).await?;
         snapshot.commit().await?;
         Ok(Some(ToolSnapshot {
@@ -86,26 +86,20 @@ async fn read_detail(
 ) -> Result<ToolDetail, StoreError> {
     let first_day = window.first_day(last_day(client, org).await?);
     let since: Option<DateTime<Utc>> = first_day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    // Planned with the actual values: a rare tool and the most used one are read differently.
+    let [of_events, of_durations, of_days] = statements(since.is_some());
     let of_tool = [
         (&org.0 as _, Type::INT8),
         (&tool_id as _, Type::TEXT),
         (&since as _, Type::TIMESTAMPTZ),
     ];
-    let events = client
-        .query_typed(include_str!("tool_detail/events.sql"), &of_tool)
-        .await?;
-    let durations = client
-        .query_typed(include_str!("tool_detail/durations.sql"), &of_tool)
-        .await?;
+    let events = client.query_typed(&of_events, &of_tool).await?;
+    let durations = client.query_typed(&of_durations, &of_tool).await?;
     let of_tool = [
         (&org.0 as _, Type::INT8),
         (&tool_id as _, Type::TEXT),
         (&first_day as _, Type::DATE),
     ];
-    let days = client
-        .query_typed(include_str!("tool_detail/days.sql"), &of_tool)
-        .await?;
+    let days = client.query_typed(&of_days, &of_tool).await?;
     let mut detail = ToolDetail {
         outcomes: Vec::new(),
         by_operation: Vec::new(),
@@ -126,6 +120,17 @@ async fn read_detail(
         add_days(&mut detail, row)?;
     }
     Ok(detail)
+}
+
+/// The statements about the events, the durations and the days of a tool, to be planned for any org. `since`: from a day
+/// on, and not over everything.
+pub fn statements(since: bool) -> [String; 3] {
+    [
+        include_str!("tool_detail/events.sql"),
+        include_str!("tool_detail/durations.sql"),
+        include_str!("tool_detail/days.sql"),
+    ]
+    .map(|sql| filters::with_given(sql, &[true, true, since]))
 }
 
 /// Adds a row of `days.sql`.

@@ -197,16 +197,19 @@ async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
             // A route that reads no body answers as if there were none; a form leads to the sign-in.
             let reads = !route.access.is_page()
                 && matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-                && !path.ends_with("/invitation");
+                && !path.ends_with("/invitation")
+                // Metrics are dropped as they arrive, whatever they are.
+                && path != "/otlp/v1/metrics";
             let fine = if reads {
                 status == 413
             } else {
                 (200..500).contains(&status)
             };
             assert!(fine, "{method} {path}: {status}");
-            // The limit is 8 MiB, and the rest is what sockets hold.
+            // The limit is 8 MiB, of OTLP 64, and the rest is what sockets hold.
+            let most = if path.starts_with("/otlp/") { 88 } else { 32 };
             assert!(
-                taken < 32 * MIB,
+                taken < most * MIB,
                 "{method} {path} took {} MiB before it said {status}",
                 taken / MIB
             );
@@ -221,7 +224,8 @@ async fn c2_no_route_takes_a_bomb_or_a_hundred_megabytes() {
     ledger.note("most_taken_mib", most_taken / MIB);
     ledger.note("memory_mib", grown / MIB);
     ledger.settle("C2", &deployment.stored().await);
-    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
+    // A body of OTLP: while its buffer grows to 64 MiB, the one before it exists, too.
+    assert!(grown < 128 * MIB, "{} MiB", grown / MIB);
 }
 
 /// C3: connections that say half of something, or nothing.

@@ -1,7 +1,10 @@
 //! The plans of the statements that every upload and every request runs do not depend on what the statistics know: a new
 //! org, or a new server, must not wait for an analyze.
 
-use model::{Outcome, api::query::EventsQuery};
+use model::{
+    Outcome,
+    api::query::{DeadWeightQuery, EventsQuery, LeaderboardQuery},
+};
 use testing::TestDatabase;
 use tokio_postgres::Client;
 
@@ -346,6 +349,155 @@ async fn lists_of_events_of_an_org_that_the_statistics_do_not_know_read_the_inde
                 "{when}: {query:?}:\n{plan}"
             );
             assert!(!plan.contains("Seq Scan on usage_"), "{when}: {query:?}:\n{plan}");
+        }
+    }
+}
+
+/// What is counted on request about one member, project or tool: the statement, its parameters, and the columns that the
+/// conditions of its scans of a table name.
+fn counted_on_request() -> Vec<(&'static str, String, String, &'static str, &'static str)> {
+    let board = |query: &LeaderboardQuery| {
+        let types = "bigint, text, date, date, text, text, bigint, bigint, bigint, bigint, text, date, date, date, date";
+        let values = "2, 'tools', '2026-10-01', '2026-09-01', null, 'project-3', 1007, 1, 0, 51, null, \
+            '2026-10-31', '2026-09-30', '2026-09-01', '2026-10-31'";
+        prepared(types, &store::leaderboards::live_statement(query, true), values)
+    };
+    let audit = |query: &DeadWeightQuery| {
+        let types = "bigint, date, text, text, bigint, boolean, bigint, bigint, boolean";
+        let values = "2, '2026-10-01', null, 'project-3', 1007, true, 0, 51, false";
+        prepared(types, &store::dead_weight::live_statement(query), values)
+    };
+    let (member, project) = (Some("member-7".to_owned()), Some("project-3".to_owned()));
+    let [events, durations, days] = store::tool_detail::statements(true);
+    let of_tool = |sql: &str, since: &str| {
+        let values = "2, 'mcp:tool-7', '2026-10-01'";
+        prepared(&format!("bigint, text, {since}"), sql, values)
+    };
+    let row =
+        |what, (prepare, execute): (String, String), table, column| (what, prepare, execute, table, column);
+    vec![
+        row(
+            "the board of a member",
+            board(&LeaderboardQuery {
+                member: member.clone(),
+                ..LeaderboardQuery::default()
+            }),
+            "usage_days",
+            "member_id",
+        ),
+        row(
+            "the board of a project",
+            board(&LeaderboardQuery {
+                project: project.clone(),
+                ..LeaderboardQuery::default()
+            }),
+            "usage_days",
+            "project",
+        ),
+        row(
+            "the dead weight of a member",
+            audit(&DeadWeightQuery {
+                member,
+                ..DeadWeightQuery::default()
+            }),
+            "usage_days",
+            "member_id",
+        ),
+        row(
+            "the dead weight of a project",
+            audit(&DeadWeightQuery {
+                project,
+                ..DeadWeightQuery::default()
+            }),
+            "usage_days",
+            "project",
+        ),
+        row(
+            "the events of a tool",
+            of_tool(&events, "timestamptz"),
+            "usage_events",
+            "tool_id",
+        ),
+        row(
+            "the durations of a tool",
+            of_tool(&durations, "timestamptz"),
+            "usage_events",
+            "tool_id",
+        ),
+        row(
+            "the days of a tool",
+            of_tool(&days, "date"),
+            "usage_days",
+            "tool_id",
+        ),
+    ]
+}
+
+/// The commands that prepare and execute a statement.
+fn prepared(types: &str, sql: &str, values: &str) -> (String, String) {
+    (
+        format!("prepare asked ({types}) as {sql}"),
+        format!("execute asked ({values})"),
+    )
+}
+
+/// The conditions of the indexes by which a plan reads a table.
+fn conditions<'p>(plan: &'p str, table: &str) -> Vec<&'p str> {
+    let lines: Vec<&str> = plan.lines().map(str::trim_start).collect();
+    let reads = |line: &&str| {
+        line.contains(&format!("Bitmap Index Scan on {table}"))
+            || (line.contains("Index") && format!("{line} ").contains(&format!(" on {table} ")))
+    };
+    lines
+        .windows(2)
+        .filter(|pair| reads(&pair[0]))
+        .map(|pair| pair[1])
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_counted_on_request_of_an_org_that_the_statistics_do_not_know_reads_the_index_of_its_filter()
+{
+    let database = TestDatabase::new().await;
+    let client = connect(&database).await;
+    run(&client, PREPARE).await;
+    run(
+        &client,
+        "alter table usage_events set (autovacuum_enabled = false); \
+         alter table usage_days set (autovacuum_enabled = false); \
+         create function pg_temp.count(org bigint) returns void language sql as $$ \
+             insert into usage_days (org_id, member_id, day, tool_id, project, already_counted, events, successes, \
+                 failures, abandoned, unknown, unknown_tool, costed, timed, cost_micro_usd, first_used_at, last_used_at) \
+             select org_id, member_id, occurred_at::date, tool_id, project, false, count(*), count(*), 0, 0, 0, 0, 0, 0, 0, \
+                 min(occurred_at), max(occurred_at) \
+             from usage_events where org_id = org group by 1, 2, 3, 4, 5 $$",
+    )
+    .await;
+    plan_as_an_ingest_does(&client).await;
+    for (when, prepare) in [
+        (
+            "before the first analyze",
+            "select pg_temp.fill(2, 20000); select pg_temp.count(2)",
+        ),
+        (
+            "when the statistics know one org",
+            "truncate usage_events, usage_days; select pg_temp.fill(1, 60000); select pg_temp.count(1); \
+             analyze usage_events; analyze usage_days; analyze members; select pg_temp.fill(2, 20000); \
+             select pg_temp.count(2)",
+        ),
+        ("when they know both", "analyze usage_events; analyze usage_days"),
+    ] {
+        run(&client, prepare).await;
+        for (what, prepare, execute, table, column) in counted_on_request() {
+            run(&client, &prepare).await;
+            let plan = plan(&client, &execute).await;
+            run(&client, "deallocate asked").await;
+            let conditions = conditions(&plan, table);
+            assert!(
+                conditions.iter().any(|condition| condition.contains(column)),
+                "{when}: {what} does not look {column} up:\n{plan}"
+            );
+            assert!(!plan.contains("Seq Scan on usage_"), "{when}: {what}:\n{plan}");
         }
     }
 }
