@@ -15,7 +15,7 @@ use sources::Agent;
 use walkdir::WalkDir;
 
 use crate::{
-    Environment, Error,
+    Environment, Error, cline,
     compressed::{self, is_compressed},
     error::Looked,
     gemini::Directories,
@@ -288,7 +288,7 @@ impl Search<'_> {
                 .modified()
                 .ok()
                 .filter(|_| !stored::is_context(&path, agent));
-            let directory = self.directories.of(&path);
+            let directory = self.directories.of(&path).or_else(|| cline::directory(&path));
             self.found.files.push(LogFile {
                 path,
                 agent,
@@ -345,7 +345,7 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
     let within = |name: &str| path.iter().any(|part| part == name);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => match agent {
-            Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode) => false,
+            Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode | Agent::Cline) => false,
             Some(Agent::GeminiCli) => within("chats"),
             // The file next to it is the input of the model, which repeats it without times.
             Some(Agent::KimiCli) => path.file_name().is_some_and(|name| name == "wire.jsonl"),
@@ -356,6 +356,7 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
             Some(Agent::GeminiCli) => within("chats"),
             Some(Agent::Codex) => is_rollout(path),
             Some(Agent::RooCode | Agent::KiloCode) => path.ends_with("api_conversation_history.json"),
+            Some(Agent::Cline) => path.ends_with("api_conversation_history.json") || cline::is_session(path),
             Some(_) => false,
             None => within("chats") || stored::is_stored_record(path),
         },

@@ -13,6 +13,7 @@
 
 pub mod address;
 mod ci;
+mod cline;
 pub mod collect;
 mod compressed;
 pub mod credentials;

@@ -65,9 +65,10 @@ const QWEN: &[&str] = &["projects", "tmp"];
 /// Agents whose logs are all below one folder of sessions.
 const SESSIONS: &[&str] = &["sessions"];
 const KIMI: &[&str] = &["sessions", "imported_sessions"];
+const CLINE: &[&str] = &["sessions", "tasks"];
 
 /// The folders below a home, for all systems.
-const LAYOUTS: [Layout; 13] = [
+const LAYOUTS: [Layout; 14] = [
     layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::Codex, ".codex", CODEX, "CODEX_HOME"),
@@ -101,6 +102,7 @@ const LAYOUTS: [Layout; 13] = [
     layout(Agent::Pi, ".pi/agent", SESSIONS, "PI_CODING_AGENT_DIR"),
     layout(Agent::KimiCli, ".kimi", KIMI, "KIMI_SHARE_DIR"),
     layout(Agent::Droid, ".factory", SESSIONS, ""),
+    layout(Agent::Cline, ".cline/data", CLINE, "CLINE_DATA_DIR"),
 ];
 
 /// The folder of an extension in the storage of the editors that run it.
@@ -136,9 +138,10 @@ macro_rules! editors {
 const TASKS: &[&str] = &["tasks"];
 const ROO: [Layout; 19] = editors!(Agent::RooCode, "rooveterinaryinc.roo-cline");
 const KILO: [Layout; 19] = editors!(Agent::KiloCode, "kilocode.kilo-code");
+const CLINE_EXTENSION: [Layout; 19] = editors!(Agent::Cline, "saoudrizwan.claude-dev");
 
 fn layouts() -> impl Iterator<Item = &'static Layout> {
-    static ALL: [&[Layout]; 3] = [&LAYOUTS, &ROO, &KILO];
+    static ALL: [&[Layout]; 4] = [&LAYOUTS, &ROO, &KILO, &CLINE_EXTENSION];
     ALL.iter().copied().flatten()
 }
 
@@ -185,19 +188,19 @@ pub(crate) fn places(os: Os, environment: &Environment) -> Vec<Place> {
     let mut places = Vec::new();
     for agent in Agent::ALL {
         let mut layouts = layouts().filter(|layout| layout.agent == agent);
-        match (look.moved(agent), environment.home()) {
-            (Some((variable, folders)), _) => {
-                let layout = layouts.next();
-                places.extend(layout.into_iter().flat_map(|layout| {
-                    let folders = folders.iter();
-                    folders.map(move |own| place(layout, own.clone(), variable))
-                }));
-            }
-            (None, Some(home)) => {
-                let layouts = layouts.filter(|layout| os.has(layout));
-                places.extend(layouts.map(|layout| place(layout, home.join(layout.own), layout.variable)));
-            }
-            (None, None) => {}
+        let moved = look.moved(agent);
+        if let Some((variable, folders)) = &moved {
+            let layout = layouts.next();
+            places.extend(layout.into_iter().flat_map(|layout| {
+                let folders = folders.iter();
+                folders.map(move |own| place(layout, own.clone(), variable))
+            }));
+        }
+        if let Some(home) = environment.home() {
+            let layouts = layouts
+                .filter(|layout| os.has(layout) && (moved.is_none() || is_of_extension(layout)))
+                .map(|layout| place(layout, home.join(layout.own), layout.variable));
+            places.extend(layouts);
         }
     }
     look.further(&mut places);
@@ -218,8 +221,14 @@ pub(crate) fn variables(place: &Place) -> &'static str {
         Agent::CopilotCli => "COPILOT_HOME, XDG_STATE_HOME or XDG_CONFIG_HOME",
         Agent::OpenCode => "OPENCODE_DB, OPENCODE_DATA_DIR or XDG_DATA_HOME",
         Agent::QwenCode => "QWEN_HOME or QWEN_RUNTIME_DIR",
+        Agent::Cline if !place.variable.is_empty() => "CLINE_DATA_DIR or CLINE_DIR",
         _ => place.variable,
     }
+}
+
+/// True for the folder of an extension, which the editor places: no variable of the agent moves it.
+fn is_of_extension(layout: &Layout) -> bool {
+    layout.own.contains("/globalStorage/")
 }
 
 /// The folders below a folder that is, or looks like, a home folder: agent, folder, folders of logs.
@@ -265,6 +274,7 @@ impl Look<'_> {
             Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
             Agent::Pi => named("PI_CODING_AGENT_DIR", ""),
             Agent::KimiCli => named("KIMI_SHARE_DIR", ""),
+            Agent::Cline => named("CLINE_DATA_DIR", "").or_else(|| named("CLINE_DIR", "data")),
             Agent::Droid | Agent::RooCode | Agent::KiloCode => None,
         }
     }
@@ -285,6 +295,13 @@ impl Look<'_> {
                 let folders = self.folders(variable).into_iter();
                 places.extend(folders.map(|folder| place(layout, folder.join(".copilot"), "COPILOT_HOME")));
             }
+        }
+        if let Some(layout) = of(Agent::Cline) {
+            let sessions = self.folders("CLINE_SESSION_DATA_DIR").into_iter();
+            places.extend(sessions.map(|sessions| Place {
+                logs: &[""],
+                ..place(layout, sessions, "CLINE_SESSION_DATA_DIR")
+            }));
         }
         // Only the database; a relative path is relative to the data folder.
         if let Some(database) = self

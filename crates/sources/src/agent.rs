@@ -31,18 +31,21 @@ pub enum Agent {
     RooCode,
     /// Kilo Code.
     KiloCode,
+    /// Cline.
+    Cline,
 }
 
 /// A word that names no agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an agent is one of claude-code, codex, copilot-cli, opencode, gemini-cli, qwen-code, pi, kimi-cli, factory-droid"
+    "an agent is one of {}",
+    Agent::ALL.map(Agent::as_str).join(", ")
 )]
 pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 11] = [
+    pub const ALL: [Agent; 12] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
@@ -54,6 +57,7 @@ impl Agent {
         Agent::Droid,
         Agent::RooCode,
         Agent::KiloCode,
+        Agent::Cline,
     ];
 
     /// The name in events and on the command line.
@@ -70,6 +74,7 @@ impl Agent {
             Agent::Droid => "factory-droid",
             Agent::RooCode => "roo-code",
             Agent::KiloCode => "kilo-code",
+            Agent::Cline => "cline",
         }
     }
 }

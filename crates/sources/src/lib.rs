@@ -23,12 +23,14 @@
 #![warn(missing_docs)]
 
 mod agent;
+mod api_messages;
 mod call_id;
 mod call_ids;
 mod reader;
 mod shape;
 
 mod claude;
+mod cline;
 mod codex;
 mod copilot;
 mod droid;

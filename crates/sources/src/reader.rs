@@ -6,10 +6,10 @@ mod encoding;
 pub use self::buffer::Buffer;
 use self::encoding::Encoding;
 use crate::{
-    Agent, Options, claude, codex, copilot, droid,
+    Agent, Options, claude, cline, codex, copilot, droid,
     facts::FileFacts,
     gemini,
-    json::{Index, Malformed},
+    json::{Cursor, Index, Malformed},
     kimi, opencode, pi,
     problem::ProblemCode,
     qwen, roo, shape,
@@ -266,10 +266,10 @@ impl LogReader {
     /// Reads the one record of a line, blanks around it left out.
     fn record(&mut self, line: &[u8]) -> Result<(), Malformed> {
         let mut cursor = self.index.of(line);
-        if let Some(agent) = self.only.filter(|agent| roo::writes(*agent))
-            && line.starts_with(b"[")
+        if let Some(only) = self.only.filter(|_| line.starts_with(b"["))
+            && let Some(read) = messages(cursor, only, &self.options, &mut self.facts)
         {
-            return roo::document(cursor, agent, &self.options, &mut self.facts);
+            return read;
         }
         if !line.starts_with(b"{") {
             cursor.skip()?;
@@ -305,6 +305,9 @@ impl LogReader {
                     self.format = Format::Kimi(Box::new(reader));
                 }
                 Agent::Droid => self.format = Format::Droid(droid::Reader::new(&self.options)),
+                Agent::Cline => {
+                    return cline::session(cursor, &self.options, self.directory, &mut self.facts);
+                }
                 // No record identifies these agents; their files are documents.
                 Agent::RooCode | Agent::KiloCode => {}
             }
@@ -327,13 +330,16 @@ impl LogReader {
         let document = trim(document, 0);
         let cursor = self.index.of(document);
         let read = shape::recognise(cursor).and_then(|agent| {
-            if let Some(agent) = self.only.filter(|agent| roo::writes(*agent)) {
-                return roo::document(cursor, agent, &self.options, &mut self.facts);
+            if let Some(only) = self.only.filter(|_| document.starts_with(b"["))
+                && let Some(read) = messages(cursor, only, &self.options, &mut self.facts)
+            {
+                return read;
             }
             let agent = agent.filter(|agent| self.only.is_none_or(|only| only == *agent));
             self.facts.agent = agent;
             match agent {
                 Some(Agent::OpenCode) => opencode::document(cursor, &self.options, &mut self.facts),
+                Some(Agent::Cline) => cline::session(cursor, &self.options, self.directory, &mut self.facts),
                 Some(Agent::GeminiCli) => {
                     gemini::Reader::new(&self.options, self.directory).record(cursor, &mut self.facts)
                 }
@@ -350,6 +356,20 @@ impl LogReader {
             }
             Err(malformed) => self.facts.problem(ProblemCode::InvalidJson, explain(malformed)),
         }
+    }
+}
+
+/// Reads an array of messages, which only the place of the file identifies; `None` for agents that write none.
+fn messages(
+    array: Cursor<'_>,
+    agent: Agent,
+    options: &Options,
+    facts: &mut FileFacts,
+) -> Option<Result<(), Malformed>> {
+    match agent {
+        Agent::RooCode | Agent::KiloCode => Some(roo::document(array, agent, options, facts)),
+        Agent::Cline => Some(cline::task(array, options, facts)),
+        _ => None,
     }
 }
 

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use self::outcome::{CalledAs, Ended};
 use crate::{
     Agent, Options,
+    api_messages::{self, Block, Message},
     call_ids::CallIds,
     facts::{Answer, Call, Context, FileFacts, Millis},
     json::{Cursor, Malformed, Raw, Str},
@@ -26,24 +27,8 @@ use crate::{
     tool_name::{self, ToolName},
 };
 
-/// The file that holds a task.
-const FILE: &str = "api_conversation_history.json";
-
 /// Prefix of the program's own part of a prompt.
 const DETAILS: &str = "<environment_details>";
-
-/// Prefixes of calls in the first versions: the tools that nearly every task used.
-const MARKUP: [&[u8]; 4] = [
-    b"<read_file>",
-    b"<execute_command>",
-    b"<attempt_completion>",
-    b"<apply_diff>",
-];
-
-/// True for the agents whose files are read here.
-pub(crate) fn writes(agent: Agent) -> bool {
-    matches!(agent, Agent::RooCode | Agent::KiloCode)
-}
 
 /// Reads a task. Nothing is read, and no agent set, of an array that holds no message.
 pub(crate) fn document(
@@ -52,24 +37,15 @@ pub(crate) fn document(
     options: &Options,
     facts: &mut FileFacts,
 ) -> Result<(), Malformed> {
-    let mut messages = Vec::new();
     let mut cursor = document;
-    cursor.array(|cursor| {
-        let mut message = Message::default();
-        cursor.object(|cursor, key| message.field(cursor, key))?;
-        messages.push(message);
-        Ok(())
-    })?;
+    let messages = api_messages::array(&mut cursor)?;
     cursor.end()?;
-    if !messages
-        .iter()
-        .any(|message| message.role.is_some() && message.has_content)
-    {
+    if !messages.iter().any(Message::is_whole) {
         return Ok(());
     }
     facts.agent = Some(agent);
     let path = facts.file.clone();
-    let session = session(&path).and_then(|session| facts.name(Some(Str(session.as_bytes()))));
+    let session = api_messages::task(&path).and_then(|session| facts.name(Some(Str(session.as_bytes()))));
     let mut reader = Reader {
         task_text: options.task_text,
         context: Context {
@@ -105,12 +81,9 @@ struct Reader {
 
 impl Reader {
     fn response(&mut self, message: &Message<'_>, facts: &mut FileFacts) {
-        let key = message.key(facts);
+        let key = key(message, facts);
         let mut has_calls = false;
-        for block in &message.blocks {
-            if block.kind != Some(Str(b"tool_use")) {
-                continue;
-            }
+        for block in message.calls() {
             has_calls = true;
             let name = block.name.map(Str::text).unwrap_or_default();
             let Some(id) = self.ids.of_call(block.id, &name, key, facts) else {
@@ -131,13 +104,7 @@ impl Reader {
                 unreported: false,
             });
         }
-        let text = message.blocks.iter().filter_map(|block| block.text);
-        let has_markup = |text: Str<'_>| {
-            MARKUP
-                .iter()
-                .any(|tag| memchr::memmem::find(text.0, tag).is_some())
-        };
-        if !has_calls && text.into_iter().any(has_markup) {
+        if !has_calls && message.has_markup() {
             facts.ignore(message.role, Some(Str(b"call_as_markup")));
         }
     }
@@ -220,95 +187,11 @@ impl Reader {
     }
 }
 
-#[derive(Default)]
-struct Message<'a> {
-    role: Option<Str<'a>>,
-    has_content: bool,
-    /// The id of the response, where the provider gave one.
-    id: Option<Str<'a>>,
-    at: Option<Millis>,
-    blocks: Vec<Block<'a>>,
-}
-
-#[derive(Default)]
-struct Block<'a> {
-    kind: Option<Str<'a>>,
-    text: Option<Str<'a>>,
-    id: Option<Str<'a>>,
-    name: Option<Str<'a>>,
-    input: Option<Raw<'a>>,
-    answers: Option<Str<'a>>,
-    is_error: Option<bool>,
-    /// The first text of a result.
-    output: Option<Str<'a>>,
-}
-
-impl<'a> Message<'a> {
-    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"role" => self.role = cursor.string()?,
-            b"id" => self.id = cursor.string()?,
-            b"ts" => self.at = cursor.count()?.and_then(|ts| Millis::try_from(ts).ok()),
-            b"content" => {
-                self.has_content = true;
-                if cursor.peek()? == b'"' {
-                    self.blocks.push(Block {
-                        kind: Some(Str(b"text")),
-                        text: cursor.string()?,
-                        ..Block::default()
-                    });
-                    return Ok(());
-                }
-                cursor.array(|cursor| {
-                    let mut block = Block::default();
-                    cursor.object(|cursor, key| block.field(cursor, key))?;
-                    self.blocks.push(block);
-                    Ok(())
-                })?;
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    }
-
-    fn key(&self, facts: &mut FileFacts) -> Option<Sym> {
-        let id = self.id.map(|id| id.head(60).into_owned()).unwrap_or_default();
-        match self.at {
-            Some(at) => facts.clean_name(&format!("roo:{at}:{id}")),
-            None => facts.name(self.id),
-        }
-    }
-}
-
-impl<'a> Block<'a> {
-    fn field(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"type" => self.kind = cursor.string()?,
-            b"text" => self.text = cursor.string()?,
-            b"id" => self.id = cursor.string()?,
-            b"name" => self.name = cursor.string()?,
-            b"input" => self.input = Some(cursor.raw()?),
-            b"tool_use_id" => self.answers = cursor.string()?,
-            b"is_error" => self.is_error = cursor.boolean()?,
-            b"content" => {
-                if cursor.peek()? == b'"' {
-                    self.output = cursor.string()?;
-                    return Ok(());
-                }
-                cursor.array(|cursor| {
-                    cursor.object(|cursor, key| {
-                        if key == b"text" {
-                            let text = cursor.string()?;
-                            self.output = self.output.or(text);
-                            return Ok(());
-                        }
-                        cursor.skip()
-                    })
-                })?;
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
+fn key(message: &Message<'_>, facts: &mut FileFacts) -> Option<Sym> {
+    let id = message.id.map(|id| id.head(60).into_owned()).unwrap_or_default();
+    match message.at {
+        Some(at) => facts.clean_name(&format!("roo:{at}:{id}")),
+        None => facts.name(message.id),
     }
 }
 
@@ -326,13 +209,4 @@ fn tool(name: &str, input: Option<Raw<'_>>) -> ToolName {
         },
     };
     named.unwrap_or_else(|| ToolName::builtin(name))
-}
-
-/// The task of `tasks/<task>/api_conversation_history.json`; `None` for any other path.
-fn session(path: &str) -> Option<&str> {
-    let parts: Vec<&str> = path.split(['/', '\\']).collect();
-    match parts.as_slice() {
-        [.., "tasks", task, file] if *file == FILE && !task.is_empty() => Some(*task),
-        _ => None,
-    }
 }

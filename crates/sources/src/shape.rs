@@ -38,6 +38,7 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
     cursor.end()?;
     let kind = keys.kind.map_or(&b""[..], |kind| kind.0);
     let writers = [
+        (keys.is_cline(), Agent::Cline),
         (keys.is_opencode(), Agent::OpenCode),
         (keys.is_gemini(kind), Agent::GeminiCli),
         (keys.is_codex(kind), Agent::Codex),
@@ -133,6 +134,8 @@ struct Keys<'a> {
     message_payload: bool,
     protocol_version: bool,
     title: bool,
+    updated_at: bool,
+    agent: bool,
 }
 
 impl<'a> Keys<'a> {
@@ -180,6 +183,8 @@ impl<'a> Keys<'a> {
             b"cwd" => self.cwd = true,
             b"protocol_version" => self.protocol_version = true,
             b"title" => self.title = true,
+            b"updated_at" => self.updated_at = true,
+            b"agent" => self.agent = true,
             b"customType" | b"thinkingLevel" | b"modelId" => self.pi = true,
             b"toolCallResult" | b"systemPayload" | b"usageMetadata" => self.qwen = true,
             _ => {}
@@ -236,6 +241,11 @@ impl<'a> Keys<'a> {
     fn is_droid(&self, kind: &[u8]) -> bool {
         let is_foreign = self.session || self.message || self.payload || self.data;
         kind == b"session_start" && self.id.is_some() && self.title && self.cwd && !is_foreign
+    }
+
+    /// A session of the newest kind.
+    fn is_cline(&self) -> bool {
+        self.messages && self.session && self.updated_at && self.agent
     }
 
     fn is_qwen(&self, kind: &[u8]) -> bool {
@@ -354,6 +364,10 @@ mod tests {
             (
                 r#"{"type":"message","id":"d","timestamp":"t","message":{"role":"user","content":[]}}"#,
                 None,
+            ),
+            (
+                r#"{"version":1,"updated_at":"t","agent":"lead","sessionId":"1_a","messages":[]}"#,
+                Some(Agent::Cline),
             ),
             (r#"{"type":"session_start","id":"d","cwd":"/w"}"#, None),
             (r#"{"type":"metadata","id":"x"}"#, None),

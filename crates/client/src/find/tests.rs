@@ -337,3 +337,37 @@ fn tasks_of_roo_and_kilo_are_found_in_the_editors_that_are_there() {
         assert_eq!(found.files[0].agent, Some(Agent::RooCode), "{named}");
     }
 }
+
+#[test]
+fn sessions_of_cline_are_found_with_their_directory_and_its_other_files_are_not() {
+    let home = tree(&[
+        ".cline/data/sessions/1_ab/1_ab.messages.json",
+        ".cline/data/sessions/1_ab/1_ab.compaction.json",
+        ".cline/data/sessions/1_ab/1_ab.json",
+        ".cline/data/tasks/17/api_conversation_history.json",
+        ".cline/data/tasks/17/ui_messages.json",
+    ]);
+    fs::write(
+        home.path().join(".cline/data/sessions/1_ab/1_ab.json"),
+        r#"{"cwd":"/w/api"}"#,
+    )
+    .unwrap();
+    let expected = [
+        ".cline/data/sessions/1_ab/1_ab.messages.json",
+        ".cline/data/tasks/17/api_conversation_history.json",
+    ]
+    .map(|name| (name.to_owned(), Some(Agent::Cline)));
+    let own = Environment::new(home.path(), home.path(), []);
+    for found in [
+        find(&[], &[], &own).unwrap(),
+        find(&[home.path().to_owned()], &[], &Environment::default()).unwrap(),
+    ] {
+        assert_eq!(names(&found, home.path()), expected);
+        assert_eq!(found.files[0].directory.as_deref(), Some("/w/api"));
+    }
+    // The folder that a variable names holds the sessions themselves.
+    let sessions = home.path().join(".cline/data/sessions");
+    let variables = [("CLINE_SESSION_DATA_DIR", sessions.to_str().unwrap())];
+    let moved = Environment::new(Path::new("/nowhere"), Path::new("/nowhere"), variables);
+    assert_eq!(find(&[], &[], &moved).unwrap().files.len(), 1);
+}

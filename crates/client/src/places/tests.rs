@@ -81,10 +81,29 @@ fn extensions_of_editors_have_their_places_on_every_system() {
                 Agent::RooCode,
                 place.replace("kilocode.kilo-code", "rooveterinaryinc.roo-cline"),
             ),
+            (
+                Agent::Cline,
+                place.replace("kilocode.kilo-code", "saoudrizwan.claude-dev"),
+            ),
         ] {
             let places = logs(os, home, &[], agent);
             assert!(places.contains(&place), "{os:?} {agent}: {places:?}");
         }
+    }
+}
+
+#[test]
+fn a_variable_of_cline_moves_its_folder_and_not_that_of_its_extension() {
+    let extension = "/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev".to_owned();
+    for (variable, value, place) in [
+        ("", "", "/h/.cline/data"),
+        ("CLINE_DATA_DIR", "/m", "/m"),
+        ("CLINE_DIR", "/m", "/m/data"),
+        ("CLINE_SESSION_DATA_DIR", "/m", "/m"),
+    ] {
+        let places = logs(Os::Unix, "/h", &[(variable, value)], Agent::Cline);
+        assert!(places.contains(&place.to_owned()), "{variable}: {places:?}");
+        assert!(places.contains(&extension), "{variable}: {places:?}");
     }
 }
 

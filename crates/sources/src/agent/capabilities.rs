@@ -152,6 +152,14 @@ impl Agent {
                 source: "Kilo-Org/kilocode, `src/core/prompts/responses.ts`; else as Roo Code",
                 told: [YES, YES, YES, YES, YES, NO, NO, YES, NA, YES, YES, YES],
             },
+            Agent::Cline => Capabilities {
+                name: "Cline",
+                places: "`.cline/data` (`sessions`, `tasks`), `globalStorage/saoudrizwan.claude-dev/tasks` of VS Code and \
+                         of editors made from it; `CLINE_DATA_DIR`, `CLINE_DIR`, `CLINE_SESSION_DATA_DIR`",
+                versions: "with native tool calls (3.35, October 2025) to 4.1, with its own sessions",
+                source: "cline/cline, `sdk/packages/shared/src/llms/messages.ts`, `src/core/task` before June 2026",
+                told: [YES, YES, YES, YES, YES, YES, YES, YES, NA, YES, YES, YES],
+            },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The same facts give the same events, however they are spread over files and chunks.
 
-use crate::{FIXTURES, collect, facts, joined, lines};
+use crate::{FIXTURES, by_place, collect, facts, joined, lines};
 use proptest::prelude::*;
-use sources::{Agent, Buffer, Collected, LogReader, Options};
+use sources::{Buffer, Collected, LogReader, Options};
 
 /// Everything but the numbers that speak of files.
 fn result(collected: &Collected) -> (String, String, String) {
@@ -112,8 +112,7 @@ proptest! {
         buffer.space()[..4].copy_from_slice(b"rest");
         buffer.feed(4, &mut LogReader::new("other", None, &Options::default()));
         buffer.clear();
-        let agent = name.starts_with("roo/").then_some(Agent::RooCode);
-        let mut reader = LogReader::new(name, agent, &Options::default());
+        let mut reader = LogReader::new(name, by_place(name), &Options::default());
         let (mut rest, mut sizes) = (text.as_bytes(), reads.iter().cycle());
         while !rest.is_empty() {
             let space = buffer.space();

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 use model::Kind;
 use sources::{Agent, Capabilities, FileFacts, LogReader, Options, Told};
 
-use crate::{FIXTURES, facts, joined};
+use crate::{FIXTURES, by_place, facts, joined};
 
 fn text(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -25,6 +25,7 @@ fn agent_of(fixture: &str) -> Agent {
         Some("kimi") => Agent::KimiCli,
         Some("droid") => Agent::Droid,
         Some("roo") => Agent::RooCode,
+        Some("cline") => Agent::Cline,
         _ => panic!("{fixture} is of no agent"),
     }
 }
@@ -91,11 +92,12 @@ fn every_log_is_its_agents_and_no_other_agents() {
     for (name, text) in FIXTURES {
         let agent = agent_of(name);
         // Only the place tells whose an array of messages is.
-        let by_place = [Agent::RooCode, Agent::KiloCode];
-        let alone = Some(agent).filter(|agent| !by_place.contains(agent));
+        let arrays = [Agent::RooCode, Agent::KiloCode, Agent::Cline];
+        let is_array = by_place(name).is_some();
+        let alone = Some(agent).filter(|_| !is_array);
         assert_eq!(read_as(None, name, text).agent(), alone, "{name}");
         for other in Agent::ALL {
-            let expected = other == agent || by_place.contains(&agent) && by_place.contains(&other);
+            let expected = other == agent || is_array && arrays.contains(&other);
             let facts = read_as(Some(other), name, text);
             assert_eq!(facts.agent(), expected.then_some(other), "{name} as {other}");
             let collected = joined(vec![facts]);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod claude;
+mod cline;
 mod codex;
 mod copilot;
 mod determinism;
@@ -23,10 +24,10 @@ mod traps;
 use std::sync::LazyLock;
 
 use model::{Event, wire::EventV1};
-use sources::{Collected, FileFacts, LogReader, Options, Prices, join};
+use sources::{Agent, Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// The hand-written logs, one for each format and shape of record.
-pub(crate) const FIXTURES: [(&str, &str); 13] = [
+pub(crate) const FIXTURES: [(&str, &str); 15] = [
     (
         "claude/calls.jsonl",
         include_str!("../fixtures/claude/calls.jsonl"),
@@ -70,17 +71,32 @@ pub(crate) const FIXTURES: [(&str, &str); 13] = [
         "droid/session.jsonl",
         include_str!("../fixtures/droid/session.jsonl"),
     ),
+    (
+        "cline/api_conversation_history.json",
+        include_str!("../fixtures/cline/api_conversation_history.json"),
+    ),
+    (
+        "cline/session.messages.json",
+        include_str!("../fixtures/cline/session.messages.json"),
+    ),
 ];
 
 /// Reads one file, in chunks of `chunk` bytes.
 pub(crate) fn facts(name: &str, text: &[u8], chunk: usize, options: &Options) -> FileFacts {
-    // Nothing in the files of Roo Code says whose they are: the client knows it by their place.
-    let agent = name.starts_with("roo/").then_some(sources::Agent::RooCode);
-    let mut reader = LogReader::new(name, agent, options);
+    let mut reader = LogReader::new(name, by_place(name), options);
     for bytes in text.chunks(chunk.max(1)) {
         reader.feed(bytes);
     }
     reader.finish()
+}
+
+/// The agent of a fixture that nothing in it identifies: the client knows it by the place of the file.
+pub(crate) fn by_place(name: &str) -> Option<Agent> {
+    match name {
+        "roo/api_conversation_history.json" => Some(Agent::RooCode),
+        "cline/api_conversation_history.json" => Some(Agent::Cline),
+        _ => None,
+    }
 }
 
 /// Joins what was read, with the built-in prices and no file system to ask for projects.

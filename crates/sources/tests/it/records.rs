@@ -104,13 +104,25 @@ fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
             | "kimi/wire.jsonl"
             | "droid/session.jsonl"
             | "qwen/chat.jsonl"
+            | "cline/api_conversation_history.json"
             | "roo/api_conversation_history.json" => {
                 assert!(
                     !tasks.is_empty() && tasks.iter().all(|task| task == "fix it"),
                     "{name}: {tasks:?}"
                 );
             }
+            "cline/session.messages.json" => assert_eq!(tasks, vec!["tidy the api"; 7]),
             _ => assert_eq!(tasks, Vec::<String>::new(), "{name}"),
         }
     }
+}
+
+#[test]
+fn cline_task() {
+    insta::assert_snapshot!(shown("cline/api_conversation_history.json", &Options::default()));
+}
+
+#[test]
+fn cline_session() {
+    insta::assert_snapshot!(shown("cline/session.messages.json", &Options::default()));
 }
