@@ -45,6 +45,8 @@ pub(crate) fn scan(
     let mut scan = Scan {
         follow: own_home,
         tools: BTreeMap::new(),
+        root: (home.to_owned(), "~"),
+        marketplace: None,
     };
     let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
     if fs::read_dir(&config).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
@@ -52,23 +54,25 @@ pub(crate) fn scan(
     }
     scan.claude_folder(&config, "user");
     scan.plugins(&config.join("plugins"));
-    let state = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
-    if let Some(state) = scan.json(&state) {
-        scan.mcp_servers(state.get("mcpServers"), "user", "");
+    let state_file = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
+    if let Some(state) = scan.json(&state_file) {
+        scan.mcp_servers(state.get("mcpServers"), "user", "", &state_file);
         let folders = state.get("projects").and_then(Value::as_object);
         for (folder, project) in folders.into_iter().flatten() {
             if !projects.is_folder_shared(folder) {
                 continue;
             }
-            scan.mcp_servers(project.get("mcpServers"), "local", "");
+            scan.mcp_servers(project.get("mcpServers"), "local", "", &state_file);
         }
     }
     // A project's folder comes from a repository and is not trusted.
     scan.follow = false;
     for project in projects.roots() {
+        scan.root = (project.to_owned(), ".");
         scan.claude_folder(&project.join(".claude"), "project");
-        if let Some(declared) = scan.json(&project.join(".mcp.json")) {
-            scan.mcp_servers(declared.get("mcpServers"), "project", "");
+        let file = project.join(".mcp.json");
+        if let Some(declared) = scan.json(&file) {
+            scan.mcp_servers(declared.get("mcpServers"), "project", "", &file);
         }
     }
     Some(MachineInventory {
@@ -113,10 +117,14 @@ struct Scan {
     /// Whether symbolic links are followed: many users link these folders in their home.
     follow: bool,
     tools: BTreeMap<ToolId, InstalledTool>,
+    /// The folder that paths are relative to, and what it is called.
+    root: (PathBuf, &'static str),
+    /// Of the plugin that is being scanned.
+    marketplace: Option<String>,
 }
 
 impl Scan {
-    fn add(&mut self, kind: Kind, name: &str, description: Option<&str>, source: &str) {
+    fn add(&mut self, kind: Kind, name: &str, description: Option<&str>, source: &str, path: Option<String>) {
         if name.is_empty() {
             return;
         }
@@ -131,13 +139,24 @@ impl Scan {
             tool_id,
             description,
             source: Some(text::clean(source).into_owned()),
+            path,
+            marketplace: self.marketplace.clone(),
         });
+    }
+
+    /// A path as the inventory names it; `None` for one that is neither below the home nor in the project.
+    fn below(&self, path: &Path) -> Option<String> {
+        let (root, name) = &self.root;
+        let below = path.strip_prefix(root).ok()?;
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        Some(text::clean(&format!("{name}/{}", parts.join("/"))).into_owned())
     }
 
     /// A `.claude` folder: skills, agents and commands.
     fn claude_folder(&mut self, folder: &Path, source: &str) {
-        for (name, description) in self.skills(&folder.join("skills")) {
-            self.add(Kind::Skill, &name, description.as_deref(), source);
+        for (name, description, path) in self.skills(&folder.join("skills")) {
+            let path = self.below(&path);
+            self.add(Kind::Skill, &name, description.as_deref(), source, path);
         }
         for declaration in self.declarations(&folder.join("agents")) {
             self.add(
@@ -145,6 +164,7 @@ impl Scan {
                 declaration.declared_name(),
                 declaration.description(),
                 source,
+                self.below(&declaration.path),
             );
         }
         for declaration in self.declarations(&folder.join("commands")) {
@@ -153,6 +173,7 @@ impl Scan {
                 &declaration.path_name,
                 declaration.description(),
                 source,
+                self.below(&declaration.path),
             );
         }
     }
@@ -182,12 +203,16 @@ impl Scan {
                 continue;
             };
             let source = format!("plugin:{plugin}");
-            for (name, description) in self.skills(&folder.join("skills")) {
+            self.marketplace = id
+                .split_once('@')
+                .map(|(_, marketplace)| text::clean(marketplace).into_owned());
+            for (name, description, _) in self.skills(&folder.join("skills")) {
                 self.add(
                     Kind::Plugin,
                     &format!("{plugin}@{name}"),
                     description.as_deref(),
                     &source,
+                    None,
                 );
             }
             for declaration in self.declarations(&folder.join("commands")) {
@@ -196,6 +221,7 @@ impl Scan {
                     &format!("{plugin}@{}", declaration.path_name),
                     declaration.description(),
                     &source,
+                    None,
                 );
             }
             for declaration in self.declarations(&folder.join("agents")) {
@@ -204,17 +230,27 @@ impl Scan {
                     &format!("{plugin}:{}", declaration.declared_name()),
                     declaration.description(),
                     &source,
+                    None,
                 );
             }
-            if let Some(declared) = self.json(&folder.join(".mcp.json")) {
+            let file = folder.join(".mcp.json");
+            if let Some(declared) = self.json(&file) {
                 let servers = declared.get("mcpServers").unwrap_or(&declared);
-                self.mcp_servers(Some(servers), &source, &format!("plugin_{plugin}_"));
+                self.mcp_servers(Some(servers), &source, &format!("plugin_{plugin}_"), &file);
             }
         }
+        self.marketplace = None;
     }
 
     /// MCP servers, by the name in their calls: any character but letters, digits, `_` and `-` becomes `_`.
-    fn mcp_servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str) {
+    fn mcp_servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str, file: &Path) {
+        let text = match servers.and_then(Value::as_object) {
+            Some(servers) if !servers.is_empty() && prefix.is_empty() => {
+                read_start(file, MAX_SETTINGS_BYTES, self.follow).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let path = self.below(file).filter(|_| prefix.is_empty());
         for name in servers.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
             let called: String = format!("{prefix}{name}")
                 .chars()
@@ -226,11 +262,15 @@ impl Scan {
                     }
                 })
                 .collect();
-            self.add(Kind::Mcp, &called, None, source);
+            let path = path.as_ref().map(|path| match line_of(&text, name) {
+                Some(line) => format!("{path}:{line}"),
+                None => path.clone(),
+            });
+            self.add(Kind::Mcp, &called, None, source, path);
         }
     }
 
-    fn skills(&self, folder: &Path) -> Vec<(String, Option<String>)> {
+    fn skills(&self, folder: &Path) -> Vec<(String, Option<String>, PathBuf)> {
         let walk = WalkDir::new(folder)
             .min_depth(1)
             .max_depth(1)
@@ -243,7 +283,8 @@ impl Scan {
                 let declaration = Declaration::read(&entry.path().join("SKILL.md"), self.follow)?;
                 let name = declaration.fields.get("name").cloned();
                 let name = name.unwrap_or_else(|| entry.file_name().to_string_lossy().into_owned());
-                Some((name, declaration.fields.get("description").cloned()))
+                let description = declaration.fields.get("description").cloned();
+                Some((name, description, entry.path().to_owned()))
             })
             .collect()
     }
@@ -267,6 +308,7 @@ impl Scan {
                 let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
                 let mut declaration = Declaration::read(entry.path(), self.follow)?;
                 declaration.path_name = parts.join(":");
+                declaration.path = entry.path().to_owned();
                 Some(declaration)
             })
             .collect()
@@ -275,6 +317,16 @@ impl Scan {
     fn json(&self, path: &Path) -> Option<Value> {
         serde_json::from_slice(&read_start(path, MAX_SETTINGS_BYTES, self.follow)?).ok()
     }
+}
+
+/// The line of a key of an object that the text has once, from 1. Twice, and it is not known which.
+fn line_of(text: &[u8], key: &str) -> Option<usize> {
+    let text = std::str::from_utf8(text).ok()?;
+    let quoted = serde_json::to_string(key).ok()?;
+    let is_key = |at: &usize| text[at + quoted.len()..].trim_start().starts_with(':');
+    let mut places = text.match_indices(&quoted).map(|(at, _)| at).filter(is_key);
+    let at = places.next().filter(|_| places.next().is_none())?;
+    Some(1 + text[..at].matches('\n').count())
 }
 
 #[cfg(test)]
@@ -370,10 +422,45 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(of("skill:pdf").description.as_deref(), Some("Reads: PDFs"));
+        let paths = [
+            "skill:pdf",
+            "command:front:build",
+            "mcp:linear_server",
+            "mcp:db",
+            "command:deploy",
+        ];
+        assert_eq!(
+            paths.map(|id| of(id).path.as_deref().unwrap_or_default()),
+            [
+                "~/.claude/skills/pdf",
+                "~/.claude/commands/front/build.md",
+                "~/.claude.json:1",
+                "./.mcp.json:1",
+                "./.claude/commands/deploy.md"
+            ]
+        );
+        assert_eq!(
+            of("plugin:caveman@compress").path,
+            None,
+            "it goes with its plugin"
+        );
+        let marketplaces = ["plugin:caveman@compress", "mcp:plugin_caveman_fire", "skill:pdf"];
+        assert_eq!(
+            marketplaces.map(|id| of(id).marketplace.as_deref()),
+            [Some("market"), Some("market"), None]
+        );
         assert_eq!(
             of("agent:code-reviewer").description.as_deref(),
             Some("Reviews code")
         );
+    }
+
+    #[test]
+    fn the_line_of_a_server_is_known_where_its_name_is_a_key_once() {
+        let text = b"{\n \"x\": {\"a\": \"db\"},\n \"db\" : {},\n \"x\": {}\n}";
+        assert_eq!(line_of(text, "db"), Some(3));
+        assert_eq!(line_of(text, "x"), None);
+        assert_eq!(line_of(text, "none"), None);
     }
 
     #[test]

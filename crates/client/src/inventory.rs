@@ -61,7 +61,7 @@ fn parts(inventory: Inventory, limits: &Limits) -> Vec<Inventory> {
 /// Rows and JSON bytes of a session.
 fn size(session: &SessionInventory) -> (usize, usize) {
     (
-        session.tools.len(),
+        session.tools.len() + session.unreachable.len(),
         serde_json::to_vec(session).map_or(0, |json| json.len() + 1),
     )
 }
@@ -80,13 +80,8 @@ mod tests {
             project: None,
             agent: None,
             observed_at: DateTime::UNIX_EPOCH,
-            tools: vec![
-                LoadedTool {
-                    tool_id,
-                    context_bytes: 1
-                };
-                tools
-            ],
+            tools: vec![LoadedTool::new(tool_id, 1); tools],
+            unreachable: Vec::new(),
         }
     }
 

@@ -28,7 +28,7 @@ mod scores;
 mod uploads;
 mod vocabulary;
 
-pub use dead_weight::{DeadWeight, DeadWeightRow};
+pub use dead_weight::{DeadWeight, DeadWeightGroup, DeadWeightRow, Evidence};
 pub use decisions::{Decision, DecisionRequest, Decisions, NOTE_CHARS, ToolDecision};
 pub use events::{EventRow, Events};
 pub use leaderboards::{Leaderboard, LeaderboardRow, Previous};
@@ -44,4 +44,4 @@ pub use refresh::{RefreshState, ViewRefresh};
 pub use runs::{GateResult, GatesRequest, MAX_RUN_GATES, MAX_RUN_SESSIONS, MAX_RUN_TOOLS, Run, RunTool};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};
-pub use vocabulary::{AllOr, Board, ScoreSort, Verdict, Window};
+pub use vocabulary::{AllOr, Board, GroupBy, ScoreSort, Verdict, Window};

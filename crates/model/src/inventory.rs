@@ -34,6 +34,9 @@ pub struct SessionInventory {
     pub observed_at: DateTime<Utc>,
     /// The tools.
     pub tools: Vec<LoadedTool>,
+    /// MCP servers that the session waited for, or that needed a sign-in, and that it never got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable: Vec<ToolId>,
 }
 
 /// One tool in one session.
@@ -45,6 +48,37 @@ pub struct LoadedTool {
     /// UTF-8 bytes of the text that brought the tool into the session's context, over all its records.
     #[serde(default)]
     pub context_bytes: i64,
+    /// Tokens that its listing added to each request, estimated by the rule of the agent's family. Without it the server
+    /// estimates them from the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<i64>,
+    /// Requests to the model that carried the listing. Absent where the log does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<i64>,
+    /// Tokens of the listing over all these requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_tokens: Option<i64>,
+    /// What these tokens cost, in millionths of a USD. Absent where no request has a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<i64>,
+    /// Tokens of the longest text that a call of the tool loaded, estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoke_tokens: Option<i64>,
+}
+
+impl LoadedTool {
+    /// A tool of which only the size of its listing is known.
+    pub fn new(tool_id: ToolId, context_bytes: i64) -> LoadedTool {
+        LoadedTool {
+            tool_id,
+            context_bytes,
+            context_tokens: None,
+            requests: None,
+            carried_tokens: None,
+            cost_micro_usd: None,
+            invoke_tokens: None,
+        }
+    }
 }
 
 /// What is installed on one machine.
@@ -71,6 +105,13 @@ pub struct InstalledTool {
     /// Where it was declared: `user`, `project`, `plugin:<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The file or folder that declares it, relative to the home directory (`~/…`) or to its project (`./…`), with the
+    /// line where that is known: `~/.claude.json:42`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The marketplace that its plugin is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marketplace: Option<String>,
 }
 
 /// The answer to `PUT /v1/inventory`.

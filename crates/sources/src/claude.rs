@@ -203,7 +203,11 @@ impl Reader {
         };
         if let (Some(group), Some(spent), false) = (group, message.usage, synthetic) {
             let run = self.run(envelope, facts);
-            push_usage(&spent, (group, request, run), model, at, facts);
+            // An agent's own requests carry a context of their own.
+            let carrier = context
+                .session
+                .filter(|_| run.is_none() && !envelope.record.is_sidechain);
+            push_usage(&spent, (group, request, run), carrier, model, at, facts);
         }
         for block in &message.uses {
             let Some(id) = self.call_id(block, message, envelope.record, facts) else {
@@ -313,7 +317,7 @@ impl Reader {
             return;
         };
         let at = time::parse(record.timestamp);
-        for (tool, bytes) in loaded {
+        for ((tool, listing), bytes) in loaded {
             let tool = facts.strings.intern(&tool);
             facts.loads.push(Load {
                 context,
@@ -321,6 +325,7 @@ impl Reader {
                 at,
                 tool,
                 bytes,
+                listing,
             });
         }
     }

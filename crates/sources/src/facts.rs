@@ -115,6 +115,8 @@ pub(crate) struct Usage {
     pub(crate) within: Option<Sym>,
     /// The run of an agent in which the response was made; see [`Run`].
     pub(crate) run: Option<Sym>,
+    /// The session whose listings the request carried; `None` for an agent's own requests and where it is not known.
+    pub(crate) carrier: Option<Sym>,
     /// The sum of a whole session, not one request: the length of the prompts is unknown.
     pub(crate) sums_session: bool,
     /// The cost as stated in the log. It overrides the price table, but not a price that was given for this model by a
@@ -211,6 +213,25 @@ pub(crate) struct Load {
     pub(crate) at: Option<Millis>,
     pub(crate) tool: Sym,
     pub(crate) bytes: u64,
+    pub(crate) listing: ListingKind,
+}
+
+/// Which list a record states. A later record of a kind takes the place of an earlier one for its tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ListingKind {
+    Skills,
+    Agents,
+    DeferredTools,
+    Instructions,
+    /// Servers that the session waits for: they are not loaded.
+    Unreachable,
+}
+
+/// The text that one call loaded into the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) call: Sym,
+    pub(crate) bytes: u64,
 }
 
 /// Values from the record of a message or of a session that apply to all its calls where a call's own record lacks
@@ -271,6 +292,7 @@ pub struct FileFacts {
     pub(crate) launches: Vec<Launch>,
     pub(crate) endings: Vec<Ending>,
     pub(crate) loads: Vec<Load>,
+    pub(crate) bodies: Vec<Body>,
     pub(crate) frames: Vec<Frame>,
     pub(crate) joined_names: Vec<JoinedName>,
     pub(crate) problems: Vec<Problem>,
@@ -305,6 +327,7 @@ impl FileFacts {
             launches: Vec::new(),
             endings: Vec::new(),
             loads: Vec::new(),
+            bodies: Vec::new(),
             frames: Vec::new(),
             joined_names: Vec::new(),
             problems: Vec::new(),

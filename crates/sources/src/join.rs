@@ -6,6 +6,7 @@
 
 mod aliases;
 mod answers;
+mod carried;
 mod commands;
 mod cost;
 mod endings;
@@ -23,11 +24,11 @@ use std::{cmp::Ordering, collections::HashMap};
 use chrono::{DateTime, Utc};
 use model::{CallResult, Event, MicroUsd, ToolId, inventory::SessionInventory};
 
-use self::projects::Projects;
+use self::{carried::Carrier, projects::Projects};
 use crate::{
     Excluded, Prices, Totals,
     facts::{
-        Answer, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Numbered,
+        Answer, Body, Call, Command, Context, Ending, FileFacts, Frame, Launch, Load, Millis, Note, Numbered,
         NumberedResult, Requested, Run, Searches, Usage,
     },
     problem::{Problem, ProblemCode},
@@ -152,7 +153,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
         let cwd = &mut joined.call.context.cwd;
         *cwd = cwd.and_then(|cwd| projects.of(cwd, &mut pool.strings));
     }
-    let inventory = pool.inventory(&mut projects);
+    let inventory = pool.inventory(&calls, &mut projects);
 
     let Pool {
         strings,
@@ -197,6 +198,9 @@ struct Pool {
     launches: Vec<Launch>,
     endings: Vec<Ending>,
     loads: Vec<Load>,
+    bodies: Vec<Body>,
+    /// The requests of sessions that listed their tools.
+    carriers: Vec<Carrier>,
     frames: Vec<Frame>,
     problems: Vec<Problem>,
     totals: Totals,
@@ -223,6 +227,7 @@ impl Pool {
         self.launches.append(&mut file.launches);
         self.endings.append(&mut file.endings);
         self.loads.append(&mut file.loads);
+        self.bodies.append(&mut file.bodies);
         self.frames.append(&mut file.frames);
         self.problems.append(&mut file.problems);
         let totals = &mut self.totals;

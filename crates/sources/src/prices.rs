@@ -303,6 +303,40 @@ impl Applied<'_> {
     }
 }
 
+/// What a part of a prompt costs, in micro-USD per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PromptPrices {
+    /// In the first request that carries it.
+    pub(crate) first: u128,
+    /// In a later request, which reads it from the cache if the response says that there was one.
+    pub(crate) later: u128,
+}
+
+impl Applied<'_> {
+    /// The prices of a part of the prompt of a request that used these tokens.
+    pub(crate) fn prompt(&self, tokens: &Tokens) -> PromptPrices {
+        let first = match tokens {
+            Tokens {
+                cache_write_1h,
+                cache_write_5m,
+                ..
+            } if cache_write_1h > cache_write_5m => self.price.cache_write_1h,
+            Tokens {
+                cache_write_5m: 1.., ..
+            } => self.price.cache_write_5m,
+            _ => self.price.input,
+        };
+        let later = match tokens.cache_read {
+            0 => first,
+            _ => self.price.cache_read,
+        };
+        PromptPrices {
+            first: micro(first),
+            later: micro(later),
+        }
+    }
+}
+
 fn micro(usd: f64) -> u128 {
     #[expect(
         clippy::cast_possible_truncation,

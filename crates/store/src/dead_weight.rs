@@ -1,5 +1,8 @@
 //! Dead weight: tools that are known, loaded or installed, and that no member uses.
 
+mod groups;
+mod removal;
+mod shipped;
 pub mod verdict;
 
 use std::{collections::HashMap, pin::pin};
@@ -10,7 +13,7 @@ use futures_util::StreamExt;
 use model::{
     OrgId,
     api::{
-        AllOr, DeadWeightRow, Decision, Verdict,
+        AllOr, DeadWeightGroup, DeadWeightRow, Decision, Evidence, Verdict,
         query::{DeadWeightQuery, ListQuery},
     },
 };
@@ -19,7 +22,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use self::verdict::Facts;
+use self::{removal::Declared, verdict::Facts};
 use crate::{
     Store, StoreError, filters,
     leaderboards::{Scope, read_scope},
@@ -57,7 +60,8 @@ impl Store {
             &transaction,
             org,
             scope.member_id,
-            verdict::first_day(query.days(), scope.today),
+            query.days(),
+            scope.today,
             tools,
         )
         .await?;
@@ -66,6 +70,31 @@ impl Store {
             rows,
             next_cursor: more.then(|| page::cursor(&(offset + i64::from(limit)))),
         })
+    }
+}
+
+impl Store {
+    /// What the tools of an audit are removed with, in use or not; `None` when the query does not ask for it.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn dead_weight_groups(
+        &self,
+        org: OrgId,
+        query: &DeadWeightQuery,
+    ) -> Result<Option<Vec<DeadWeightGroup>>, StoreError> {
+        let Some(by) = query.group_by else {
+            return Ok(None);
+        };
+        let mut client = self.client().await?;
+        let scope = read_scope(&client, org, query.member.as_deref()).await?;
+        let transaction = client.transaction().await?;
+        if query.member.is_some() || query.project.is_some() {
+            plan_for_any_org(&transaction).await?;
+        }
+        let groups = groups::of(&transaction, org, query, by, &scope).await?;
+        transaction.commit().await?;
+        Ok(Some(groups))
     }
 }
 
@@ -158,9 +187,18 @@ async fn rows_of(
         let statement = client
             .prepare_cached(include_str!("dead_weight/precomputed.sql"))
             .await?;
+        let first_day = verdict::first_day(days, scope.today);
         let days = i32::try_from(days).unwrap_or(i32::MAX);
-        let asked: [&(dyn ToSql + Sync); 7] =
-            [&org.0, &days, &kind, &without_events, &offset, &limit, &decided];
+        let asked: [&(dyn ToSql + Sync); 8] = [
+            &org.0,
+            &days,
+            &kind,
+            &without_events,
+            &offset,
+            &limit,
+            &decided,
+            &first_day,
+        ];
         return Ok(client.query_raw(&statement, asked).await?);
     }
     let first_day = verdict::first_day(days, scope.today);
@@ -191,18 +229,27 @@ async fn with_installations(
     client: &Transaction<'_>,
     org: OrgId,
     member: Option<i64>,
-    since: NaiveDate,
+    days: i64,
+    today: NaiveDate,
     tools: Vec<Audited>,
 ) -> Result<Vec<DeadWeightRow>, StoreError> {
+    let since = verdict::first_day(days, today);
     let ids: Vec<&str> = tools.iter().map(|tool| tool.facts.tool_id.as_str()).collect();
     let statement = client
         .prepare_cached(include_str!("dead_weight/installed.sql"))
         .await?;
-    let mut installed: HashMap<String, (i64, Vec<String>)> = HashMap::new();
+    let mut installed: HashMap<String, (i64, Vec<String>, Declared)> = HashMap::new();
     for row in client.query(&statement, &[&org.0, &ids, &member]).await? {
         installed.insert(
             row.try_get("tool_id")?,
-            (row.try_get("members_installed")?, row.try_get("installed_by")?),
+            (
+                row.try_get("members_installed")?,
+                row.try_get("installed_by")?,
+                Declared {
+                    sources: row.try_get::<_, Option<_>>("sources")?.unwrap_or_default(),
+                    paths: row.try_get::<_, Option<_>>("paths")?.unwrap_or_default(),
+                },
+            ),
         );
     }
     let statement = client
@@ -212,6 +259,17 @@ async fn with_installations(
     for row in client.query(&statement, &[&org.0, &ids, &member, &since]).await? {
         loaded.insert(row.try_get("tool_id")?, row.try_get("loaded_by")?);
     }
+    let statement = client
+        .prepare_cached(include_str!("dead_weight/last_loaded.sql"))
+        .await?;
+    let mut last_loaded: HashMap<String, (DateTime<Utc>, Vec<String>)> = HashMap::new();
+    for row in client.query(&statement, &[&org.0, &ids, &member, &since]).await? {
+        let projects: Option<Vec<String>> = row.try_get("projects")?;
+        last_loaded.insert(
+            row.try_get("tool_id")?,
+            (row.try_get("last_loaded_at")?, projects.unwrap_or_default()),
+        );
+    }
     let rows = tools.into_iter().map(
         |Audited {
              facts,
@@ -219,7 +277,29 @@ async fn with_installations(
              reason,
              decision,
          }| {
-            let (members_installed, installed_by) = installed.remove(&facts.tool_id).unwrap_or_default();
+            let (members_installed, installed_by, declared) =
+                installed.remove(&facts.tool_id).unwrap_or_default();
+            let (last_loaded_at, projects) = match last_loaded.remove(&facts.tool_id) {
+                Some((at, projects)) => (Some(at), projects),
+                None => (None, Vec::new()),
+            };
+            let evidence = Evidence {
+                days,
+                since: Some(since),
+                sessions: match verdict {
+                    Verdict::Unreachable => facts.sessions_unreachable,
+                    _ => facts.sessions_loaded,
+                },
+                members: facts.members_loaded,
+                users: facts.members,
+                calls: facts.events,
+                first_seen_at: Some(facts.known_since),
+                last_seen_at: facts.last_used_at.max(last_loaded_at),
+                duplicate_of: facts
+                    .duplicate_of
+                    .clone()
+                    .filter(|_| verdict == Verdict::Duplicate),
+            };
             let kind = facts.tool_id.split_once(':').map_or("", |(kind, _)| kind);
             DeadWeightRow {
                 kind: kind.to_owned(),
@@ -232,6 +312,17 @@ async fn with_installations(
                 installed_by,
                 known_since: Some(facts.known_since),
                 context_bytes: facts.context_bytes,
+                context_tokens: facts.mean_tokens(),
+                invoke_tokens: facts.invoke_tokens,
+                requests: facts.requests,
+                carried_tokens: facts.carried_tokens,
+                est_cost_usd_month: facts.month_usd(days),
+                remove: removal::remove(&facts.tool_id, Some(&declared)),
+                group: removal::group_of(&facts.tool_id, Some(&declared)),
+                declared_in: declared.paths,
+                projects,
+                evidence,
+                confidence: facts.confidence(verdict),
                 decision,
                 loaded_by: loaded.remove(&facts.tool_id).unwrap_or_default(),
                 verdict,
@@ -256,6 +347,14 @@ fn read(row: &Row) -> Result<Facts, StoreError> {
         sessions_loaded: row.try_get("sessions_loaded")?,
         members_loaded: row.try_get("members_loaded")?,
         context_bytes: row.try_get("context_bytes")?,
+        sized: row.try_get("sized")?,
+        context_tokens: row.try_get("context_tokens")?,
+        requests: row.try_get("requests")?,
+        carried_tokens: row.try_get("carried_tokens")?,
+        cost_micro_usd: row.try_get("cost_micro_usd")?,
+        invoke_tokens: row.try_get("invoke_tokens")?,
+        sessions_unreachable: row.try_get("sessions_unreachable")?,
+        duplicate_of: row.try_get("duplicate_of")?,
         ever_loaded: row.try_get("ever_loaded")?,
         installed: row.try_get("installed")?,
         listed: row.try_get("listed")?,

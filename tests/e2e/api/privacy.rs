@@ -185,6 +185,7 @@ async fn an_export_holds_everything_of_the_member_and_nothing_of_others() {
             ("machine_tools", 1),
             ("session_tools", 0),
             ("loaded_members", 0),
+            ("unreachable_tools", 0),
             ("unnamed_calls", 0),
             ("uploads", 1),
             ("usage_days", 1),

@@ -1,6 +1,11 @@
 //! Markdown files that declare a tool: the name and the description in their front matter.
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 /// Bytes of a Markdown file that are searched for front matter.
 const MAX_FRONT_MATTER_BYTES: u64 = 16 * 1024;
@@ -9,6 +14,7 @@ const MAX_FRONT_MATTER_BYTES: u64 = 16 * 1024;
 pub(super) struct Declaration {
     /// Its path below the folder with `:` as separator: the name of a command.
     pub(super) path_name: String,
+    pub(super) path: PathBuf,
     pub(super) fields: BTreeMap<String, String>,
 }
 
@@ -17,6 +23,7 @@ impl Declaration {
         let bytes = read_start(path, MAX_FRONT_MATTER_BYTES, follow)?;
         Some(Declaration {
             path_name: String::new(),
+            path: PathBuf::new(),
             fields: front_matter(&String::from_utf8_lossy(&bytes)),
         })
     }

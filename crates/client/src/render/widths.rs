@@ -113,7 +113,9 @@ fn dead_weight() -> Listing {
         json!({
             "tool_id": tool, "kind": "mcp", "last_used_at": "2026-10-01T00:00:00Z", "events": 0, "members": 0,
             "sessions_loaded": 1_412, "members_loaded": 8, "members_installed": 2, "installed_by": ["ann", "bob"],
-            "known_since": "2026-01-01T00:00:00Z", "context_bytes": 12_345_678, "verdict": verdict, "reason": reason,
+            "known_since": "2026-01-01T00:00:00Z", "context_bytes": 12_345_678,
+            "context_tokens": 1_820, "est_cost_usd_month": 41.2, "remove": "claude mcp remove claude_ai_Google_Calendar",
+            "group": "mcp:claude_ai_Google_Calendar", "confidence": 1.0, "verdict": verdict, "reason": reason,
         })
     };
     let body = json!({

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{AllOr, Compare, Decision, ScoreSort, Verdict, Window, read_day};
+use super::{AllOr, Compare, Decision, GroupBy, ScoreSort, Verdict, Window, read_day};
 use crate::{Kind, Outcome, limits, team::MemberKind};
 
 /// The parameters of a route that answers a list in pages.
@@ -150,6 +150,8 @@ list_queries! {
         pub verdict: AllOr<Verdict>,
         /// True leaves out the tools that are too new for a verdict, where no verdict is asked for.
         pub judged: bool,
+        /// Adds `groups` to the answer: what one step removes, or the marketplaces.
+        pub group_by: GroupBy,
         /// True lists tools about which something is decided, too; `verdict=all` does as well.
         pub decided: bool,
         /// True waits until the scores include everything that was stored before the request, as long as a request may;

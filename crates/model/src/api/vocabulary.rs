@@ -99,14 +99,23 @@ pub enum ScoreSort {
     parse_err_fn = UnknownWord::of::<Verdict>
 )]
 pub enum Verdict {
-    /// Loaded in sessions of the window, and called in none.
+    /// Loaded in sessions of the window, and never called.
     Unused,
+    /// Loaded in sessions of the window and called in none of them, but called before.
+    Dormant,
+    /// An MCP server that sessions waited for, or that needed a sign-in, and that none got.
+    Unreachable,
+    /// Not called, and another tool that does the same is: a server that a plugin brings, too; a command and a skill of
+    /// one name.
+    Duplicate,
     /// Not even loaded.
     NeverLoaded,
     /// Not called, and nothing says whether a session had it: the agents of those who have it do not list what they load.
     NotKnown,
     /// Called by one member only, of several who are active.
     SingleUser,
+    /// Called by few of the members who have it loaded.
+    UsedByFew,
     /// Called, and almost never successful.
     Failing,
     /// Called, and does not exist: a name that an agent made up.
@@ -115,11 +124,31 @@ pub enum Verdict {
     TooNew,
     /// Not loaded or called often enough for a verdict.
     TooLittleEvidence,
+    /// Not called, and a part of the agent: it cannot be removed.
+    ShipsWithAgent,
     /// Called by several members, and successful.
     InUse,
 }
 
-words!(Board, Window, ScoreSort, Verdict);
+/// How an audit groups tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<GroupBy>
+)]
+pub enum GroupBy {
+    /// By what one step removes: a plugin, an MCP server, or the tool itself.
+    Removal,
+    /// By plugin.
+    Plugin,
+    /// By MCP server.
+    Server,
+    /// By the marketplace that a plugin is from.
+    Marketplace,
+}
+
+words!(Board, Window, ScoreSort, Verdict, GroupBy);
 
 /// A filter that takes one word, or `all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,7 @@ pub(crate) async fn list(
     let known_days = data_since.map_or(0, |first| (app.now().date_naive() - first).num_days());
     let query = query.with_default_days(known_days);
     let page = app.store.dead_weight(caller.org, &query).await?;
+    let groups = app.store.dead_weight_groups(caller.org, &query).await?;
     let asked = [
         query.member.as_deref().map(Name::Member),
         query.project.as_deref().map(Name::Project),
@@ -35,6 +36,7 @@ pub(crate) async fn list(
     names::check(&app, &caller, page.rows.is_empty(), query.cursor(), &asked).await?;
     Ok(Json(DeadWeight {
         dead_weight: page.rows,
+        groups,
         next_cursor: page.next_cursor,
         as_of,
         days: query.days(),

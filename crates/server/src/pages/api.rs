@@ -94,8 +94,8 @@ fn route(path: &str, method: &str, operation: &Value) -> Markup {
             @if !parameters.is_empty() {
                 dl {
                     @for parameter in parameters {
-                        dt { code { (text(&parameter["name"])) } " " (place(parameter)) }
-                        dd { (kind(&parameter["schema"])) " " (text(&parameter["description"])) }
+                        dt { (text(&parameter["name"])) }
+                        dd { (place(parameter)) (kind(&parameter["schema"])) " " (text(&parameter["description"])) }
                     }
                 }
             }
@@ -128,9 +128,9 @@ fn is_paging(parameter: &Value) -> bool {
 
 fn place(parameter: &Value) -> &'static str {
     match parameter["in"].as_str() {
-        Some("path") => "in the path",
-        Some("header") => "header",
-        _ => "query",
+        Some("path") => "in the path: ",
+        Some("header") => "a header: ",
+        _ => "",
     }
 }
 
@@ -142,11 +142,11 @@ fn described(name: &str, schema: &Value) -> Markup {
             @if schema["properties"].is_object() {
                 dl {
                     @for (key, field) in fields(&schema["properties"]) {
-                        dt {
-                            code { (key) }
-                            @if !required.iter().any(|one| one == key) { " optional" }
+                        dt { (key) }
+                        dd {
+                            @if !required.iter().any(|one| one == key) { "optional " }
+                            (kind(field)) " " (text(&field["description"]))
                         }
-                        dd { (kind(field)) " " (text(&field["description"])) }
                     }
                 }
             } @else { p { (kind(schema)) } }

@@ -157,9 +157,18 @@ fn trend(row: &LeaderboardRow) -> Cell {
 pub(super) fn dead_weight_table(rows: &[DeadWeightRow], now: DateTime<Utc>) -> Table {
     let tone = |verdict| match verdict {
         Verdict::Failing | Verdict::Phantom => Tone::Bad,
-        Verdict::Unused | Verdict::NeverLoaded => Tone::Doubtful,
+        Verdict::Unused
+        | Verdict::Dormant
+        | Verdict::NeverLoaded
+        | Verdict::Unreachable
+        | Verdict::Duplicate => Tone::Doubtful,
         Verdict::InUse => Tone::Good,
-        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew | Verdict::NotKnown => Tone::Plain,
+        Verdict::SingleUser
+        | Verdict::UsedByFew
+        | Verdict::TooLittleEvidence
+        | Verdict::TooNew
+        | Verdict::NotKnown
+        | Verdict::ShipsWithAgent => Tone::Plain,
     };
     let rows = rows.iter().map(|row| {
         vec![
@@ -168,12 +177,15 @@ pub(super) fn dead_weight_table(rows: &[DeadWeightRow], now: DateTime<Utc>) -> T
                 .with_tone(tone(row.verdict))
                 .into(),
             Cell::count(row.sessions_loaded).into(),
-            Cell::bytes(row.context_bytes).into(),
+            Cell::maybe_count(row.context_tokens).into(),
+            Cell::maybe_count(row.requests).into(),
+            Cell::usd(row.est_cost_usd_month).into(),
             Cell::count(row.members_loaded).into(),
             Cell::count(row.members_installed).into(),
             Cell::count(row.events).into(),
             Cell::time(row.last_used_at, now).into(),
             Cell::text(&row.installed_by.join(", ")).into(),
+            Cell::maybe(row.remove.as_deref()).into(),
             Cell::text(&row.reason).into(),
         ]
     });
@@ -183,12 +195,15 @@ pub(super) fn dead_weight_table(rows: &[DeadWeightRow], now: DateTime<Utc>) -> T
             name("tool_id", "tool"),
             name("verdict", "verdict"),
             figure("sessions_loaded", "sessions").sortable(),
-            figure("context_bytes", "context").sortable(),
+            figure("context_tokens", "tokens").sortable(),
+            figure("requests", "requests").sortable(),
+            figure("est_cost_usd_month", "$/month").sortable(),
             figure("members_loaded", "members").sortable(),
             figure("members_installed", "installed").sortable(),
             figure("events", "calls").sortable(),
             figure("last_used_at", "last used").sortable(),
             name("installed_by", "installed by"),
+            name("remove", "remove").prose(),
             name("reason", "reason").prose(),
         ],
         rows: rows.collect(),

@@ -4,16 +4,21 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    facts::ListingKind,
     json::{Cursor, Malformed, Raw, Str},
     tool_name::ToolName,
 };
 
-/// The tools that an attachment loads, with the UTF-8 bytes of their texts, by tool id. An
-/// attachment of another kind gives its kind instead. What is removed later was loaded all the same; a server that is only pending is not.
-pub(crate) fn loaded(attachment: Raw<'_>) -> Result<BTreeMap<String, u64>, Option<Str<'_>>> {
+/// Tools with the UTF-8 bytes of their texts, by tool id and the kind of the list.
+pub(crate) type Listed = BTreeMap<(String, ListingKind), u64>;
+
+/// The tools that an attachment loads, and the servers that it waits for. An attachment of another kind gives its kind
+/// instead. What is removed later was loaded all the same; a server that is only pending was not.
+pub(crate) fn loaded(attachment: Raw<'_>) -> Result<Listed, Option<Str<'_>>> {
     // The record has been walked before, so the attachment is whole.
     let listing = Listing::read(attachment).map_err(|_| None)?;
     let mut loaded = Loaded::default();
+    let mut add = |tool: &ToolName, kind, bytes| loaded.add(tool, kind, bytes);
     match listing.kind.map_or(&b""[..], |kind| kind.0) {
         b"skill_listing" => {
             let content = listing
@@ -21,13 +26,14 @@ pub(crate) fn loaded(attachment: Raw<'_>) -> Result<BTreeMap<String, u64>, Optio
                 .map(|content| content.text().into_owned())
                 .unwrap_or_default();
             for (name, bytes) in skill_items(&content, &listing.names) {
-                loaded.add(&ToolName::skill(name), bytes);
+                add(&ToolName::skill(name), ListingKind::Skills, bytes);
             }
         }
         b"agent_listing_delta" => {
             for (at, name) in listing.added_types.iter().enumerate() {
-                loaded.add(
+                add(
                     &ToolName::agent(name),
+                    ListingKind::Agents,
                     listing.added_lines.get(at).map_or(0, String::len),
                 );
             }
@@ -35,20 +41,31 @@ pub(crate) fn loaded(attachment: Raw<'_>) -> Result<BTreeMap<String, u64>, Optio
         b"deferred_tools_delta" => {
             for name in &listing.added_names {
                 if let Some(tool) = ToolName::mcp_prefixed(name) {
-                    loaded.add(&tool, 0);
+                    add(&tool, ListingKind::DeferredTools, 0);
                 }
             }
             for line in &listing.added_lines {
                 let name = line.split([':', ' ', '\n']).next().unwrap_or_default();
                 if let Some(tool) = ToolName::mcp_prefixed(name) {
-                    loaded.add(&tool, line.len());
+                    add(&tool, ListingKind::DeferredTools, line.len());
                 }
+            }
+            for name in &listing.waiting {
+                add(
+                    &ToolName::mcp(&server_in_tool_names(name), None),
+                    ListingKind::Unreachable,
+                    0,
+                );
             }
         }
         b"mcp_instructions_delta" => {
             for (at, name) in listing.added_names.iter().enumerate() {
                 let bytes = listing.added_blocks.get(at).map_or(0, String::len);
-                loaded.add(&ToolName::mcp(&server_in_tool_names(name), None), bytes);
+                add(
+                    &ToolName::mcp(&server_in_tool_names(name), None),
+                    ListingKind::Instructions,
+                    bytes,
+                );
             }
         }
         _ => return Err(listing.kind),
@@ -57,11 +74,11 @@ pub(crate) fn loaded(attachment: Raw<'_>) -> Result<BTreeMap<String, u64>, Optio
 }
 
 #[derive(Default)]
-struct Loaded(BTreeMap<String, u64>);
+struct Loaded(Listed);
 
 impl Loaded {
-    fn add(&mut self, tool: &ToolName, bytes: usize) {
-        *self.0.entry(tool.id.to_string()).or_default() += bytes as u64;
+    fn add(&mut self, tool: &ToolName, kind: ListingKind, bytes: usize) {
+        *self.0.entry((tool.id.to_string(), kind)).or_default() += bytes as u64;
     }
 }
 
@@ -88,6 +105,8 @@ struct Listing<'a> {
     added_names: Vec<String>,
     added_lines: Vec<String>,
     added_blocks: Vec<String>,
+    /// Servers that are pending, or that need a sign-in.
+    waiting: Vec<String>,
 }
 
 impl<'a> Listing<'a> {
@@ -102,6 +121,7 @@ impl<'a> Listing<'a> {
                 b"addedNames" => listing.added_names = texts(cursor)?,
                 b"addedLines" => listing.added_lines = texts(cursor)?,
                 b"addedBlocks" => listing.added_blocks = texts(cursor)?,
+                b"pendingMcpServers" | b"needsAuthMcpServers" => listing.waiting.extend(texts(cursor)?),
                 _ => cursor.skip()?,
             }
             Ok(())
@@ -164,12 +184,17 @@ mod tests {
     use super::*;
     use crate::json::Index;
 
-    fn read(attachment: &str) -> Option<BTreeMap<String, u64>> {
+    fn read(attachment: &str) -> Option<Listed> {
         super::loaded(Index::default().of(attachment.as_bytes()).raw().unwrap()).ok()
     }
 
     fn loaded(attachment: &str) -> Vec<(String, u64)> {
-        read(attachment).unwrap().into_iter().collect()
+        let is_loaded = |kind| kind != ListingKind::Unreachable;
+        let listed = read(attachment).unwrap().into_iter();
+        listed
+            .filter(|((_, kind), _)| is_loaded(*kind))
+            .map(|((tool, _), bytes)| (tool, bytes))
+            .collect()
     }
 
     fn pairs(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -210,6 +235,8 @@ mod tests {
     fn deferred_tools_load_their_server_and_pending_servers_nothing() {
         let delta = r#"{"type":"deferred_tools_delta","addedNames":["CronList","mcp__s__a","mcp__s__b"],"addedLines":["CronList","mcp__s__a","mcp__s__b: does b"],"pendingMcpServers":["other"]}"#;
         assert_eq!(loaded(delta), pairs(&[("mcp:s", 9 + 17)]));
+        let waited_for = ("mcp:other".to_owned(), ListingKind::Unreachable);
+        assert_eq!(read(delta).unwrap().get(&waited_for), Some(&0));
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(crate) struct Record<'a> {
     pub(crate) request: Option<Str<'a>>,
     /// The record of the call that a result answers.
     pub(crate) source: Option<Str<'a>>,
-    /// The record is text that a call loaded: of a skill, for example.
-    pub(crate) of_call: bool,
+    /// The call that loaded the text of the record: of a skill, for example.
+    pub(crate) of_call: Option<Str<'a>>,
     pub(crate) timestamp: Option<Str<'a>>,
     pub(crate) session: Option<Str<'a>>,
     pub(crate) cwd: Option<Str<'a>>,
@@ -114,7 +114,7 @@ impl<'a> Record<'a> {
                 b"parentUuid" => self.parent = cursor.string()?,
                 b"requestId" => self.request = cursor.string()?,
                 b"sourceToolAssistantUUID" => self.source = cursor.string()?,
-                b"sourceToolUseID" => self.of_call = cursor.string()?.is_some(),
+                b"sourceToolUseID" => self.of_call = cursor.string()?,
                 b"timestamp" => self.timestamp = cursor.string()?,
                 b"sessionId" => self.session = cursor.string()?,
                 b"cwd" => self.cwd = cursor.string()?,

@@ -106,6 +106,7 @@ pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
 pub(super) fn push_usage(
     spent: &Spent<'_>,
     (group, request, run): (Sym, u64, Option<Sym>),
+    carrier: Option<Sym>,
     model: Option<Sym>,
     at: Option<Millis>,
     facts: &mut FileFacts,
@@ -118,6 +119,7 @@ pub(super) fn push_usage(
         web_searches: spent.web_searches,
         request,
         run,
+        carrier,
         ..Usage::of(group)
     });
     if spent.iterations.is_some() {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Reader, command, record::Record, response::stated, task};
 use crate::{
-    facts::{Command, FileFacts, Millis},
+    facts::{Body, Command, FileFacts, Millis},
     json::Str,
     redact, time,
     tool_name::ToolName,
@@ -26,6 +26,7 @@ impl Reader {
                 self.command(record, &name, command.as_ref(), facts);
             }
         } else if record.is_meta {
+            self.loaded_text(record, texts().map(|text| text.text().len() as u64).sum(), facts);
             skill_text(record, first, facts);
         } else if let Some(name) = command::plain(first) {
             // A skill that runs in a fork leaves the command that the person typed; any other path or word is no skill.
@@ -38,6 +39,15 @@ impl Reader {
             && let Some(task) = texts().find_map(redact::prompt)
         {
             self.task = Some(facts.strings.intern(&task));
+        }
+    }
+
+    /// The text that a call of a skill loads.
+    fn loaded_text(&self, record: &Record<'_>, bytes: u64, facts: &mut FileFacts) {
+        if let Some(call) = record.of_call.filter(|call| !self.positions.is_position(call.0))
+            && let Some(call) = facts.call_id(Some(call))
+        {
+            facts.bodies.push(Body { call, bytes });
         }
     }
 
@@ -85,7 +95,7 @@ fn command_id(uuid: Option<Str<'_>>) -> Option<String> {
 
 /// The text that a typed skill brings names the record of its command as the one before it.
 fn skill_text(record: &Record<'_>, text: Str<'_>, facts: &mut FileFacts) {
-    if !record.of_call
+    if record.of_call.is_none()
         && command::is_skill_text(text)
         && let Some(command) = command_id(record.parent)
     {

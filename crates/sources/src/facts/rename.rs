@@ -41,6 +41,7 @@ impl FileFacts {
             names.rename_option(&mut usage.model);
             names.rename_option(&mut usage.within);
             names.rename_option(&mut usage.run);
+            names.rename_option(&mut usage.carrier);
         }
         for run in &mut self.runs {
             names.rename(&mut run.call);
@@ -115,6 +116,9 @@ impl FileFacts {
             names.rename(&mut load.record);
             names.rename(&mut load.tool);
             load.context.rename(names);
+        }
+        for body in &mut self.bodies {
+            names.rename(&mut body.call);
         }
     }
 }

@@ -30,6 +30,7 @@ impl Usage {
             request: 0,
             within: None,
             run: None,
+            carrier: None,
             sums_session: false,
             stated_cost: None,
         }
@@ -48,6 +49,7 @@ impl Usage {
         self.web_searches = self.web_searches.max(other.web_searches);
         self.within = self.within.or(other.within);
         self.run = self.run.or(other.run);
+        self.carrier = self.carrier.or(other.carrier);
         self.stated_cost = self.stated_cost.max(other.stated_cost);
     }
 }

@@ -1,10 +1,10 @@
 //! Usage and cost of responses, and the share of each call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::MicroUsd;
 
-use super::{Joined, Pool, runs::Runs};
+use super::{Joined, Pool, carried::Carrier, runs::Runs};
 use crate::{
     Prices, TokenTotals, UnpricedModel,
     facts::{Searches, Tokens, Usage},
@@ -69,11 +69,19 @@ impl Pool {
             prices,
             known: HashMap::default(),
         };
+        let listing: HashSet<Sym, foldhash::fast::RandomState> = self
+            .loads
+            .iter()
+            .filter_map(|load| load.context.session)
+            .collect();
         for usage in &usage {
             self.totals.tokens.add(usage);
             let applied = usage
                 .model
                 .and_then(|model| by_model.at(model, strings, Request::of(usage)));
+            if let Some(session) = usage.carrier.filter(|session| listing.contains(session)) {
+                self.carriers.extend(Carrier::of(session, usage, applied));
+            }
             costs.add(usage, cost(usage, applied));
         }
         costs
@@ -125,9 +133,14 @@ impl Pool {
 /// Merges all records of a response.
 fn fold(usage: &mut Vec<Usage>, strings: &Strings, response: impl Fn(&Usage) -> (Sym, u64)) {
     let model = |usage: &Usage| usage.model.map(|model| strings.get(model));
+    let session = |usage: &Usage| usage.carrier.map(|session| strings.get(session));
     usage.sort_by(|a, b| {
         let by_model = || model(a).cmp(&model(b));
-        response(a).cmp(&response(b)).then_with(by_model)
+        let by_session = || session(a).cmp(&session(b));
+        response(a)
+            .cmp(&response(b))
+            .then_with(by_model)
+            .then_with(by_session)
     });
     usage.dedup_by(|other, kept| {
         let same = response(other) == response(kept);

@@ -34,6 +34,21 @@ loaded as (
             coalesce(sum(context_bytes) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0),
             9223372036854775807
         )::bigint as context_bytes,
+        count(*) filter (where observed_at >= $2::timestamp at time zone 'UTC' and context_tokens > 0) as sized,
+        least(
+            coalesce(sum(context_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0),
+            9223372036854775807
+        )::bigint as context_tokens,
+        least(
+            sum(requests) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
+        )::bigint as requests,
+        least(
+            sum(carried_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
+        )::bigint as carried_tokens,
+        least(
+            sum(cost_micro_usd) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
+        )::bigint as cost_micro_usd,
+        max(invoke_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC') as invoke_tokens,
         min(observed_at) as first_loaded_at
     from session_tools
     where org_id = $1 and ($4::text is null or project = $4) and ($5::bigint is null or member_id = $5)
@@ -57,6 +72,19 @@ select
     coalesce(l.sessions, 0) as sessions_loaded,
     coalesce(l.members, 0) as members_loaded,
     coalesce(l.context_bytes, 0) as context_bytes,
+    coalesce(l.sized, 0) as sized,
+    coalesce(l.context_tokens, 0) as context_tokens,
+    l.requests,
+    l.carried_tokens,
+    l.cost_micro_usd,
+    l.invoke_tokens,
+    (
+        select count(distinct (w.member_id, w.session_id))
+        from unreachable_tools w
+        where w.org_id = $1 and w.tool_id = t.tool_id and w.observed_at >= $2::timestamp at time zone 'UTC'
+            and ($5::bigint is null or w.member_id = $5)
+    ) as sessions_unreachable,
+    case when coalesce(u.events, 0) = 0 then called_twin($1, t.tool_id) end as duplicate_of,
     l.tool_id is not null as ever_loaded,
     i.tool_id is not null as installed,
     l.tool_id is not null or exists (

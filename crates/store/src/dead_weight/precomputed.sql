@@ -14,6 +14,19 @@ select
     coalesce(l.sessions, 0) as sessions_loaded,
     coalesce(l.members, 0) as members_loaded,
     coalesce(l.context_bytes, 0) as context_bytes,
+    coalesce(l.sized, 0) as sized,
+    coalesce(l.context_tokens, 0) as context_tokens,
+    l.requests,
+    l.carried_tokens,
+    l.cost_micro_usd,
+    l.invoke_tokens,
+    (
+        select count(distinct (w.member_id, w.session_id))
+        from unreachable_tools w
+        where w.org_id = $1 and w.tool_id = t.tool_id
+            and w.observed_at >= ($8::date)::timestamp at time zone 'UTC'
+    ) as sessions_unreachable,
+    case when coalesce(b.events, 0) = 0 then called_twin($1, t.tool_id) end as duplicate_of,
     ever.tool_id is not null as ever_loaded,
     exists (select from machine_tools i where i.org_id = $1 and i.tool_id = t.tool_id) as installed,
     ever.tool_id is not null or exists (

@@ -132,6 +132,12 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("context_bytes", Internal),
             ("first_loaded_at", Internal),
             ("tool_id", Internal),
+            ("sized", Internal),
+            ("context_tokens", Internal),
+            ("requests", Internal),
+            ("carried_tokens", Internal),
+            ("cost_micro_usd", Internal),
+            ("invoke_tokens", Internal),
         ],
     ),
     (
@@ -153,6 +159,12 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("members", Internal),
             ("context_bytes", Internal),
             ("first_loaded_at", Internal),
+            ("sized", Internal),
+            ("context_tokens", Internal),
+            ("requests", Internal),
+            ("carried_tokens", Internal),
+            ("cost_micro_usd", Internal),
+            ("invoke_tokens", Internal),
         ],
     ),
     (
@@ -165,6 +177,8 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("description", Public),
             ("source", Internal),
             ("observed_at", Internal),
+            ("path", Internal),
+            ("marketplace", Internal),
         ],
     ),
     (
@@ -292,6 +306,11 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("context_bytes", Internal),
             ("project", Internal),
             ("observed_at", Internal),
+            ("context_tokens", Internal),
+            ("requests", Internal),
+            ("carried_tokens", Internal),
+            ("cost_micro_usd", Internal),
+            ("invoke_tokens", Internal),
         ],
     ),
     (
@@ -383,6 +402,16 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("member_id", Internal),
             ("created_at", Internal),
             ("created_by", Personal),
+        ],
+    ),
+    (
+        "unreachable_tools",
+        &[
+            ("org_id", Internal),
+            ("member_id", Internal),
+            ("observed_at", Internal),
+            ("session_id", Internal),
+            ("tool_id", Public),
         ],
     ),
     (

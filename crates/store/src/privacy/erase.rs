@@ -127,8 +127,8 @@ async fn delete_events(
 /// Deletes the uploads, the loaded and the installed tools of a member, when they were last loaded, and the calls that wait for
 /// a name. Returns how many
 /// rows each were.
-async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 5], StoreError> {
-    let mut deleted = [0_i64; 5];
+async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[i64; 6], StoreError> {
+    let mut deleted = [0_i64; 6];
     for (count, statement) in deleted.iter_mut().zip([
         "-- privacy::erase::delete_others (uploads)\n\
          delete from uploads where org_id = $1 and member_id = $2",
@@ -138,6 +138,8 @@ async fn delete_others(transaction: &Transaction<'_>, key: &Key<'_>) -> Result<[
          delete from machine_tools where org_id = $1 and member_id = $2",
         "-- privacy::erase::delete_others (loaded)\n\
          delete from loaded_members where org_id = $1 and member_id = $2",
+        "-- privacy::erase::delete_others (unreachable)\n\
+         delete from unreachable_tools where org_id = $1 and member_id = $2",
         "-- privacy::erase::delete_others (unnamed)\n\
          delete from unnamed_calls where org_id = $1 and member_id = $2",
     ]) {

@@ -77,6 +77,12 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where org_id = $1 and member_id = $2 order by tool_id",
     ),
     (
+        "unreachable_tools",
+        "-- privacy::export::export (unreachable)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from unreachable_tools t\n\
+         where org_id = $1 and member_id = $2 order by observed_at, tool_id",
+    ),
+    (
         "unnamed_calls",
         "-- privacy::export::export (unnamed)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from unnamed_calls t\n\

@@ -165,6 +165,13 @@ async fn delete_others(
         .await?;
     deleted += session
         .execute(
+            "-- privacy::retention::delete_others (unreachable)\n\
+             delete from unreachable_tools where org_id = $1 and observed_at < $2",
+            &[&org.0, &since],
+        )
+        .await?;
+    deleted += session
+        .execute(
             "-- privacy::retention::delete_others (unnamed)\n\
              delete from unnamed_calls where org_id = $1 and occurred_at < $2",
             &[&org.0, &since],

@@ -284,11 +284,9 @@ async fn what_is_new_beyond_the_limit_of_a_day_is_rejected_and_what_is_known_nev
             agent: None,
             observed_at: now(),
             tools: ["mcp:1", "mcp:8"]
-                .map(|tool| LoadedTool {
-                    tool_id: ToolId::parse(tool).unwrap(),
-                    context_bytes: 10,
-                })
+                .map(|tool| LoadedTool::new(ToolId::parse(tool).unwrap(), 10))
                 .into(),
+            unreachable: Vec::new(),
         }],
         machine: Some(MachineInventory {
             machine_id: "laptop".into(),
@@ -298,6 +296,8 @@ async fn what_is_new_beyond_the_limit_of_a_day_is_rejected_and_what_is_known_nev
                     tool_id: ToolId::parse(tool).unwrap(),
                     description: None,
                     source: None,
+                    path: None,
+                    marketplace: None,
                 })
                 .into(),
         }),

@@ -88,14 +88,18 @@ const KEPT: &str = "
 
 const PLAIN_LOADED: &str = "
     select w.days, s.tool_id, count(*) as sessions, count(distinct s.member_id) as members,
-        sum(s.context_bytes)::bigint as context_bytes, min(s.observed_at) as first_loaded_at
+        sum(s.context_bytes)::bigint as context_bytes, min(s.observed_at) as first_loaded_at,
+        sum(s.context_tokens)::bigint as context_tokens, sum(s.requests)::bigint as requests,
+        sum(s.carried_tokens)::bigint as carried_tokens, sum(s.cost_micro_usd)::bigint as cost_micro_usd,
+        max(s.invoke_tokens) as invoke_tokens
     from session_tools s
     join board_windows w on w.days = 0 or s.observed_at >= ($2::date - w.days + 1)::timestamp at time zone 'UTC'
     where s.org_id = $1
     group by 1, 2";
 
 const KEPT_LOADED: &str = "
-    select days, tool_id, sessions, members, context_bytes, first_loaded_at
+    select days, tool_id, sessions, members, context_bytes, first_loaded_at, context_tokens, requests, carried_tokens,
+        cost_micro_usd, invoke_tokens
     from loaded_tools
     where org_id = $1 and $2::date is not null";
 
@@ -200,10 +204,14 @@ impl Team {
                 observed_at: now - TimeDelta::hours(random.signed(3_000)),
                 tools: (0..3)
                     .map(|_| LoadedTool {
-                        tool_id: ToolId::parse(random.one(&TOOLS)).unwrap(),
-                        context_bytes: random.signed(500),
+                        requests: Some(random.signed(40)),
+                        carried_tokens: Some(random.signed(9_000)),
+                        cost_micro_usd: (random.below(3) > 0).then(|| random.signed(700)),
+                        invoke_tokens: (random.below(3) == 0).then(|| random.signed(2_000)),
+                        ..LoadedTool::new(ToolId::parse(random.one(&TOOLS)).unwrap(), 1 + random.signed(500))
                     })
                     .collect(),
+                unreachable: Vec::new(),
             })
             .collect();
         let inventory = Inventory {
@@ -327,6 +335,8 @@ async fn what_was_changed_by_hand_is_found_and_counted_anew() {
         "delete from loaded_days",
         "update loaded_members set last_loaded_at = last_loaded_at - interval '1 day'",
         "update loaded_tools set sessions = 0",
+        "update loaded_tools set requests = requests + 1",
+        "update loaded_days set cost_micro_usd = 0",
         "update usage_days set events = events + 1",
     ] {
         team.client.batch_execute(change).await.unwrap();

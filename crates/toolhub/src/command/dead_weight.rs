@@ -2,7 +2,7 @@ use clap::{Args, builder::TypedValueParser};
 use client::{Error, Exit, read::Endpoint};
 use model::{
     Kind,
-    api::{AllOr, Verdict, query::DeadWeightQuery},
+    api::{AllOr, GroupBy, Verdict, query::DeadWeightQuery},
 };
 
 use super::reading;
@@ -29,6 +29,10 @@ pub(crate) struct DeadWeight {
     /// Only list tools with this verdict, including used ones [default: tools without calls that are known for long enough]
     #[arg(long, value_parser = verdicts())]
     verdict: Option<AllOr<Verdict>>,
+    /// List what is removed together instead, with the tools that are in use: by what one step removes, by plugin, by MCP
+    /// server or by marketplace [default: tools]
+    #[arg(long, value_parser = word::<GroupBy>(GroupBy::ALL.iter().map(|by| by.as_str())))]
+    group_by: Option<GroupBy>,
     #[command(flatten)]
     page: Page,
 }
@@ -42,6 +46,7 @@ impl DeadWeight {
             member: self.member,
             project: self.project,
             verdict: self.verdict,
+            group_by: self.group_by,
             judged: self.verdict.is_none().then_some(true),
             ..DeadWeightQuery::default()
         };

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use model::{
     api::{
-        Board, DeadWeight, Decision, Decisions, Leaderboard, LeaderboardRow, ScoreDetail, Scores, Tally,
-        Verdict,
+        Board, DeadWeight, DeadWeightGroup, Decision, Decisions, Leaderboard, LeaderboardRow, ScoreDetail,
+        Scores, Tally, Verdict,
     },
     team::MemberKind,
 };
@@ -245,6 +245,9 @@ fn trend(row: &LeaderboardRow) -> Cell {
 
 /// `GET /v1/dead-weight`.
 pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing {
+    if let Some(groups) = &response.groups {
+        return dead_weight_groups(groups, response, now);
+    }
     let columns = vec![
         name("tool_id", "tool"),
         detail("kind"),
@@ -253,13 +256,21 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
         figure("sessions_loaded", "sessions").level(1),
         figure("members_loaded", "members").level(5),
         figure("members_installed", "installed").level(6),
-        figure("context_bytes", "context").level(2),
+        figure("context_tokens", "tokens").level(2),
+        figure("est_cost_usd_month", "$/month").level(2),
+        detail("context_bytes"),
         name("installed_by", "by").level(7).prose(),
         figure("last_used_at", "last used").level(3),
         detail("members"),
         detail("known_since"),
+        detail("requests"),
+        detail("carried_tokens"),
+        detail("invoke_tokens"),
+        detail("confidence"),
+        detail("group"),
         detail("decision"),
         detail("loaded_by"),
+        name("remove", "remove").level(9).prose(),
         name("reason", "reason").level(4).prose(),
     ];
     let rows = response.dead_weight.iter().map(|row| {
@@ -271,13 +282,21 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
             Cell::count(row.sessions_loaded),
             Cell::count(row.members_loaded),
             Cell::count(row.members_installed),
+            Cell::maybe_count(row.context_tokens),
+            Cell::usd(row.est_cost_usd_month),
             Cell::bytes(row.context_bytes),
             Cell::text(&row.installed_by.join(", ")),
             Cell::time(row.last_used_at, now),
             Cell::count(row.members),
             Cell::time(row.known_since, now),
+            Cell::maybe_count(row.requests),
+            Cell::maybe_count(row.carried_tokens),
+            Cell::maybe_count(row.invoke_tokens),
+            Cell::rate(Some(row.confidence)),
+            Cell::text(&row.group),
             Cell::maybe(row.decision.map(Decision::as_str)),
             Cell::text(&row.loaded_by.join(", ")),
+            Cell::maybe(row.remove.as_deref()),
             Cell::text(&row.reason),
         ]
     });
@@ -285,6 +304,46 @@ pub(crate) fn dead_weight(response: &DeadWeight, now: DateTime<Utc>) -> Listing 
     notes.insert(0, format!("the last {} days (UTC)", response.days));
     if response.dead_weight.is_empty() {
         notes.push(nothing_unused(response, now));
+    }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
+}
+
+/// `GET /v1/dead-weight` with `group_by`.
+fn dead_weight_groups(groups: &[DeadWeightGroup], response: &DeadWeight, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("group", "group"),
+        figure("tools", "tools"),
+        figure("tools_without_calls", "uncalled"),
+        figure("events", "events").level(4),
+        figure("sessions_loaded", "sessions").level(3),
+        figure("context_tokens", "tokens").level(1),
+        detail("carried_tokens"),
+        figure("est_cost_usd_month", "$/month").level(1),
+        name("loaded_by", "by").level(5).prose(),
+        name("remove", "remove").level(2).prose(),
+    ];
+    let rows = groups.iter().map(|group| {
+        vec![
+            Cell::text(&group.group),
+            Cell::count(group.tools),
+            Cell::count(group.tools_without_calls),
+            Cell::count(group.events),
+            Cell::count(group.sessions_loaded),
+            Cell::maybe_count(group.context_tokens),
+            Cell::maybe_count(group.carried_tokens),
+            Cell::usd(group.est_cost_usd_month),
+            Cell::text(&group.loaded_by.join(", ")),
+            Cell::maybe(group.remove.as_deref()),
+        ]
+    });
+    let mut notes = notes(response.as_of, None, now);
+    notes.insert(0, format!("the last {} days (UTC)", response.days));
+    if groups.is_empty() {
+        notes.push("no group: no tool of the catalogue belongs to one".to_owned());
     }
     Listing {
         columns,
@@ -351,8 +410,17 @@ fn nothing_unused(response: &DeadWeight, now: DateTime<Utc>) -> String {
 fn verdict_tone(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Failing | Verdict::Phantom => Tone::Bad,
-        Verdict::Unused | Verdict::NeverLoaded => Tone::Doubtful,
+        Verdict::Unused
+        | Verdict::Dormant
+        | Verdict::NeverLoaded
+        | Verdict::Unreachable
+        | Verdict::Duplicate => Tone::Doubtful,
         Verdict::InUse => Tone::Good,
-        Verdict::SingleUser | Verdict::TooLittleEvidence | Verdict::TooNew | Verdict::NotKnown => Tone::Plain,
+        Verdict::SingleUser
+        | Verdict::UsedByFew
+        | Verdict::TooLittleEvidence
+        | Verdict::TooNew
+        | Verdict::NotKnown
+        | Verdict::ShipsWithAgent => Tone::Plain,
     }
 }

@@ -3,13 +3,22 @@
 with days as (
     select
         tool_id, (observed_at at time zone 'UTC')::date as day, count(*) as sessions,
-        least(sum(context_bytes), 9223372036854775807)::bigint as context_bytes, min(observed_at) as first_loaded_at
+        least(sum(context_bytes), 9223372036854775807)::bigint as context_bytes, min(observed_at) as first_loaded_at,
+        count(*) filter (where context_tokens > 0) as sized,
+        least(coalesce(sum(context_tokens), 0), 9223372036854775807)::bigint as context_tokens,
+        least(sum(requests), 9223372036854775807)::bigint as requests,
+        least(sum(carried_tokens), 9223372036854775807)::bigint as carried_tokens,
+        least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+        max(invoke_tokens) as invoke_tokens
     from session_tools
     where org_id = $1
     group by 1, 2
 ),
 kept_days as (
-    select tool_id, day, sessions, context_bytes, first_loaded_at from loaded_days where org_id = $1
+    select
+        tool_id, day, sessions, context_bytes, first_loaded_at, sized, context_tokens, requests, carried_tokens, cost_micro_usd, invoke_tokens
+    from loaded_days
+    where org_id = $1
 ),
 members as (
     select member_id, tool_id, max(observed_at) as last_loaded_at
