@@ -21,6 +21,7 @@ use crate::{
     gemini::Directories,
     places::{self, Os, Place},
     report::Problem,
+    vscode,
 };
 
 mod stored;
@@ -124,8 +125,7 @@ impl Search<'_> {
             if !self.wants(place.agent) {
                 continue;
             }
-            // Most people have only one of the many editors that an extension may run in.
-            if place.own.to_string_lossy().contains("globalStorage") && !place.own.is_dir() {
+            if places::is_of_editor(&place) && !place.own.is_dir() {
                 continue;
             }
             for looked in looked_for(&place) {
@@ -249,7 +249,16 @@ impl Search<'_> {
     }
 
     fn walk(&mut self, root: &Path, agent: Option<Agent>) {
-        for entry in WalkDir::new(root).follow_links(false).sort_by_file_name() {
+        // Extensions keep many files deep in the folders of workspaces; chats are at this depth.
+        let depth = match agent {
+            Some(Agent::VsCodeCopilot) => 3,
+            _ => usize::MAX,
+        };
+        for entry in WalkDir::new(root)
+            .max_depth(depth)
+            .follow_links(false)
+            .sort_by_file_name()
+        {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -288,7 +297,11 @@ impl Search<'_> {
                 .modified()
                 .ok()
                 .filter(|_| !stored::is_context(&path, agent));
-            let directory = self.directories.of(&path).or_else(|| cline::directory(&path));
+            let directory = self
+                .directories
+                .of(&path)
+                .or_else(|| cline::directory(&path))
+                .or_else(|| vscode::directory(&path));
             self.found.files.push(LogFile {
                 path,
                 agent,
@@ -345,7 +358,8 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
     let within = |name: &str| path.iter().any(|part| part == name);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => match agent {
-            Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode | Agent::Cline) => false,
+            Some(Agent::OpenCode | Agent::RooCode | Agent::KiloCode | Agent::Cline | Agent::Amp) => false,
+            Some(Agent::VsCodeCopilot) => vscode::is_session(path),
             Some(Agent::GeminiCli) => within("chats"),
             // The file next to it is the input of the model, which repeats it without times.
             Some(Agent::KimiCli) => path.file_name().is_some_and(|name| name == "wire.jsonl"),
@@ -357,13 +371,26 @@ fn is_log_name(path: &Path, agent: Option<Agent>) -> bool {
             Some(Agent::Codex) => is_rollout(path),
             Some(Agent::RooCode | Agent::KiloCode) => path.ends_with("api_conversation_history.json"),
             Some(Agent::Cline) => path.ends_with("api_conversation_history.json") || cline::is_session(path),
+            Some(Agent::VsCodeCopilot) => vscode::is_session(path),
+            Some(Agent::Amp) => is_thread(path),
             Some(_) => false,
-            None => within("chats") || stored::is_stored_record(path),
+            None => {
+                within("chats")
+                    || vscode::is_session(path)
+                    || is_thread(path)
+                    || stored::is_stored_record(path)
+            }
         },
         // The name without the ending of the compression decides.
         Some("gz" | "zst") => is_compressed(path) && is_log_name(&path.with_extension(""), agent),
         _ => false,
     }
+}
+
+/// True for the name of a thread of Amp.
+fn is_thread(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("T-"))
 }
 
 /// True for the name of a Codex log: the first versions wrote JSON, and later ones compress old logs.

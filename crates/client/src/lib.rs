@@ -55,6 +55,7 @@ pub mod status;
 pub mod telemetry;
 mod typed_skills;
 pub mod upload;
+mod vscode;
 
 pub use environment::Environment;
 pub use error::{Error, Exit};

@@ -66,9 +66,10 @@ const QWEN: &[&str] = &["projects", "tmp"];
 const SESSIONS: &[&str] = &["sessions"];
 const KIMI: &[&str] = &["sessions", "imported_sessions"];
 const CLINE: &[&str] = &["sessions", "tasks"];
+const AMP: &[&str] = &["threads"];
 
 /// The folders below a home, for all systems.
-const LAYOUTS: [Layout; 14] = [
+const LAYOUTS: [Layout; 15] = [
     layout(Agent::ClaudeCode, ".claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::ClaudeCode, ".config/claude", CLAUDE, "CLAUDE_CONFIG_DIR"),
     layout(Agent::Codex, ".codex", CODEX, "CODEX_HOME"),
@@ -103,15 +104,16 @@ const LAYOUTS: [Layout; 14] = [
     layout(Agent::KimiCli, ".kimi", KIMI, "KIMI_SHARE_DIR"),
     layout(Agent::Droid, ".factory", SESSIONS, ""),
     layout(Agent::Cline, ".cline/data", CLINE, "CLINE_DATA_DIR"),
+    layout(Agent::Amp, ".local/share/amp", AMP, "XDG_DATA_HOME"),
 ];
 
 /// The folder of an extension in the storage of the editors that run it.
 macro_rules! editors {
-    ($agent:expr, $extension:literal, [$($storage:literal),+ $(,)?]) => {
-        [$(layout($agent, concat!($storage, "/globalStorage/", $extension), TASKS, "")),+]
+    ($agent:expr, $extension:literal, $logs:expr, [$($storage:literal),+ $(,)?]) => {
+        [$(layout($agent, concat!($storage, "/globalStorage/", $extension), $logs, "")),+]
     };
-    ($agent:expr, $extension:literal) => {
-        editors!($agent, $extension, [
+    ($agent:expr, $extension:literal, $logs:expr) => {
+        editors!($agent, $extension, $logs, [
             ".config/Code/User",
             ".config/Code - Insiders/User",
             ".config/VSCodium/User",
@@ -136,12 +138,58 @@ macro_rules! editors {
 }
 
 const TASKS: &[&str] = &["tasks"];
-const ROO: [Layout; 19] = editors!(Agent::RooCode, "rooveterinaryinc.roo-cline");
-const KILO: [Layout; 19] = editors!(Agent::KiloCode, "kilocode.kilo-code");
-const CLINE_EXTENSION: [Layout; 19] = editors!(Agent::Cline, "saoudrizwan.claude-dev");
+const THREADS: &[&str] = &["threads3"];
+const CHATS: &[&str] = &[
+    "workspaceStorage",
+    "globalStorage/emptyWindowChatSessions",
+    "globalStorage/transferredChatSessions",
+];
+/// VS Code itself.
+const VSCODE: [Layout; 11] = [
+    layout(Agent::VsCodeCopilot, ".config/Code/User", CHATS, ""),
+    layout(Agent::VsCodeCopilot, ".config/Code - Insiders/User", CHATS, ""),
+    layout(Agent::VsCodeCopilot, ".config/VSCodium/User", CHATS, ""),
+    layout(Agent::VsCodeCopilot, ".vscode-server/data/User", CHATS, ""),
+    layout(
+        Agent::VsCodeCopilot,
+        ".vscode-server-insiders/data/User",
+        CHATS,
+        "",
+    ),
+    layout(
+        Agent::VsCodeCopilot,
+        "Library/Application Support/Code/User",
+        CHATS,
+        "",
+    ),
+    layout(
+        Agent::VsCodeCopilot,
+        "Library/Application Support/Code - Insiders/User",
+        CHATS,
+        "",
+    ),
+    layout(
+        Agent::VsCodeCopilot,
+        "Library/Application Support/VSCodium/User",
+        CHATS,
+        "",
+    ),
+    layout(Agent::VsCodeCopilot, "AppData/Roaming/Code/User", CHATS, ""),
+    layout(
+        Agent::VsCodeCopilot,
+        "AppData/Roaming/Code - Insiders/User",
+        CHATS,
+        "",
+    ),
+    layout(Agent::VsCodeCopilot, "AppData/Roaming/VSCodium/User", CHATS, ""),
+];
+const ROO: [Layout; 19] = editors!(Agent::RooCode, "rooveterinaryinc.roo-cline", TASKS);
+const KILO: [Layout; 19] = editors!(Agent::KiloCode, "kilocode.kilo-code", TASKS);
+const CLINE_EXTENSION: [Layout; 19] = editors!(Agent::Cline, "saoudrizwan.claude-dev", TASKS);
+const AMP_EXTENSION: [Layout; 19] = editors!(Agent::Amp, "sourcegraph.amp", THREADS);
 
 fn layouts() -> impl Iterator<Item = &'static Layout> {
-    static ALL: [&[Layout]; 4] = [&LAYOUTS, &ROO, &KILO, &CLINE_EXTENSION];
+    static ALL: [&[Layout]; 6] = [&LAYOUTS, &ROO, &KILO, &CLINE_EXTENSION, &VSCODE, &AMP_EXTENSION];
     ALL.iter().copied().flatten()
 }
 
@@ -231,6 +279,11 @@ fn is_of_extension(layout: &Layout) -> bool {
     layout.own.contains("/globalStorage/")
 }
 
+/// True for a folder in the storage of one of the many editors: most people have only one.
+pub(crate) fn is_of_editor(place: &Place) -> bool {
+    place.own.ends_with("User") || place.own.iter().any(|part| part == "globalStorage")
+}
+
 /// The folders below a folder that is, or looks like, a home folder: agent, folder, folders of logs.
 pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'static [&'static str])> {
     layouts().map(|layout| (layout.agent, layout.own, layout.logs))
@@ -274,8 +327,9 @@ impl Look<'_> {
             Agent::QwenCode => named("QWEN_RUNTIME_DIR", "").or_else(|| named("QWEN_HOME", "")),
             Agent::Pi => named("PI_CODING_AGENT_DIR", ""),
             Agent::KimiCli => named("KIMI_SHARE_DIR", ""),
+            Agent::Amp => named("XDG_DATA_HOME", "amp"),
             Agent::Cline => named("CLINE_DATA_DIR", "").or_else(|| named("CLINE_DIR", "data")),
-            Agent::Droid | Agent::RooCode | Agent::KiloCode => None,
+            Agent::Droid | Agent::RooCode | Agent::KiloCode | Agent::VsCodeCopilot => None,
         }
     }
 

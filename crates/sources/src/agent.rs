@@ -33,6 +33,10 @@ pub enum Agent {
     KiloCode,
     /// Cline.
     Cline,
+    /// GitHub's Copilot Chat in VS Code.
+    VsCodeCopilot,
+    /// Sourcegraph's Amp.
+    Amp,
 }
 
 /// A word that names no agent.
@@ -45,7 +49,7 @@ pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 12] = [
+    pub const ALL: [Agent; 14] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
@@ -58,6 +62,8 @@ impl Agent {
         Agent::RooCode,
         Agent::KiloCode,
         Agent::Cline,
+        Agent::VsCodeCopilot,
+        Agent::Amp,
     ];
 
     /// The name in events and on the command line.
@@ -75,6 +81,8 @@ impl Agent {
             Agent::RooCode => "roo-code",
             Agent::KiloCode => "kilo-code",
             Agent::Cline => "cline",
+            Agent::VsCodeCopilot => "vscode-copilot",
+            Agent::Amp => "amp",
         }
     }
 }

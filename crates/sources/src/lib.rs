@@ -29,6 +29,7 @@ mod call_ids;
 mod reader;
 mod shape;
 
+mod amp;
 mod claude;
 mod cline;
 mod codex;
@@ -41,6 +42,7 @@ pub mod otlp;
 mod pi;
 mod qwen;
 mod roo;
+mod vscode;
 
 mod json;
 mod project;

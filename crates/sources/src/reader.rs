@@ -6,7 +6,7 @@ mod encoding;
 pub use self::buffer::Buffer;
 use self::encoding::Encoding;
 use crate::{
-    Agent, Options, claude, cline, codex, copilot, droid,
+    Agent, Options, amp, claude, cline, codex, copilot, droid,
     facts::FileFacts,
     gemini,
     json::{Cursor, Index, Malformed},
@@ -14,6 +14,7 @@ use crate::{
     problem::ProblemCode,
     qwen, roo, shape,
     strings::Sym,
+    vscode,
 };
 
 /// Longest line that is read, in bytes; also the maximum size of a file that is one JSON value. Nothing longer is kept
@@ -55,6 +56,7 @@ enum Format {
     Qwen(qwen::Reader),
     Pi(pi::Reader),
     Kimi(Box<kimi::Reader>),
+    VsCode(Box<vscode::Reader>),
     Droid(droid::Reader),
     /// The file is one JSON value over many lines.
     Document,
@@ -161,8 +163,10 @@ impl LogReader {
             }
         }
         self.facts.line = 0;
-        if let Format::Kimi(reader) = &mut self.format {
-            reader.finish(&mut self.facts);
+        match &mut self.format {
+            Format::Kimi(reader) => reader.finish(&mut self.facts),
+            Format::VsCode(reader) => reader.finish(&mut self.facts),
+            _ => {}
         }
         if self.facts.agent.is_none() && self.facts.lines > 0 && !self.no_transcript {
             let wanted = self.only.map_or_else(String::new, |agent| format!(" of {agent}"));
@@ -308,6 +312,11 @@ impl LogReader {
                 Agent::Cline => {
                     return cline::session(cursor, &self.options, self.directory, &mut self.facts);
                 }
+                Agent::Amp => return amp::document(cursor, &self.options, &mut self.facts),
+                Agent::VsCodeCopilot => {
+                    let reader = vscode::Reader::new(&self.options, self.directory);
+                    self.format = Format::VsCode(Box::new(reader));
+                }
                 // No record identifies these agents; their files are documents.
                 Agent::RooCode | Agent::KiloCode => {}
             }
@@ -321,6 +330,7 @@ impl LogReader {
             Format::Pi(reader) => reader.line(cursor, &mut self.facts),
             Format::Kimi(reader) => reader.line(cursor, &mut self.facts),
             Format::Droid(reader) => reader.line(cursor, &mut self.facts),
+            Format::VsCode(reader) => reader.line(cursor, &mut self.facts),
             Format::Unknown | Format::Document => Ok(()),
         }
     }
@@ -340,6 +350,13 @@ impl LogReader {
             match agent {
                 Some(Agent::OpenCode) => opencode::document(cursor, &self.options, &mut self.facts),
                 Some(Agent::Cline) => cline::session(cursor, &self.options, self.directory, &mut self.facts),
+                Some(Agent::Amp) => amp::document(cursor, &self.options, &mut self.facts),
+                Some(Agent::VsCodeCopilot) => {
+                    let mut reader = vscode::Reader::new(&self.options, self.directory);
+                    reader.session(cursor, &mut self.facts)?;
+                    reader.finish(&mut self.facts);
+                    Ok(())
+                }
                 Some(Agent::GeminiCli) => {
                     gemini::Reader::new(&self.options, self.directory).record(cursor, &mut self.facts)
                 }

@@ -39,6 +39,8 @@ pub(crate) fn recognise(object: Cursor<'_>) -> Result<Option<Agent>, Malformed> 
     let kind = keys.kind.map_or(&b""[..], |kind| kind.0);
     let writers = [
         (keys.is_cline(), Agent::Cline),
+        (keys.is_vscode(), Agent::VsCodeCopilot),
+        (keys.is_amp(), Agent::Amp),
         (keys.is_opencode(), Agent::OpenCode),
         (keys.is_gemini(kind), Agent::GeminiCli),
         (keys.is_codex(kind), Agent::Codex),
@@ -136,6 +138,12 @@ struct Keys<'a> {
     title: bool,
     updated_at: bool,
     agent: bool,
+    requests: bool,
+    created: bool,
+    /// A key that only chats of VS Code have next to their requests.
+    chat: bool,
+    /// The first line of a chat of VS Code: `v` holds the whole of it.
+    whole_chat: bool,
 }
 
 impl<'a> Keys<'a> {
@@ -185,6 +193,19 @@ impl<'a> Keys<'a> {
             b"title" => self.title = true,
             b"updated_at" => self.updated_at = true,
             b"agent" => self.agent = true,
+            b"requests" => self.requests = true,
+            b"created" => self.created = true,
+            b"creationDate" | b"initialLocation" | b"responderUsername" => self.chat = true,
+            b"v" => {
+                let (mut requests, mut chat) = (false, false);
+                cursor.object(|cursor, key| {
+                    requests |= key == b"requests";
+                    chat |= matches!(key, b"sessionId" | b"creationDate" | b"initialLocation");
+                    cursor.skip()
+                })?;
+                self.whole_chat = requests && chat;
+                return Ok(());
+            }
             b"customType" | b"thinkingLevel" | b"modelId" => self.pi = true,
             b"toolCallResult" | b"systemPayload" | b"usageMetadata" => self.qwen = true,
             _ => {}
@@ -246,6 +267,19 @@ impl<'a> Keys<'a> {
     /// A session of the newest kind.
     fn is_cline(&self) -> bool {
         self.messages && self.session && self.updated_at && self.agent
+    }
+
+    /// A whole session, alone or as the first line of a log of changes.
+    fn is_vscode(&self) -> bool {
+        self.requests && self.chat && self.session || self.whole_chat
+    }
+
+    /// A thread, by its id.
+    fn is_amp(&self) -> bool {
+        let is_thread = self
+            .id
+            .is_some_and(|id| id.0.starts_with(b"T-") && id.0.len() > 30);
+        is_thread && self.messages && self.created && self.kind.is_none()
     }
 
     fn is_qwen(&self, kind: &[u8]) -> bool {
@@ -368,6 +402,19 @@ mod tests {
             (
                 r#"{"version":1,"updated_at":"t","agent":"lead","sessionId":"1_a","messages":[]}"#,
                 Some(Agent::Cline),
+            ),
+            (
+                r#"{"version":3,"requests":[],"sessionId":"s","creationDate":1}"#,
+                Some(Agent::VsCodeCopilot),
+            ),
+            (
+                r#"{"kind":0,"v":{"version":3,"requests":[],"sessionId":"s"}}"#,
+                Some(Agent::VsCodeCopilot),
+            ),
+            (r#"{"kind":0,"v":{"requests":[]}}"#, None),
+            (
+                r#"{"v":1,"id":"T-019b9d03-62e3-772f-9780-3e637f90eaec","created":1,"messages":[]}"#,
+                Some(Agent::Amp),
             ),
             (r#"{"type":"session_start","id":"d","cwd":"/w"}"#, None),
             (r#"{"type":"metadata","id":"x"}"#, None),

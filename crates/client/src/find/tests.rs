@@ -327,10 +327,9 @@ fn tasks_of_roo_and_kilo_are_found_in_the_editors_that_are_there() {
     let own = Environment::new(home.path(), home.path(), []);
     let found = find(&[], &[], &own).unwrap();
     assert_eq!(names(&found, home.path()), expected);
-    let editors = found
-        .looked
-        .iter()
-        .filter(|looked| looked.path.to_string_lossy().contains("globalStorage"));
+    let editors = found.looked.iter().filter(|looked| {
+        looked.path.ends_with("tasks") && !looked.path.starts_with(home.path().join(".cline"))
+    });
     assert_eq!(editors.count(), 2);
     for named in ["", files[0].as_str()] {
         let found = find(&[home.path().join(named)], &[], &Environment::default()).unwrap();
@@ -370,4 +369,47 @@ fn sessions_of_cline_are_found_with_their_directory_and_its_other_files_are_not(
     let variables = [("CLINE_SESSION_DATA_DIR", sessions.to_str().unwrap())];
     let moved = Environment::new(Path::new("/nowhere"), Path::new("/nowhere"), variables);
     assert_eq!(find(&[], &[], &moved).unwrap().files.len(), 1);
+}
+
+#[test]
+fn chats_of_vs_code_and_threads_of_amp_are_found_and_the_files_next_to_them_are_not() {
+    let home = tree(&[
+        ".config/Code/User/workspaceStorage/1f/chatSessions/s.jsonl",
+        ".config/Code/User/workspaceStorage/1f/chatEditingSessions/s/state.json",
+        ".config/Code/User/workspaceStorage/1f/some.extension/deep/chatSessions/x.json",
+        ".config/Code/User/globalStorage/emptyWindowChatSessions/t.json",
+        ".config/Code/User/globalStorage/sourcegraph.amp/threads3/T-1.json",
+        ".local/share/amp/threads/T-2.json",
+        ".local/share/amp/history.jsonl",
+    ]);
+    fs::write(
+        home.path()
+            .join(".config/Code/User/workspaceStorage/1f/workspace.json"),
+        r#"{"folder":"file:///w/api"}"#,
+    )
+    .unwrap();
+    let expected = [
+        (
+            ".config/Code/User/globalStorage/emptyWindowChatSessions/t.json",
+            Agent::VsCodeCopilot,
+        ),
+        (
+            ".config/Code/User/globalStorage/sourcegraph.amp/threads3/T-1.json",
+            Agent::Amp,
+        ),
+        (
+            ".config/Code/User/workspaceStorage/1f/chatSessions/s.jsonl",
+            Agent::VsCodeCopilot,
+        ),
+        (".local/share/amp/threads/T-2.json", Agent::Amp),
+    ]
+    .map(|(name, agent)| (name.to_owned(), Some(agent)));
+    let own = Environment::new(home.path(), home.path(), []);
+    for found in [
+        find(&[], &[], &own).unwrap(),
+        find(&[home.path().to_owned()], &[], &Environment::default()).unwrap(),
+    ] {
+        assert_eq!(names(&found, home.path()), expected);
+        assert_eq!(found.files[2].directory.as_deref(), Some("/w/api"));
+    }
 }

@@ -85,6 +85,7 @@ fn extensions_of_editors_have_their_places_on_every_system() {
                 Agent::Cline,
                 place.replace("kilocode.kilo-code", "saoudrizwan.claude-dev"),
             ),
+            (Agent::Amp, place.replace("kilocode.kilo-code", "sourcegraph.amp")),
         ] {
             let places = logs(os, home, &[], agent);
             assert!(places.contains(&place), "{os:?} {agent}: {places:?}");
@@ -114,6 +115,8 @@ fn the_document_names_every_place_and_every_variable() {
     for layout in layouts() {
         let named = match layout.own.split_once("/globalStorage/") {
             Some((_, extension)) => format!("globalStorage/{extension}"),
+            // The editors' own storage is described once for all of them.
+            None if layout.own.ends_with("/User") => layout.logs[0].to_owned(),
             None => layout.own.to_owned(),
         };
         assert!(document.contains(&named), "{named}");

@@ -160,6 +160,23 @@ impl Agent {
                 source: "cline/cline, `sdk/packages/shared/src/llms/messages.ts`, `src/core/task` before June 2026",
                 told: [YES, YES, YES, YES, YES, YES, YES, YES, NA, YES, YES, YES],
             },
+            Agent::VsCodeCopilot => Capabilities {
+                name: "VS Code Copilot Chat",
+                places: "`workspaceStorage/*/chatSessions`, `globalStorage/emptyWindowChatSessions` and \
+                         `globalStorage/transferredChatSessions` of VS Code",
+                versions: "sessions of versions 1 to 3, also as logs of changes",
+                source: "microsoft/vscode, `src/vs/workbench/contrib/chat/common/model`",
+                told: [YES, YES, YES, YES, YES, NO, NA, YES, NA, NA, YES, YES],
+            },
+            Agent::Amp => Capabilities {
+                name: "Amp",
+                places: "`.local/share/amp/threads`, `globalStorage/sourcegraph.amp/threads3` of VS Code and of editors \
+                         made from it; `XDG_DATA_HOME`",
+                versions: "threads of 2025 and 2026",
+                source: "the program is closed; ryoppippi/ccusage, `adapter/amp`; \
+                         jonathan-kellerai/cross_agent_session_resumer, `src/providers/amp.rs`",
+                told: [YES, YES, YES, NA, YES, YES, YES, YES, NA, YES, YES, YES],
+            },
         }
     }
 }

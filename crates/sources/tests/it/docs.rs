@@ -26,6 +26,8 @@ fn agent_of(fixture: &str) -> Agent {
         Some("droid") => Agent::Droid,
         Some("roo") => Agent::RooCode,
         Some("cline") => Agent::Cline,
+        Some("vscode") => Agent::VsCodeCopilot,
+        Some("amp") => Agent::Amp,
         _ => panic!("{fixture} is of no agent"),
     }
 }
@@ -197,7 +199,10 @@ fn what_the_table_denies_no_event_has_and_what_it_promises_some_event_has() {
             let told = agent.capabilities().tells(column).unwrap();
             // What a fixture happens to hold of kinds, and what stands beside the log: other tests.
             let elsewhere = matches!(column, "skills" | "MCP" | "subagents")
-                || (agent, column) == (Agent::GeminiCli, "project");
+                || matches!(
+                    (agent, column),
+                    (Agent::GeminiCli | Agent::VsCodeCopilot, "project")
+                );
             match told {
                 Told::Yes => assert!(has || elsewhere, "{agent} promises {column}"),
                 // An error without its reason is still one.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod amp;
 mod claude;
 mod cline;
 mod codex;
@@ -20,6 +21,7 @@ mod qwen;
 mod records;
 mod roo;
 mod traps;
+mod vscode;
 
 use std::sync::LazyLock;
 
@@ -27,7 +29,7 @@ use model::{Event, wire::EventV1};
 use sources::{Agent, Collected, FileFacts, LogReader, Options, Prices, join};
 
 /// The hand-written logs, one for each format and shape of record.
-pub(crate) const FIXTURES: [(&str, &str); 15] = [
+pub(crate) const FIXTURES: [(&str, &str); 18] = [
     (
         "claude/calls.jsonl",
         include_str!("../fixtures/claude/calls.jsonl"),
@@ -71,6 +73,9 @@ pub(crate) const FIXTURES: [(&str, &str); 15] = [
         "droid/session.jsonl",
         include_str!("../fixtures/droid/session.jsonl"),
     ),
+    ("amp/thread.json", include_str!("../fixtures/amp/thread.json")),
+    ("vscode/chat.json", include_str!("../fixtures/vscode/chat.json")),
+    ("vscode/chat.jsonl", include_str!("../fixtures/vscode/chat.jsonl")),
     (
         "cline/api_conversation_history.json",
         include_str!("../fixtures/cline/api_conversation_history.json"),

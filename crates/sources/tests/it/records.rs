@@ -104,6 +104,9 @@ fn task_text_is_sent_only_when_asked_for_and_without_secrets() {
             | "kimi/wire.jsonl"
             | "droid/session.jsonl"
             | "qwen/chat.jsonl"
+            | "amp/thread.json"
+            | "vscode/chat.json"
+            | "vscode/chat.jsonl"
             | "cline/api_conversation_history.json"
             | "roo/api_conversation_history.json" => {
                 assert!(
@@ -125,4 +128,19 @@ fn cline_task() {
 #[test]
 fn cline_session() {
     insta::assert_snapshot!(shown("cline/session.messages.json", &Options::default()));
+}
+
+#[test]
+fn vscode_chat() {
+    insta::assert_snapshot!(shown("vscode/chat.json", &Options::default()));
+}
+
+#[test]
+fn vscode_log_of_changes() {
+    insta::assert_snapshot!(shown("vscode/chat.jsonl", &Options::default()));
+}
+
+#[test]
+fn amp_thread() {
+    insta::assert_snapshot!(shown("amp/thread.json", &Options::default()));
 }
