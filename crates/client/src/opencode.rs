@@ -36,12 +36,14 @@ const COPY_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of the header of a write-ahead log; it changes when the log is restarted.
 const WAL_HEADER: usize = 32;
 
-/// The tables that are read, with the columns that each must have.
-const TABLES: [(&str, &[&str]); 3] = [
-    ("session", &["id", "directory"]),
-    ("message", &["id", "session_id", "data"]),
-    ("part", &["id", "message_id", "session_id", "data"]),
-];
+/// A table that is read, with the columns that it must have.
+type Table = (&'static str, &'static [&'static str]);
+
+const SESSION: Table = ("session", &["id", "directory"]);
+const MESSAGE: Table = ("message", &["id", "session_id", "data"]);
+const PART: Table = ("part", &["id", "message_id", "session_id", "data"]);
+/// The table that replaces `message` and `part` in newer sessions.
+const SESSION_MESSAGE: Table = ("session_message", &["id", "session_id", "type", "data"]);
 
 /// True when a file begins like an SQLite database.
 pub(crate) fn is_database(head: &[u8]) -> bool {
@@ -201,24 +203,19 @@ fn rows(
     let read = sessions(&connection, &mut reader)
         .and_then(|()| messages(&connection, &mut reader))
         .and_then(|()| parts(&connection, &mut reader))
-        .and_then(|()| newer(&connection));
-    let problem = match read {
-        Ok(0) => None,
-        Ok(messages) => {
-            let detail = format!(
-                "{messages} messages are in a newer format that this version does not know; they were skipped"
-            );
-            Some(Problem::of_file(&log.path, "unknown_format", &detail))
-        }
-        Err(error) => Some(problem(&error)),
-    };
+        .and_then(|()| session_messages(&connection, &mut reader));
+    let problem = read.err().map(|error| problem(&error));
     Ok((reader.finish(), problem))
 }
 
-/// The first table or column that is missing, as a message.
+/// The first table or column that is missing, as a message. Messages are in one of two kinds of tables, or in both.
 fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    for (table, columns) in TABLES {
+    let has_newest = has(connection, SESSION_MESSAGE)?;
+    for (table, columns) in [SESSION, MESSAGE, PART] {
         let known = columns_of(connection, table)?;
+        if known.is_empty() && has_newest && table != SESSION.0 {
+            continue;
+        }
         if known.is_empty() {
             return Ok(Some(format!(
                 "not a known OpenCode database: it has no table {table}"
@@ -234,6 +231,13 @@ fn lacking(connection: &Connection) -> rusqlite::Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+fn has(connection: &Connection, (table, columns): Table) -> rusqlite::Result<bool> {
+    let known = columns_of(connection, table)?;
+    Ok(columns
+        .iter()
+        .all(|column| known.iter().any(|known| known == column)))
 }
 
 fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
@@ -264,6 +268,9 @@ fn sessions(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::R
 }
 
 fn messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    if !has(connection, MESSAGE)? {
+        return Ok(());
+    }
     let mut statement = connection.prepare(
         "SELECT id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END AS data, data IS NULL AS is_null \
          FROM message",
@@ -283,6 +290,9 @@ fn messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::R
 }
 
 fn parts(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    if !has(connection, PART)? {
+        return Ok(());
+    }
     let mut statement = connection.prepare(
         "SELECT id, message_id, session_id, CASE WHEN octet_length(data) <= ?1 THEN data END AS data, \
          data IS NULL AS is_null FROM part",
@@ -310,21 +320,47 @@ fn row_bytes() -> i64 {
     i64::try_from(LINE_BYTES).unwrap_or(i64::MAX)
 }
 
-/// Counts messages of the model that are only in the table that replaces `message` and `part` in newer versions.
-fn newer(connection: &Connection) -> rusqlite::Result<i64> {
-    let columns = columns_of(connection, "session_message")?;
-    if !["session_id", "type"]
-        .iter()
-        .all(|column| columns.iter().any(|known| known == column))
-    {
-        return Ok(0);
+/// The rows of the newest table that the older tables do not hold too: OpenCode copied the sessions of older versions
+/// into it, and goes on with them there.
+fn session_messages(connection: &Connection, reader: &mut DatabaseReader) -> rusqlite::Result<()> {
+    if !has(connection, SESSION_MESSAGE)? {
+        return Ok(());
     }
-    connection.query_row(
-        "SELECT count(*) AS messages FROM session_message AS n WHERE n.type = 'assistant' \
-         AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.session_id = n.session_id)",
-        [],
-        |row| row.get("messages"),
-    )
+    let timed = |table, column| has(connection, (table, column));
+    let order = if timed("session_message", &["seq"])? {
+        "n.seq"
+    } else {
+        "n.rowid"
+    };
+    let only_here = if !has(connection, MESSAGE)? {
+        ""
+    } else if timed("message", &["time_updated"])? && timed("session_message", &["time_created"])? {
+        "AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.session_id = n.session_id \
+         AND m.time_updated >= n.time_created)"
+    } else {
+        "AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.session_id = n.session_id)"
+    };
+    let mut statement = connection.prepare(&format!(
+        "SELECT n.id, n.session_id, n.type, CASE WHEN octet_length(n.data) <= ?1 THEN n.data END AS data, \
+         n.data IS NULL AS is_null FROM session_message AS n \
+         WHERE n.type IN ('user', 'assistant') {only_here} ORDER BY n.session_id, {order}"
+    ))?;
+    let mut rows = statement.query([row_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let (Some(id), Some(session), Some(kind)) = (
+            text(row.get_ref("id")?),
+            text(row.get_ref("session_id")?),
+            text(row.get_ref("type")?),
+        ) else {
+            continue;
+        };
+        match bytes(row.get_ref("data")?) {
+            Some(data) => reader.session_message(&id, &session, &kind, data),
+            None if row.get("is_null")? => {}
+            None => reader.too_large("session_message", &id),
+        }
+    }
+    Ok(())
 }
 
 fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {

@@ -4,6 +4,7 @@
 mod database;
 mod part;
 mod record;
+mod session_message;
 
 pub use database::DatabaseReader;
 

@@ -191,7 +191,7 @@ fn a_damaged_database_is_named_and_what_can_be_read_counts() {
 }
 
 #[test]
-fn a_database_of_another_program_or_of_a_newer_opencode_is_named() {
+fn a_database_of_another_program_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let other = Connection::open(folder.path().join("opencode.db")).unwrap();
     other.execute_batch("CREATE TABLE notes (id text)").unwrap();
@@ -205,16 +205,45 @@ fn a_database_of_another_program_or_of_a_newer_opencode_is_named() {
         .unwrap();
     let problem = read(&log(&folder), &Options::default()).unwrap_err();
     assert!(problem.detail.contains("no column data"), "{}", problem.detail);
+}
 
+/// A message of the newest table with one call.
+fn newest(call: u32) -> String {
+    format!(
+        r#"{{"agent":"build","model":{{"id":"claude-sonnet-5","providerID":"p"}},"content":[{{"type":"tool","id":"call_{call}","name":"bash","state":{{"status":"completed","input":{{}},"content":[]}},"time":{{"created":1,"completed":2}}}}],"time":{{"created":1}}}}"#
+    )
+}
+
+#[test]
+fn messages_that_only_the_newest_table_holds_are_read_too() {
     let (folder, writer) = database("delete");
     add(&writer, 1);
+    // One session is only there, the other is a copy of what the older tables hold.
+    for (id, session, call) in [("m", "ses_9", 2), ("n", "ses_1", 3)] {
+        writer
+            .execute(
+                "INSERT INTO session_message VALUES (?1, ?2, 'assistant', ?3)",
+                [id, session, &newest(call)],
+            )
+            .unwrap();
+    }
+    let mut uuids: Vec<_> = events(&folder).events().filter_map(|event| event.uuid).collect();
+    uuids.sort();
+    // The ids of these calls only count: the time makes them unique.
+    assert_eq!(uuids, ["1/call_2", "2000/call_1"]);
+    // A session that went on in the newest table.
     writer
-        .execute_batch("INSERT INTO session_message VALUES ('m', 'ses_9', 'assistant', '{}'), ('n', 'ses_1', 'assistant', '{}')")
+        .execute_batch(
+            "ALTER TABLE message ADD COLUMN time_updated integer NOT NULL DEFAULT 1000;
+             ALTER TABLE session_message ADD COLUMN time_created integer NOT NULL DEFAULT 2000;
+             ALTER TABLE session_message ADD COLUMN seq integer;",
+        )
         .unwrap();
-    let (_, problem) = read(&log(&folder), &Options::default()).unwrap();
-    let problem = problem.unwrap();
-    assert_eq!(problem.code, "unknown_format");
-    assert!(problem.detail.starts_with("1 messages"), "{}", problem.detail);
+    assert_eq!(events(&folder).events().count(), 3);
+    writer
+        .execute_batch("DROP TABLE message; DROP TABLE part;")
+        .unwrap();
+    assert_eq!(events(&folder).events().count(), 2);
 }
 
 #[cfg(unix)]

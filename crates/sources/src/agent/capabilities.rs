@@ -98,8 +98,8 @@ impl Agent {
                 places: "`.local/share/opencode` (database, `storage`, `project`), on macOS also `Library/Application \
                          Support/opencode`, on Windows also `AppData/Local/opencode` and `AppData/Roaming/opencode`; \
                          `OPENCODE_DATA_DIR`, `OPENCODE_DB`, `XDG_DATA_HOME`",
-                versions: "1.0.20 to 2026",
-                source: "sst/opencode, `packages/opencode/src/session`",
+                versions: "1.0.20 to 2026, also those with the table `session_message`",
+                source: "sst/opencode, `packages/opencode/src/session`, `packages/schema/src/session-message.ts`",
                 told: [YES, YES, YES, YES, YES, YES, YES, YES, NA, YES, YES, YES],
             },
             Agent::GeminiCli => Capabilities {

@@ -1,11 +1,13 @@
 //! Rows of OpenCode's database. The caller that opened it passes the rows: all sessions, then all messages, then all
-//! parts. `data` of a message and of a part is the JSON of an export without its ids, which are columns.
+//! parts, then the messages of the newest table, which holds those of newer sessions. `data` of a message and of a part is
+//! the JSON of an export without its ids, which are columns; a message of the newest table holds its parts.
 
 use std::collections::HashMap;
 
 use super::{
     part::{Counted, Part},
     record::Info,
+    session_message::SessionMessage,
 };
 use crate::{
     Agent, Options,
@@ -29,6 +31,8 @@ pub struct DatabaseReader {
     prompts: HashMap<Sym, Sym>,
     /// The prompts that the calls answer, in the order of the calls; only where the task text is wanted.
     asked: Vec<Option<Sym>>,
+    /// The person's last message of a session, in the newest table.
+    last_prompts: HashMap<Sym, Sym>,
     counted: Counted,
 }
 
@@ -52,6 +56,7 @@ impl DatabaseReader {
             messages: HashMap::new(),
             prompts: HashMap::new(),
             asked: Vec::new(),
+            last_prompts: HashMap::new(),
             counted: Counted::default(),
         }
     }
@@ -145,6 +150,53 @@ impl DatabaseReader {
                 }
             }
             Err(malformed) => self.malformed("part", id, malformed),
+        }
+    }
+
+    /// A row of `session_message`: the rows of a session in order, of the types `user` and `assistant`.
+    pub fn session_message(&mut self, id: &str, session: &str, kind: &str, data: &[u8]) {
+        self.row(data);
+        let Some(message) = self.facts.clean_name(id) else {
+            return;
+        };
+        let session = self.facts.clean_name(session);
+        let context = session
+            .and_then(|session| self.sessions.get(&session).copied())
+            .unwrap_or(Context {
+                session,
+                ..Context::default()
+            });
+        let mut cursor = self.index.of(data);
+        let read = SessionMessage::read(&mut cursor).and_then(|row| cursor.end().map(|()| row));
+        let mut row = match read {
+            Ok(row) => row,
+            Err(malformed) => return self.malformed("session_message", id, malformed),
+        };
+        match kind {
+            "user" => {
+                if let Some(session) = session {
+                    self.last_prompts.insert(session, message);
+                }
+                if self.options.task_text
+                    && let Some(prompt) = row.text.and_then(redact::prompt)
+                {
+                    let prompt = self.facts.strings.intern(&prompt);
+                    self.prompts.insert(message, prompt);
+                }
+            }
+            "assistant" => {
+                row.info.id = Some(Str(id.as_bytes()));
+                row.info.usage(session, &mut self.facts);
+                let frame = row.info.message(&context, None, &mut self.facts);
+                self.facts.frames.push(frame);
+                let prompt = session.and_then(|session| self.last_prompts.get(&session).copied());
+                for part in &row.content {
+                    if part.call(&frame, &mut self.counted, &mut self.facts) && self.options.task_text {
+                        self.asked.push(prompt);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
 const ERROR_HEAD: usize = 512;
 
 /// Prefixes of OpenCode's own errors, and what they mean.
-const ERRORS: [(&str, Reason); 13] = [
+const ERRORS: [(&str, Reason); 14] = [
     ("The user rejected permission", Reason::Rejected),
     ("The user dismissed", Reason::Rejected),
     ("The user has specified a rule which prevents you", Reason::Denied),
@@ -32,6 +32,7 @@ const ERRORS: [(&str, Reason); 13] = [
     ("Aborted", Reason::Interrupted),
     ("Cancelled", Reason::Cancelled),
     ("Model tried to call unavailable tool", Reason::UnknownTool),
+    ("Unknown tool: ", Reason::UnknownTool),
     ("Invalid input for tool", Reason::InvalidInput),
 ];
 
@@ -48,6 +49,8 @@ pub(super) struct Part<'a> {
     pub(super) text: Option<Str<'a>>,
     status: Option<Str<'a>>,
     error: Option<Str<'a>>,
+    /// The kind of error, which the newest messages state.
+    error_kind: Option<Str<'a>>,
     output: Option<Str<'a>>,
     input: Option<Raw<'a>>,
     exit_code: Option<f64>,
@@ -87,7 +90,7 @@ impl<'a> Part<'a> {
             b"input" => self.input = Some(cursor.raw()?),
             b"metadata" => cursor.object(|cursor, key| {
                 match key {
-                    b"sessionId" => self.run = cursor.string()?,
+                    b"sessionId" | b"sessionID" => self.run = cursor.string()?,
                     b"exit" => self.exit_code = cursor.number()?,
                     b"interrupted" => self.interrupted = cursor.boolean()? == Some(true),
                     _ => cursor.skip()?,
@@ -103,6 +106,59 @@ impl<'a> Part<'a> {
                 Ok(())
             })?,
             _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    /// A part of a message of the newest table.
+    pub(super) fn read_content(cursor: &mut Cursor<'a>) -> Result<Part<'a>, Malformed> {
+        let mut part = Part::default();
+        let mut created = None;
+        cursor.object(|cursor, key| {
+            match key {
+                b"type" => part.kind = cursor.string()?,
+                b"id" => part.call_id = cursor.string()?,
+                b"name" => part.tool = cursor.string()?,
+                b"state" => cursor.object(|cursor, key| part.content_state(cursor, key))?,
+                b"time" => cursor.object(|cursor, key| {
+                    match key {
+                        b"created" => created = millis(cursor)?,
+                        b"ran" => part.start = millis(cursor)?,
+                        b"completed" => part.end = millis(cursor)?,
+                        _ => cursor.skip()?,
+                    }
+                    Ok(())
+                })?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        part.start = part.start.or(created);
+        Ok(part)
+    }
+
+    fn content_state(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"error" => cursor.object(|cursor, key| {
+                match key {
+                    b"type" => self.error_kind = cursor.string()?,
+                    b"message" => self.error = cursor.string()?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?,
+            b"structured" => self.state(cursor, b"metadata")?,
+            b"content" => cursor.array(|cursor| {
+                cursor.object(|cursor, key| {
+                    if key == b"text" {
+                        let text = cursor.string()?;
+                        self.output = self.output.or(text);
+                        return Ok(());
+                    }
+                    cursor.skip()
+                })
+            })?,
+            _ => self.state(cursor, key)?,
         }
         Ok(())
     }
@@ -134,6 +190,7 @@ impl<'a> Part<'a> {
         let named = match name {
             "skill" => tool_name::field(self.input, b"name").map(|skill| ToolName::skill(&skill)),
             "task" => tool_name::field(self.input, b"subagent_type").map(|agent| ToolName::agent(&agent)),
+            "subagent" => tool_name::field(self.input, b"agent").map(|agent| ToolName::agent(&agent)),
             name => ToolName::mcp_prefixed(name),
         };
         let (tool, operation) = match named {
@@ -234,6 +291,13 @@ impl<'a> Part<'a> {
             },
             b"error" => {
                 let error = self.error.map(|error| error.head(ERROR_HEAD)).unwrap_or_default();
+                if self.error_kind == Some(Str(b"permission.rejected")) {
+                    return because(if error.starts_with("Permission denied: ") {
+                        Reason::Denied
+                    } else {
+                        Reason::Rejected
+                    });
+                }
                 match own_words(&error) {
                     Some(reason) => because(reason),
                     None if self.interrupted => because(Reason::Interrupted),
@@ -243,7 +307,7 @@ impl<'a> Part<'a> {
                     ),
                 }
             }
-            b"pending" | b"running" => (None, true),
+            b"pending" | b"running" | b"streaming" => (None, true),
             _ => (None, false),
         }
     }

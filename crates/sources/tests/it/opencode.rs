@@ -370,3 +370,91 @@ fn ids_that_only_count_tell_calls_apart_by_when_they_began_and_copies_of_forks_a
     let collected = joined(vec![reader.finish()]);
     assert_eq!(collected.events().len(), 3);
 }
+
+#[test]
+fn a_message_of_the_newest_table_holds_its_calls() {
+    let options = Options { task_text: true };
+    let mut reader = DatabaseReader::new("opencode.db", &options);
+    reader.session("ses_1", Some("/w/api"), Some("2.0.1"));
+    let call = |id: &str, name: &str, state: &str| {
+        format!(
+            r#"{{"type":"tool","id":"{id}","name":"{name}","state":{state},"time":{{"created":2000,"ran":2100,"completed":2600}}}}"#
+        )
+    };
+    let error = |kind: &str, message: &str| {
+        format!(r#"{{"status":"error","input":{{}},"error":{{"type":"{kind}","message":"{message}"}}}}"#)
+    };
+    let calls = [
+        call(
+            "call_1",
+            "bash",
+            r#"{"status":"completed","input":{},"metadata":{"exit":2},"content":[{"type":"text","text":"x"}]}"#,
+        ),
+        call(
+            "call_2",
+            "read",
+            r#"{"status":"completed","input":{},"structured":{},"content":[]}"#,
+        ),
+        call(
+            "call_3",
+            "edit",
+            &error("permission.rejected", "Permission denied: edit"),
+        ),
+        call(
+            "call_4",
+            "edit",
+            &error("permission.rejected", "use another file"),
+        ),
+        call("call_5", "fly", &error("unknown", "Unknown tool: fly")),
+        call("call_6", "bash", &error("unknown", "Tool execution interrupted")),
+        call("call_7", "bash", r#"{"status":"streaming","input":"{"}"#),
+        call(
+            "call_8",
+            "skill",
+            r#"{"status":"completed","input":{"name":"review"},"content":[]}"#,
+        ),
+        call(
+            "call_9",
+            "subagent",
+            r#"{"status":"completed","input":{"agent":"explore"},"metadata":{"sessionID":"ses_2"},"content":[]}"#,
+        ),
+    ];
+    reader.session_message(
+        "msg_0",
+        "ses_1",
+        "user",
+        br#"{"text":"fix it","time":{"created":900}}"#,
+    );
+    let response = format!(
+        r#"{{"agent":"build","model":{{"id":"claude-sonnet-5","providerID":"anthropic"}},"content":[{{"type":"text","text":"x"}},{}],"cost":0.5,"tokens":{{"input":100,"output":10,"reasoning":0,"cache":{{"read":0,"write":0}}}},"time":{{"created":1000,"completed":3000}}}}"#,
+        calls.join(",")
+    );
+    reader.session_message("msg_1", "ses_1", "assistant", response.as_bytes());
+    reader.session_message("msg_2", "ses_1", "idle", b"{}");
+    let collected = joined(vec![reader.finish()]);
+    assert_eq!(
+        told(&collected),
+        [
+            "agent:explore - success -",
+            "builtin:bash - abandoned interrupted",
+            "builtin:bash - abandoned unanswered",
+            "builtin:bash - failure error",
+            "builtin:edit - abandoned denied",
+            "builtin:edit - abandoned rejected",
+            "builtin:fly - failure unknown_tool",
+            "builtin:read - success -",
+            "skill:review - success -",
+        ]
+    );
+    let event = collected
+        .events()
+        .find(|event| event.uuid.as_deref() == Some("2100/call_1"))
+        .unwrap();
+    assert_eq!(event.duration_ms, Some(500));
+    assert_eq!(event.model.as_deref(), Some("claude-sonnet-5"));
+    assert_eq!(event.project.as_deref(), Some("api"));
+    assert_eq!(event.task_text.as_deref(), Some("fix it"));
+    assert_eq!(event.agent_version.as_deref(), Some("2.0.1"));
+    assert_eq!(collected.totals.tokens.groups, 1);
+    assert!(collected.problems.is_empty(), "{:?}", collected.problems);
+}
