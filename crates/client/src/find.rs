@@ -135,7 +135,7 @@ impl Search<'_> {
                 });
             }
             if let Some(database) = place.database {
-                self.database(&database);
+                self.database(&database, place.agent);
                 continue;
             }
             for logs in place.logs {
@@ -162,8 +162,8 @@ impl Search<'_> {
         });
         let metadata = fs::metadata(&root).map_err(Error::file(&root))?;
         if metadata.is_file() {
-            if stored::is_database_name(&root) {
-                self.database(&root);
+            if let Some(agent) = stored::database_of(&root) {
+                self.database(&root, agent);
             } else if compressed::is_archive(&root) && !is_compressed(&root) {
                 let detail = "not a log that is read as it is; unpack it, then upload what it holds";
                 return Err(Error::Usage(format!("{}: {detail}", path.display())));
@@ -204,7 +204,11 @@ impl Search<'_> {
                 }
             }
         }
-        has_logs | (agent == Agent::OpenCode && self.databases(own))
+        match agent {
+            Agent::OpenCode => has_logs | self.databases(own),
+            Agent::Cursor if self.wants(agent) => self.database(&own.join(places::DATABASE), agent),
+            _ => has_logs,
+        }
     }
 
     /// Adds the OpenCode databases in a folder, one per channel. Returns false when there is none.
@@ -217,12 +221,12 @@ impl Search<'_> {
             .filter(|path| stored::is_database_name(path))
             .collect();
         databases.sort();
-        databases.retain(|path| self.wants(Agent::OpenCode) && self.database(path));
+        databases.retain(|path| self.wants(Agent::OpenCode) && self.database(path, Agent::OpenCode));
         !databases.is_empty()
     }
 
     /// Adds a database, if there is one. The latest writes are in its write-ahead log.
-    fn database(&mut self, path: &Path) -> bool {
+    fn database(&mut self, path: &Path, agent: Agent) -> bool {
         let Ok(metadata) = fs::symlink_metadata(path) else {
             return false;
         };
@@ -239,7 +243,7 @@ impl Search<'_> {
         if self.seen.insert(path.to_owned()) {
             self.found.files.push(LogFile {
                 path: path.to_owned(),
-                agent: Some(Agent::OpenCode),
+                agent: Some(agent),
                 bytes: metadata.len() + wal_bytes,
                 modified: metadata.modified().ok().max(wal_modified),
                 directory: None,

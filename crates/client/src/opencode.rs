@@ -1,6 +1,6 @@
-//! Reads the rows of OpenCode's SQLite database and passes them to `sources`.
+//! Reads the rows of the SQLite databases of OpenCode and Cursor and passes them to `sources`.
 //!
-//! OpenCode may be running. Its latest changes are in SQLite's write-ahead log (`-wal`), which must be read too, and no
+//! The agent may be running. Its latest changes are in SQLite's write-ahead log (`-wal`), which must be read too, and no
 //! file may be created next to the database, not even the shared-memory file (`-shm`) that an ordinary reader creates.
 //! A database without a write-ahead log is therefore opened in place as immutable, and its state is compared before and
 //! after reading. A database with one is copied, and the copy is read; file systems that can share blocks need no space
@@ -25,10 +25,12 @@ use crate::{
     report::Problem,
 };
 
+mod cursor;
+
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Attempts to copy a database: one fails only if OpenCode restarts its log in the meantime.
+/// Attempts to copy a database: one fails only if the agent restarts its log in the meantime.
 const MAX_COPIES: u32 = 5;
 /// Time between two attempts.
 const COPY_INTERVAL: Duration = Duration::from_millis(100);
@@ -74,7 +76,7 @@ pub(crate) fn read(log: &LogFile, options: &Options) -> Result<(FileFacts, Optio
     Err(Problem::of_file(
         &log.path,
         "locked_database",
-        "OpenCode kept writing to the database; run the upload again",
+        "the agent kept writing to the database; run the upload again",
     ))
 }
 
@@ -196,6 +198,10 @@ fn rows(
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
         .map_err(|error| problem(&error))?;
+    if cursor::is_database(&connection).map_err(|error| problem(&error))? {
+        let (facts, error) = cursor::rows(&connection, &log.path, name);
+        return Ok((facts, error.map(|error| problem(&error))));
+    }
     if let Some(lacking) = lacking(&connection).map_err(|error| problem(&error))? {
         return Err(Problem::of_file(&log.path, "unknown_format", &lacking));
     }

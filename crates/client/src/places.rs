@@ -28,7 +28,7 @@ pub(crate) struct Place {
     pub(crate) logs: &'static [&'static str],
     /// The variable that moves it; empty when there is none.
     pub(crate) variable: &'static str,
-    /// A database that a variable names directly.
+    /// The database, where it is not one of several in the folder.
     pub(crate) database: Option<PathBuf>,
 }
 
@@ -106,6 +106,16 @@ const LAYOUTS: [Layout; 15] = [
     layout(Agent::Cline, ".cline/data", CLINE, "CLINE_DATA_DIR"),
     layout(Agent::Amp, ".local/share/amp", AMP, "XDG_DATA_HOME"),
 ];
+
+/// The database is not in a folder of logs; see [`DATABASE`].
+const CURSOR: [Layout; 3] = [
+    layout(Agent::Cursor, ".config/Cursor/User", &[], ""),
+    layout(Agent::Cursor, "Library/Application Support/Cursor/User", &[], ""),
+    layout(Agent::Cursor, "AppData/Roaming/Cursor/User", &[], ""),
+];
+
+/// Cursor's database, below the storage of the editor.
+pub(crate) const DATABASE: &str = "globalStorage/state.vscdb";
 
 /// The folder of an extension in the storage of the editors that run it.
 macro_rules! editors {
@@ -189,7 +199,15 @@ const CLINE_EXTENSION: [Layout; 19] = editors!(Agent::Cline, "saoudrizwan.claude
 const AMP_EXTENSION: [Layout; 19] = editors!(Agent::Amp, "sourcegraph.amp", THREADS);
 
 fn layouts() -> impl Iterator<Item = &'static Layout> {
-    static ALL: [&[Layout]; 6] = [&LAYOUTS, &ROO, &KILO, &CLINE_EXTENSION, &VSCODE, &AMP_EXTENSION];
+    static ALL: [&[Layout]; 7] = [
+        &LAYOUTS,
+        &ROO,
+        &KILO,
+        &CLINE_EXTENSION,
+        &VSCODE,
+        &AMP_EXTENSION,
+        &CURSOR,
+    ];
     ALL.iter().copied().flatten()
 }
 
@@ -290,12 +308,13 @@ pub(crate) fn below_home() -> impl Iterator<Item = (Agent, &'static str, &'stati
 }
 
 fn place(layout: &Layout, own: PathBuf, variable: &'static str) -> Place {
+    let database = (layout.agent == Agent::Cursor).then(|| own.join(DATABASE));
     Place {
         agent: layout.agent,
         own,
         logs: layout.logs,
         variable,
-        database: None,
+        database,
     }
 }
 
@@ -329,7 +348,7 @@ impl Look<'_> {
             Agent::KimiCli => named("KIMI_SHARE_DIR", ""),
             Agent::Amp => named("XDG_DATA_HOME", "amp"),
             Agent::Cline => named("CLINE_DATA_DIR", "").or_else(|| named("CLINE_DIR", "data")),
-            Agent::Droid | Agent::RooCode | Agent::KiloCode | Agent::VsCodeCopilot => None,
+            Agent::Droid | Agent::RooCode | Agent::KiloCode | Agent::VsCodeCopilot | Agent::Cursor => None,
         }
     }
 

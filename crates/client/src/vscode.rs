@@ -22,13 +22,18 @@ pub(crate) fn directory(log: &Path) -> Option<String> {
     if !is_session(log) {
         return None;
     }
-    let workspace = log.parent()?.parent()?.join("workspace.json");
+    folder(log.parent()?.parent()?)
+}
+
+/// The folder that was open in a workspace, by the folder in which the editor keeps what belongs to it.
+pub(crate) fn folder(kept: &Path) -> Option<String> {
+    let workspace = kept.join("workspace.json");
     let workspace: Value = serde_json::from_str(&small_text(&workspace)?).ok()?;
     path_of(workspace.get("folder")?.as_str()?)
 }
 
 /// The path in an address: `file:///w/api`, or `vscode-remote://ssh-remote+host/w/api`.
-pub(crate) fn path_of(address: &str) -> Option<String> {
+fn path_of(address: &str) -> Option<String> {
     let address = reqwest::Url::parse(address).ok()?;
     let path = percent_encoding::percent_decode_str(address.path())
         .decode_utf8()

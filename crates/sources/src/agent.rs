@@ -37,6 +37,8 @@ pub enum Agent {
     VsCodeCopilot,
     /// Sourcegraph's Amp.
     Amp,
+    /// Cursor.
+    Cursor,
 }
 
 /// A word that names no agent.
@@ -49,7 +51,7 @@ pub struct UnknownAgent;
 
 impl Agent {
     /// Every agent.
-    pub const ALL: [Agent; 14] = [
+    pub const ALL: [Agent; 15] = [
         Agent::ClaudeCode,
         Agent::Codex,
         Agent::CopilotCli,
@@ -64,6 +66,7 @@ impl Agent {
         Agent::Cline,
         Agent::VsCodeCopilot,
         Agent::Amp,
+        Agent::Cursor,
     ];
 
     /// The name in events and on the command line.
@@ -83,6 +86,7 @@ impl Agent {
             Agent::Cline => "cline",
             Agent::VsCodeCopilot => "vscode-copilot",
             Agent::Amp => "amp",
+            Agent::Cursor => "cursor",
         }
     }
 }

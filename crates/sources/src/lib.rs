@@ -34,6 +34,7 @@ mod claude;
 mod cline;
 mod codex;
 mod copilot;
+mod cursor;
 mod droid;
 mod gemini;
 mod kimi;
@@ -59,6 +60,7 @@ mod problem;
 mod totals;
 
 pub use agent::{Agent, Capabilities, Told, UnknownAgent};
+pub use cursor::CursorReader;
 pub use facts::{FileFacts, Options};
 pub use join::{Collected, Directories, join, join_shared};
 pub use opencode::DatabaseReader;

@@ -317,8 +317,8 @@ impl LogReader {
                     let reader = vscode::Reader::new(&self.options, self.directory);
                     self.format = Format::VsCode(Box::new(reader));
                 }
-                // No record identifies these agents; their files are documents.
-                Agent::RooCode | Agent::KiloCode => {}
+                // No record identifies these agents: their files are documents, or a database.
+                Agent::RooCode | Agent::KiloCode | Agent::Cursor => {}
             }
         }
         match &mut self.format {

@@ -1,4 +1,4 @@
-//! The names of OpenCode's files.
+//! The names of OpenCode's files, and of databases.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,6 +16,14 @@ pub(super) fn is_database_name(path: &Path) -> bool {
     name.strip_suffix(".db")
         .and_then(|name| name.strip_prefix("opencode"))
         .is_some_and(|channel| channel.is_empty() || channel.starts_with('-'))
+}
+
+/// The agent of a database, by its name.
+pub(super) fn database_of(path: &Path) -> Option<Agent> {
+    if path.file_name().is_some_and(|name| name == "state.vscdb") {
+        return Some(Agent::Cursor);
+    }
+    is_database_name(path).then_some(Agent::OpenCode)
 }
 
 /// The write-ahead log of a database.

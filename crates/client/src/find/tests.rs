@@ -413,3 +413,22 @@ fn chats_of_vs_code_and_threads_of_amp_are_found_and_the_files_next_to_them_are_
         assert_eq!(found.files[2].directory.as_deref(), Some("/w/api"));
     }
 }
+
+#[test]
+fn the_database_of_cursor_is_found_below_a_home_and_by_its_name() {
+    let database = ".config/Cursor/User/globalStorage/state.vscdb";
+    let home = tree(&[
+        database,
+        ".config/Cursor/User/globalStorage/state.vscdb-wal",
+        ".config/Cursor/User/globalStorage/storage.json",
+        ".config/Cursor/User/workspaceStorage/1f/state.vscdb",
+    ]);
+    let expected = [(database.to_owned(), Some(Agent::Cursor))];
+    let own = Environment::new(home.path(), home.path(), []);
+    assert_eq!(names(&find(&[], &[], &own).unwrap(), home.path()), expected);
+    for named in ["", database] {
+        let found = find(&[home.path().join(named)], &[], &Environment::default()).unwrap();
+        assert_eq!(names(&found, home.path()), expected, "{named}");
+    }
+    assert!(find(&[], &[Agent::OpenCode], &own).is_err());
+}

@@ -116,7 +116,7 @@ fn the_document_names_every_place_and_every_variable() {
         let named = match layout.own.split_once("/globalStorage/") {
             Some((_, extension)) => format!("globalStorage/{extension}"),
             // The editors' own storage is described once for all of them.
-            None if layout.own.ends_with("/User") => layout.logs[0].to_owned(),
+            None if layout.own.ends_with("/User") => layout.logs.first().unwrap_or(&DATABASE).to_string(),
             None => layout.own.to_owned(),
         };
         assert!(document.contains(&named), "{named}");

@@ -177,6 +177,14 @@ impl Agent {
                          jonathan-kellerai/cross_agent_session_resumer, `src/providers/amp.rs`",
                 told: [YES, YES, YES, NA, YES, YES, YES, YES, NA, YES, YES, YES],
             },
+            Agent::Cursor => Capabilities {
+                name: "Cursor",
+                places: "`globalStorage/state.vscdb` of Cursor (`.config/Cursor/User` on Linux)",
+                versions: "chats of the editor, 2025 and 2026",
+                source: "the program is closed; michaeldhood/chatrxiv, `docs/cursor/storage-reference.md`; \
+                         jverre/agents-for-cursor, `investigations`",
+                told: [YES, YES, YES, NA, YES, NO, NO, YES, NA, NA, YES, YES],
+            },
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 use model::Kind;
 use sources::{Agent, Capabilities, FileFacts, LogReader, Options, Told};
 
-use crate::{FIXTURES, by_place, facts, joined};
+use crate::{FIXTURES, by_place, cursor, facts, joined};
 
 fn text(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -165,6 +165,11 @@ fn what_the_table_denies_no_event_has_and_what_it_promises_some_event_has() {
         let files: Vec<FileFacts> = fixtures
             .map(|(name, text)| facts(name, text.as_bytes(), usize::MAX, &Options::default()))
             .collect();
+        let files = match agent {
+            // Rows of a database, not a file.
+            Agent::Cursor => vec![cursor::rows()],
+            _ => files,
+        };
         if files.is_empty() {
             // Kilo Code writes what Roo Code writes.
             assert_eq!(agent, Agent::KiloCode);

@@ -7,6 +7,7 @@ mod claude;
 mod cline;
 mod codex;
 mod copilot;
+mod cursor;
 mod determinism;
 mod docs;
 mod droid;
