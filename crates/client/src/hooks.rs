@@ -9,10 +9,8 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
 
-use crate::{Environment, Error, error::is_absent, replace::replace};
+use crate::{Environment, Error, error::is_absent, ordered_json::Node, replace::replace};
 
 /// The hook runs at the end of a session, and at the start of the next one in case the end was missed.
 pub(crate) const EVENTS: [&str; 2] = ["SessionStart", "SessionEnd"];
@@ -24,70 +22,6 @@ const ARGUMENTS: &str = "hooks run";
 pub struct Hooks {
     path: PathBuf,
     settings: Node,
-}
-
-/// JSON that keeps the order of its keys and the spelling of its values.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-enum Node {
-    Object(IndexMap<String, Node>),
-    Array(Vec<Node>),
-    Scalar(Box<RawValue>),
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let node = match raw.get().as_bytes().first() {
-            Some(b'{') => serde_json::from_str(raw.get()).map(Node::Object),
-            Some(b'[') => serde_json::from_str(raw.get()).map(Node::Array),
-            _ => Ok(Node::Scalar(raw)),
-        };
-        node.map_err(serde::de::Error::custom)
-    }
-}
-
-impl Node {
-    fn object(&mut self) -> Option<&mut IndexMap<String, Node>> {
-        if let Node::Object(object) = self {
-            Some(object)
-        } else {
-            None
-        }
-    }
-
-    fn array(&mut self) -> Option<&mut Vec<Node>> {
-        if let Node::Array(array) = self {
-            Some(array)
-        } else {
-            None
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<&Node> {
-        if let Node::Object(object) = self {
-            object.get(key)
-        } else {
-            None
-        }
-    }
-
-    fn items(&self) -> &[Node] {
-        if let Node::Array(array) = self { array } else { &[] }
-    }
-
-    fn text(&self) -> Option<String> {
-        if let Node::Scalar(raw) = self {
-            serde_json::from_str(raw.get()).ok()
-        } else {
-            None
-        }
-    }
-
-    fn of<T: Serialize>(value: &T) -> Node {
-        let json = serde_json::to_string(value).expect("texts and objects of texts are JSON");
-        serde_json::from_str(&json).expect("what was just written as JSON reads")
-    }
 }
 
 /// The command of toolhub in a group of hooks.

@@ -4,6 +4,7 @@
 //! `agents/**/*.md`, `commands/**/*.md`, `mcpServers` objects, and plugins, which have the same layout.
 
 mod front_matter;
+mod place;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use front_matter::{Declaration, read_start};
+pub(crate) use place::{Found, Place};
 
 use model::text::hex;
 
@@ -40,29 +42,59 @@ pub(crate) fn scan(
     projects: &mut Projects,
     environment: &Environment,
 ) -> Option<MachineInventory> {
+    let scan = declared(home, projects, environment)?;
+    Some(MachineInventory {
+        machine_id: machine_id(home),
+        observed_at: environment::now(),
+        tools: scan.tools.into_values().collect(),
+    })
+}
+
+/// Every declaration of a tool on this machine, of the home directory first.
+pub(crate) fn declarations(home: &Path, projects: &mut Projects, environment: &Environment) -> Vec<Found> {
+    declared(home, projects, environment).map_or_else(Vec::new, |scan| scan.found)
+}
+
+/// The file of Claude Code that lists servers and projects.
+pub(crate) fn state_file(home: &Path, environment: &Environment) -> PathBuf {
     let own_home = environment.home() == Some(home);
     let moved = environment.path("CLAUDE_CONFIG_DIR").filter(|_| own_home);
+    moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"))
+}
+
+/// The folder of Claude Code's settings.
+pub(crate) fn config_folder(home: &Path, environment: &Environment) -> PathBuf {
+    let own_home = environment.home() == Some(home);
+    let moved = environment.path("CLAUDE_CONFIG_DIR").filter(|_| own_home);
+    moved.unwrap_or_else(|| home.join(".claude"))
+}
+
+fn declared(home: &Path, projects: &mut Projects, environment: &Environment) -> Option<Scan> {
+    let own_home = environment.home() == Some(home);
     let mut scan = Scan {
         follow: own_home,
         tools: BTreeMap::new(),
         root: (home.to_owned(), "~"),
-        marketplace: None,
+        plugin: None,
+        found: Vec::new(),
     };
-    let config = moved.clone().unwrap_or_else(|| home.join(".claude"));
+    let config = config_folder(home, environment);
     if fs::read_dir(&config).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
         return None;
     }
     scan.claude_folder(&config, "user");
-    scan.plugins(&config.join("plugins"));
-    let state_file = moved.map_or_else(|| home.join(".claude.json"), |moved| moved.join(".claude.json"));
+    let disabled = disabled_plugins(scan.json(&config.join("settings.json")).as_ref());
+    scan.plugins(&config.join("plugins"), &disabled);
+    let state_file = state_file(home, environment);
     if let Some(state) = scan.json(&state_file) {
-        scan.mcp_servers(state.get("mcpServers"), "user", "", &state_file);
+        scan.mcp_servers(state.get("mcpServers"), "user", "", &state_file, &["mcpServers"]);
         let folders = state.get("projects").and_then(Value::as_object);
         for (folder, project) in folders.into_iter().flatten() {
             if !projects.is_folder_shared(folder) {
                 continue;
             }
-            scan.mcp_servers(project.get("mcpServers"), "local", "", &state_file);
+            let keys = ["projects", folder, "mcpServers"];
+            scan.mcp_servers(project.get("mcpServers"), "local", "", &state_file, &keys);
         }
     }
     // A project's folder comes from a repository and is not trusted.
@@ -72,14 +104,23 @@ pub(crate) fn scan(
         scan.claude_folder(&project.join(".claude"), "project");
         let file = project.join(".mcp.json");
         if let Some(declared) = scan.json(&file) {
-            scan.mcp_servers(declared.get("mcpServers"), "project", "", &file);
+            scan.mcp_servers(declared.get("mcpServers"), "project", "", &file, &["mcpServers"]);
         }
     }
-    Some(MachineInventory {
-        machine_id: machine_id(home),
-        observed_at: environment::now(),
-        tools: scan.tools.into_values().collect(),
-    })
+    Some(scan)
+}
+
+/// The plugins that the settings turn off, as `<plugin>@<marketplace>`.
+fn disabled_plugins(settings: Option<&Value>) -> Vec<String> {
+    let plugins = settings
+        .and_then(|settings| settings.get("enabledPlugins"))
+        .and_then(Value::as_object);
+    plugins
+        .into_iter()
+        .flatten()
+        .filter(|(_, enabled)| **enabled == Value::Bool(false))
+        .map(|(plugin, _)| plugin.clone())
+        .collect()
 }
 
 /// A stable id that does not reveal the machine's name: SHA-256 of the system's machine id and of the home directory.
@@ -119,12 +160,13 @@ struct Scan {
     tools: BTreeMap<ToolId, InstalledTool>,
     /// The folder that paths are relative to, and what it is called.
     root: (PathBuf, &'static str),
-    /// Of the plugin that is being scanned.
-    marketplace: Option<String>,
+    /// The plugin that is being scanned, as `<plugin>@<marketplace>`.
+    plugin: Option<String>,
+    found: Vec<Found>,
 }
 
 impl Scan {
-    fn add(&mut self, kind: Kind, name: &str, description: Option<&str>, source: &str, path: Option<String>) {
+    fn add(&mut self, kind: Kind, name: &str, description: Option<&str>, source: &str, place: Option<Place>) {
         if name.is_empty() {
             return;
         }
@@ -134,13 +176,27 @@ impl Scan {
                 text::clean_prose(text::truncate_bytes(text.trim(), MAX_DESCRIPTION_BYTES)).into_owned()
             })
             .filter(|text| !text.is_empty());
+        let path = place.as_ref().and_then(|place| {
+            let path = self.below(&place.path)?;
+            Some(match place.line {
+                Some(line) => format!("{path}:{line}"),
+                None => path,
+            })
+        });
+        let marketplace = self.plugin.as_ref().and_then(|plugin| plugin.split_once('@'));
+        let marketplace = marketplace.map(|(_, marketplace)| text::clean(marketplace).into_owned());
+        self.found.push(Found {
+            tool_id: tool_id.clone(),
+            place,
+            plugin: self.plugin.clone(),
+        });
         // The first declaration of a tool wins.
         self.tools.entry(tool_id.clone()).or_insert(InstalledTool {
             tool_id,
             description,
             source: Some(text::clean(source).into_owned()),
             path,
-            marketplace: self.marketplace.clone(),
+            marketplace,
         });
     }
 
@@ -155,8 +211,13 @@ impl Scan {
     /// A `.claude` folder: skills, agents and commands.
     fn claude_folder(&mut self, folder: &Path, source: &str) {
         for (name, description, path) in self.skills(&folder.join("skills")) {
-            let path = self.below(&path);
-            self.add(Kind::Skill, &name, description.as_deref(), source, path);
+            self.add(
+                Kind::Skill,
+                &name,
+                description.as_deref(),
+                source,
+                Some(Place::of(&path)),
+            );
         }
         for declaration in self.declarations(&folder.join("agents")) {
             self.add(
@@ -164,7 +225,7 @@ impl Scan {
                 declaration.declared_name(),
                 declaration.description(),
                 source,
-                self.below(&declaration.path),
+                Some(Place::of(&declaration.path)),
             );
         }
         for declaration in self.declarations(&folder.join("commands")) {
@@ -173,14 +234,14 @@ impl Scan {
                 &declaration.path_name,
                 declaration.description(),
                 source,
-                self.below(&declaration.path),
+                Some(Place::of(&declaration.path)),
             );
         }
     }
 
     /// The plugins of `installed_plugins.json`. Skills and commands of a plugin are both called
     /// as `plugin:<plugin>@<name>`, its agents as `<plugin>:<name>`.
-    fn plugins(&mut self, folder: &Path) {
+    fn plugins(&mut self, folder: &Path, disabled: &[String]) {
         let Some(list) = self.json(&folder.join("installed_plugins.json")) else {
             return;
         };
@@ -189,7 +250,7 @@ impl Scan {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
-        for (id, installs) in plugins {
+        for (id, installs) in plugins.into_iter().filter(|(id, _)| !disabled.contains(id)) {
             let plugin = id.split('@').next().unwrap_or_default();
             let install = installs
                 .as_array()
@@ -203,9 +264,7 @@ impl Scan {
                 continue;
             };
             let source = format!("plugin:{plugin}");
-            self.marketplace = id
-                .split_once('@')
-                .map(|(_, marketplace)| text::clean(marketplace).into_owned());
+            self.plugin = Some(id.clone());
             for (name, description, _) in self.skills(&folder.join("skills")) {
                 self.add(
                     Kind::Plugin,
@@ -236,21 +295,28 @@ impl Scan {
             let file = folder.join(".mcp.json");
             if let Some(declared) = self.json(&file) {
                 let servers = declared.get("mcpServers").unwrap_or(&declared);
-                self.mcp_servers(Some(servers), &source, &format!("plugin_{plugin}_"), &file);
+                self.mcp_servers(Some(servers), &source, &format!("plugin_{plugin}_"), &file, &[]);
             }
         }
-        self.marketplace = None;
+        self.plugin = None;
     }
 
     /// MCP servers, by the name in their calls: any character but letters, digits, `_` and `-` becomes `_`.
-    fn mcp_servers(&mut self, servers: Option<&Value>, source: &str, prefix: &str, file: &Path) {
+    /// `keys` lead to `servers` within the file; a plugin's own file is not changed on its own.
+    fn mcp_servers(
+        &mut self,
+        servers: Option<&Value>,
+        source: &str,
+        prefix: &str,
+        file: &Path,
+        keys: &[&str],
+    ) {
         let text = match servers.and_then(Value::as_object) {
             Some(servers) if !servers.is_empty() && prefix.is_empty() => {
                 read_start(file, MAX_SETTINGS_BYTES, self.follow).unwrap_or_default()
             }
             _ => Vec::new(),
         };
-        let path = self.below(file).filter(|_| prefix.is_empty());
         for name in servers.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
             let called: String = format!("{prefix}{name}")
                 .chars()
@@ -262,11 +328,17 @@ impl Scan {
                     }
                 })
                 .collect();
-            let path = path.as_ref().map(|path| match line_of(&text, name) {
-                Some(line) => format!("{path}:{line}"),
-                None => path.clone(),
+            let place = prefix.is_empty().then(|| Place {
+                path: file.to_owned(),
+                keys: keys
+                    .iter()
+                    .copied()
+                    .chain([name.as_str()])
+                    .map(str::to_owned)
+                    .collect(),
+                line: place::line_of(&text, name),
             });
-            self.add(Kind::Mcp, &called, None, source, path);
+            self.add(Kind::Mcp, &called, None, source, place);
         }
     }
 
@@ -317,16 +389,6 @@ impl Scan {
     fn json(&self, path: &Path) -> Option<Value> {
         serde_json::from_slice(&read_start(path, MAX_SETTINGS_BYTES, self.follow)?).ok()
     }
-}
-
-/// The line of a key of an object that the text has once, from 1. Twice, and it is not known which.
-fn line_of(text: &[u8], key: &str) -> Option<usize> {
-    let text = std::str::from_utf8(text).ok()?;
-    let quoted = serde_json::to_string(key).ok()?;
-    let is_key = |at: &usize| text[at + quoted.len()..].trim_start().starts_with(':');
-    let mut places = text.match_indices(&quoted).map(|(at, _)| at).filter(is_key);
-    let at = places.next().filter(|_| places.next().is_none())?;
-    Some(1 + text[..at].matches('\n').count())
 }
 
 #[cfg(test)]
@@ -453,14 +515,6 @@ mod tests {
             of("agent:code-reviewer").description.as_deref(),
             Some("Reviews code")
         );
-    }
-
-    #[test]
-    fn the_line_of_a_server_is_known_where_its_name_is_a_key_once() {
-        let text = b"{\n \"x\": {\"a\": \"db\"},\n \"db\" : {},\n \"x\": {}\n}";
-        assert_eq!(line_of(text, "db"), Some(3));
-        assert_eq!(line_of(text, "x"), None);
-        assert_eq!(line_of(text, "none"), None);
     }
 
     #[test]

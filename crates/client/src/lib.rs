@@ -34,12 +34,14 @@ mod journal;
 pub mod mcp;
 mod mcp_servers;
 mod opencode;
+mod ordered_json;
 mod places;
 mod plan;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 pub mod prices;
 mod project;
+pub mod prune;
 pub mod read;
 mod receipt;
 pub mod render;

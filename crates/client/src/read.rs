@@ -7,7 +7,7 @@ use model::api::{
     Board, DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads,
     query::{
         AuditQuery, DeadWeightQuery, DecisionsQuery, EventsQuery, LeaderboardQuery, MembersQuery,
-        PublishersQuery, ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
+        PublishersQuery, SavingsQuery, ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -45,6 +45,8 @@ pub enum Endpoint {
     TrustedPublishers(PublishersQuery),
     /// What was decided about tools.
     Decisions(DecisionsQuery),
+    /// What retired tools saved.
+    Savings(SavingsQuery),
 }
 
 impl Endpoint {
@@ -63,6 +65,7 @@ impl Endpoint {
             Endpoint::Audit(query) => target("/v1/audit", query),
             Endpoint::TrustedPublishers(query) => target("/v1/trusted-publishers", query),
             Endpoint::Decisions(query) => target("/v1/decisions", query),
+            Endpoint::Savings(query) => target("/v1/savings", query),
         }
     }
 
@@ -94,6 +97,7 @@ impl Endpoint {
             Endpoint::Audit(_) => team::audit(&server.read(body)?, now),
             Endpoint::TrustedPublishers(_) => team::publishers(&server.read(body)?, now),
             Endpoint::Decisions(_) => rows::decisions(&server.read(body)?, now),
+            Endpoint::Savings(_) => rows::savings(&server.read(body)?, now),
         })
     }
 }

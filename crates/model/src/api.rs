@@ -24,6 +24,7 @@ mod prices;
 pub mod query;
 mod refresh;
 mod runs;
+mod savings;
 mod scores;
 mod uploads;
 mod vocabulary;
@@ -42,6 +43,7 @@ pub use prices::{
 };
 pub use refresh::{RefreshState, ViewRefresh};
 pub use runs::{GateResult, GatesRequest, MAX_RUN_GATES, MAX_RUN_SESSIONS, MAX_RUN_TOOLS, Run, RunTool};
+pub use savings::{Carried, Needed, Saved, Savings, SavingsRow};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};
 pub use vocabulary::{AllOr, Board, GroupBy, ScoreSort, Verdict, Window};

@@ -20,6 +20,7 @@ pub(crate) mod otlp;
 pub(crate) mod overview;
 pub(crate) mod prices;
 pub(crate) mod refresh;
+pub(crate) mod savings;
 pub(crate) mod scores;
 pub(crate) mod tokens;
 pub(crate) mod trusted_publishers;

@@ -67,6 +67,7 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
             Role(Admin),
             api::decisions::end,
         )
+        .add(GET, "/v1/savings", Scope(Read), api::savings::list)
         .add(GET, "/v1/overview", Scope(Read), api::overview::get)
         .add(GET, "/v1/uploads", Scope(Read), api::uploads::list)
         .add(GET, "/v1/refresh", Token, api::refresh::get)

@@ -37,6 +37,7 @@ pub mod publishers;
 pub mod readers;
 mod row;
 mod runs;
+mod savings;
 pub mod scores;
 pub mod session;
 pub mod team;

@@ -23,8 +23,10 @@ mod members;
 mod open;
 mod org;
 mod prices;
+mod prune;
 mod reading;
 mod rollout;
+mod savings;
 mod scores;
 #[cfg(feature = "server")]
 mod serve;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Leaderboard(leaderboard::Leaderboard),
     DeadWeight(dead_weight::DeadWeight),
     Decide(decide::Decide),
+    Savings(savings::Savings),
+    Prune(prune::Prune),
     Events(events::Events),
     Uploads(uploads::Uploads),
     Login(login::Login),
@@ -110,6 +114,8 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Leaderboard(command) => command.run(&context).await,
         Command::DeadWeight(command) => command.run(&context).await,
         Command::Decide(command) => command.run(&context).await,
+        Command::Savings(command) => command.run(&context).await,
+        Command::Prune(command) => command.run(&context).await,
         Command::Events(command) => command.run(&context).await,
         Command::Uploads(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use model::{
-    api::{DeadWeight, Decision, Decisions, ToolDecision},
+    api::{DeadWeight, Decision, Decisions, Savings, ToolDecision},
     team::{Role, Scope},
 };
 use reqwest::Method;
@@ -139,4 +139,87 @@ async fn a_decision_that_makes_no_sense_is_refused_with_what_would() {
     let later = json!({ "decision": "keep", "until": text(now() + TimeDelta::days(2)) });
     let made: ToolDecision = put(&olga, "mcp:a", later).await.ok();
     assert_eq!(made.until, Some((now() + TimeDelta::days(2)).date_naive()));
+}
+
+#[tokio::test]
+async fn savings_compare_a_retired_tool_with_before_and_say_who_still_has_it_and_who_needed_it() {
+    let hub = Hub::start().await;
+    let acme = hub.org("acme").await;
+    let olga = hub.member_with(&acme, "olga", Role::Owner, Scope::ALL).await;
+    let bob = hub.member(&acme, "bob").await;
+    let session = |id: &str, days: i64, tool: &str| {
+        json!({ "sessions": [{
+            "session_id": id, "observed_at": text(now() - TimeDelta::days(days)),
+            "tools": [{
+                "tool_id": tool, "context_bytes": 480, "requests": 10, "carried_tokens": 1_000, "cost_micro_usd": 3_000,
+            }],
+        }] })
+    };
+    let load = async |caller: &Caller, id: &str, days: i64, tool: &str| {
+        let request = caller
+            .request(Method::PUT, "/v1/inventory")
+            .json(&session(id, days, tool));
+        assert_eq!(caller.send(request).await.status, 200);
+    };
+    for days in 0..30 {
+        load(&olga, &format!("o{days}"), 10 + days, "mcp:a").await;
+        load(&bob, &format!("b{days}"), 10 + days, "mcp:a").await;
+    }
+    load(&olga, "other", 20, "mcp:b").await;
+    olga.upload(&[event_at("old", "mcp:a", now() - TimeDelta::days(30))])
+        .await;
+    olga.refreshed().await;
+    let empty: Value = olga.get("/v1/savings").await.json();
+    assert_eq!(
+        (&empty["savings"], &empty["total"]["tokens"]),
+        (&json!([]), &Value::Null)
+    );
+    for (tool, decision) in [("mcp:a", "retire"), ("mcp:b", "keep")] {
+        put(&olga, tool, json!({ "decision": decision })).await;
+    }
+    // The decision is ten days old.
+    hub.beside()
+        .await
+        .ask("update tool_decisions set decided_at = decided_at - interval '10 days'")
+        .await;
+    load(&bob, "still", 3, "mcp:a").await;
+    let mut missed = event_at("missed", "mcp:a", now() - TimeDelta::days(1));
+    missed["outcome"] = json!("failure");
+    missed["reason"] = json!("unknown_tool");
+    bob.upload(&[missed]).await;
+    olga.refreshed().await;
+    let savings: Savings = olga.get("/v1/savings").await.ok();
+    assert_eq!(savings.savings.len(), 1, "only what is retired: {savings:?}");
+    let row = &savings.savings[0];
+    assert_eq!(row.tool_id, "mcp:a");
+    assert_eq!(
+        (row.after.sessions, row.after.tokens, row.after.requests),
+        (1, Some(1_000), Some(10))
+    );
+    assert!(
+        (29..=30).contains(&row.before.days) && (58..=60).contains(&row.before.sessions),
+        "{row:?}"
+    );
+    assert!((10..=11).contains(&row.after.days), "{row:?}");
+    // Two sessions a day before, and one since.
+    let (saved, days) = (row.saved.tokens.unwrap(), row.after.days);
+    let expected = row.before.sessions * 1_000 * days / row.before.days - 1_000;
+    assert_eq!(saved, expected);
+    assert!((row.saved.cost_usd.unwrap() - 0.003 * expected as f64 / 1_000.0).abs() < 1e-5);
+    assert_eq!(
+        (savings.total.tokens, savings.total.sessions),
+        (Some(saved), row.saved.sessions)
+    );
+    assert_eq!(row.still_loaded_by, ["bob"]);
+    assert_eq!((row.needed.calls, row.needed.unknown_tool), (1, 1));
+    assert_eq!(row.needed.members, ["bob"]);
+    assert_eq!(olga.get("/v1/savings?tool_id=mcp:none").await.status, 404);
+    let none = olga.request(Method::DELETE, "/v1/decisions/mcp:a");
+    assert_eq!(olga.send(none).await.status, 204);
+    let savings: Savings = olga.get("/v1/savings").await.ok();
+    assert_eq!(
+        savings.savings,
+        [],
+        "a decision that was taken back saves nothing"
+    );
 }

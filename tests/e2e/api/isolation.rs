@@ -36,6 +36,7 @@ const TABLE: &[(&str, Statuses)] = &[
     ),
     ("GET /v1/dead-weight", [401, 200, 200, 403, 200, 200, 200]),
     ("GET /v1/decisions", [401, 200, 200, 403, 200, 200, 200]),
+    ("GET /v1/savings", [401, 200, 200, 403, 200, 200, 200]),
     ("PUT /v1/decisions/{tool_id}", [401, 404, 403, 403, 403, 200, 200]),
     (
         "DELETE /v1/decisions/{tool_id}",

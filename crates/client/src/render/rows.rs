@@ -3,7 +3,7 @@
 mod scored;
 mod sent;
 
-pub(crate) use scored::{dead_weight, decisions, leaderboard, score, scores};
+pub(crate) use scored::{dead_weight, decisions, leaderboard, savings, score, scores};
 pub(super) use sent::ci;
 pub(crate) use sent::{events, uploads};
 

@@ -58,7 +58,7 @@ body! {
         /// The files that declare it, with the line where that is known, at most twenty.
         #[serde(default)]
         pub declared_in: Vec<String>,
-        /// The projects whose sessions loaded it in the window, at most twenty.
+        /// The projects of its latest twenty sessions, of those in the window. None where the audit is of one member.
         #[serde(default)]
         pub projects: Vec<String>,
         /// What the org has decided about it, while that holds.

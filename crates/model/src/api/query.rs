@@ -169,6 +169,15 @@ list_queries! {
         pub history: bool,
     }
 
+    /// `GET /v1/savings`.
+    pub struct SavingsQuery {
+        /// The decision about this tool.
+        pub tool_id: String,
+        /// True waits until the scores include everything that was stored before the request, as long as a request may;
+        /// false does not wait.
+        pub fresh: bool,
+    }
+
     /// `GET /v1/events`.
     pub struct EventsQuery {
         /// Events of this tool.

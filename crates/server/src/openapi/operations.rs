@@ -10,12 +10,12 @@ use model::{
     },
     api::{
         CI_HEADER, DeadWeight, DecisionRequest, Decisions, Events, GatesRequest, Leaderboard, Me, OrgPrices,
-        Overview, Prices, PricesChange, RefreshState, Run, SOURCE_HEADER, ScoreDetail, Scores, ToolDecision,
-        Uploads,
+        Overview, Prices, PricesChange, RefreshState, Run, SOURCE_HEADER, Savings, ScoreDetail, Scores,
+        ToolDecision, Uploads,
         query::{
             AuditQuery, DeadWeightQuery, DecisionsQuery, EraseQuery, EventsQuery, LeaderboardQuery,
-            MembersQuery, OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, ScoreQuery, ScoresQuery,
-            TokensQuery, UploadsQuery,
+            MembersQuery, OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, SavingsQuery,
+            ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
         },
     },
     inventory::{Inventory, InventoryReceipt},
@@ -358,6 +358,10 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .fails(UNKNOWN),
         ),
+        get("/v1/savings", "read", "What retired tools saved, against before")
+            .query::<SavingsQuery>()
+            .answers::<Savings>("A page of retired tools, the latest decision first")
+            .fails(UNKNOWN),
         get("/v1/overview", "read", "The org at a glance")
             .query::<OverviewQuery>()
             .answers::<Overview>("The totals of the window, of the one before, and by day"),

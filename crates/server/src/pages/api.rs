@@ -15,6 +15,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 /// The page.
 pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
     let document = openapi::document();
+    let usual = usual_errors(document);
     let content = html! {
         p .lede {
             "Every route, what it takes and what it answers. The same as a document for programs: "
@@ -25,13 +26,16 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
                 h2 { (text(&tag["name"])) }
                 p { (text(&tag["description"])) "." }
                 @for (path, method, operation) in operations(document, text(&tag["name"])) {
-                    (route(path, method, operation))
+                    (route(path, method, operation, &usual))
                 }
             }
         }
         section {
             h2 { "Errors" }
-            p { "Each is a " a href="#Problem" { "Problem" } " with a stable code." }
+            p {
+                "Each is a " a href="#Problem" { "Problem" } " with a stable code. Most routes may answer "
+                (usual.join(", ")) "; a route lists the others."
+            }
             dl .errors {
                 @for (status, description) in errors(document) {
                     dt { code { (status) } }
@@ -79,7 +83,23 @@ fn errors(document: &Value) -> BTreeMap<&str, &str> {
     errors
 }
 
-fn route(path: &str, method: &str, operation: &Value) -> Markup {
+/// The errors of most routes, which are not listed with each.
+fn usual_errors(document: &Value) -> Vec<&str> {
+    let mut routes = 0;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, operation) in fields(&document["paths"]).flat_map(|(_, methods)| fields(methods)) {
+        routes += 1;
+        for (status, _) in
+            fields(&operation["responses"]).filter(|(status, _)| status.starts_with(['4', '5']))
+        {
+            *counts.entry(status).or_default() += 1;
+        }
+    }
+    let usual = counts.into_iter().filter(|(_, count)| count * 2 > routes);
+    usual.map(|(status, _)| status).collect()
+}
+
+fn route(path: &str, method: &str, operation: &Value, usual: &[&str]) -> Markup {
     html! {
         details .route {
             summary {
@@ -110,13 +130,11 @@ fn route(path: &str, method: &str, operation: &Value) -> Markup {
                     }
                 }
             }
-            p {
-                "Else: " (fields(&operation["responses"])
-                    .map(|(status, _)| status)
-                    .filter(|status| status.starts_with(['3', '4', '5']))
-                    .collect::<Vec<_>>()
-                    .join(", "))
-            }
+            @let others: Vec<&str> = fields(&operation["responses"])
+                .map(|(status, _)| status)
+                .filter(|status| status.starts_with(['3', '4', '5']) && !usual.contains(status))
+                .collect();
+            @if !others.is_empty() { p { "Also: " (others.join(", ")) } }
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) async fn get(
         return table.download(format, "dead-weight");
     }
     let table = table.without_empty_columns();
+    let saved = listings::savings(&visit).await?;
+    let saved = listings::savings_table(&saved.savings, visit.now);
     let is_filtered = query != DeadWeightQuery::default();
     let content = html! {
         p .lede {
@@ -43,6 +45,16 @@ pub(crate) async fn get(
             (table.html(path, &query, &view))
             (filters::paging(path, &query, &view, found.next_cursor.as_deref()))
             (filters::downloads(path, &query))
+        }
+        @if !saved.rows.is_empty() {
+            section {
+                h2 { "What retired tools saved" }
+                p {
+                    "The days since each decision, against up to 30 days before it. "
+                    code { "toolhub savings" } " lists them all."
+                }
+                (saved.html(path, &DeadWeightQuery::default(), &view))
+            }
         }
     };
     layout::Page {

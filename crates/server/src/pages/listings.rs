@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use model::{
     Outcome,
     api::{
-        Board, DeadWeight, DeadWeightRow, EventRow, Events, Leaderboard, LeaderboardRow, Upload, Uploads,
-        Verdict,
-        query::{DeadWeightQuery, EventsQuery, LeaderboardQuery, UploadsQuery},
+        Board, DeadWeight, DeadWeightRow, EventRow, Events, Leaderboard, LeaderboardRow, Savings, SavingsRow,
+        Upload, Uploads, Verdict,
+        query::{DeadWeightQuery, EventsQuery, LeaderboardQuery, SavingsQuery, UploadsQuery},
     },
     cell::{Cell, Tone},
     team::MemberKind,
@@ -46,6 +46,20 @@ pub(super) async fn dead_weight(visit: &Visit, mut query: DeadWeightQuery) -> Re
     let app = State(visit.app.clone());
     Ok(
         api::dead_weight::list(app, visit.caller(), visit.deadline.clone(), Query(query))
+            .await?
+            .0,
+    )
+}
+
+/// What retired tools saved.
+pub(super) async fn savings(visit: &Visit) -> Result<Savings, ApiError> {
+    let query = SavingsQuery {
+        fresh: Some(false),
+        ..SavingsQuery::default()
+    };
+    let app = State(visit.app.clone());
+    Ok(
+        api::savings::list(app, visit.caller(), visit.deadline.clone(), Query(query))
             .await?
             .0,
     )
@@ -151,6 +165,36 @@ fn trend(row: &LeaderboardRow) -> Cell {
         _ => Tone::Plain,
     };
     Cell::points(points).with_tone(tone)
+}
+
+/// Retired tools, with what that saved.
+pub(super) fn savings_table(rows: &[SavingsRow], now: DateTime<Utc>) -> Table {
+    let rows = rows.iter().map(|row| {
+        vec![
+            Entry::link(&row.tool_id, links::tool(&row.tool_id)),
+            Cell::time(Some(row.decided_at), now).into(),
+            Cell::count(row.before.sessions).into(),
+            Cell::count(row.after.sessions).into(),
+            Cell::maybe_count(row.saved.tokens).into(),
+            Cell::usd(row.saved.cost_usd).into(),
+            Cell::text(&row.still_loaded_by.join(", ")).into(),
+            Cell::count(row.needed.calls).into(),
+        ]
+    });
+    Table {
+        caption: "What retired tools saved".to_owned(),
+        columns: vec![
+            name("tool_id", "tool"),
+            figure("decided_at", "retired"),
+            figure("sessions_before", "sessions before"),
+            figure("sessions_after", "sessions since"),
+            figure("saved_tokens", "tokens saved"),
+            figure("saved_usd", "$ saved"),
+            name("still_loaded_by", "still loaded by"),
+            figure("needed", "calls since"),
+        ],
+        rows: rows.collect(),
+    }
 }
 
 /// Dead weight as a table.

@@ -28,6 +28,7 @@ mod mcp;
 mod members;
 #[cfg(feature = "server")]
 mod operator;
+mod prune;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]

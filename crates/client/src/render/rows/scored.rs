@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use model::{
     api::{
-        Board, DeadWeight, DeadWeightGroup, Decision, Decisions, Leaderboard, LeaderboardRow, ScoreDetail,
-        Scores, Tally, Verdict,
+        Board, DeadWeight, DeadWeightGroup, Decision, Decisions, Leaderboard, LeaderboardRow, Savings,
+        ScoreDetail, Scores, Tally, Verdict,
     },
     team::MemberKind,
 };
@@ -383,6 +383,51 @@ pub(crate) fn decisions(response: &Decisions, now: DateTime<Utc>) -> Listing {
         notes.push(
             "nothing is decided: `toolhub decide TOOL_ID keep|retire|watch` decides about a tool".to_owned(),
         );
+    }
+    Listing {
+        columns,
+        rows: rows.collect(),
+        notes,
+    }
+}
+
+/// `GET /v1/savings`.
+pub(crate) fn savings(response: &Savings, now: DateTime<Utc>) -> Listing {
+    let columns = vec![
+        name("tool_id", "tool"),
+        figure("decided_at", "retired").level(2),
+        figure("sessions_before", "before"),
+        figure("sessions_after", "since"),
+        figure("saved_sessions", "sessions saved").level(3),
+        figure("saved_tokens", "tokens saved"),
+        figure("saved_usd", "$ saved"),
+        name("still_loaded_by", "still loaded by").level(1).prose(),
+        name("still_installed_by", "still installed by").level(4).prose(),
+        figure("needed", "needed").level(1),
+        detail("needed_by"),
+        detail("decided_by"),
+        detail("owner"),
+    ];
+    let rows = response.savings.iter().map(|row| {
+        vec![
+            Cell::text(&row.tool_id),
+            Cell::time(Some(row.decided_at), now),
+            Cell::count(row.before.sessions),
+            Cell::count(row.after.sessions),
+            Cell::text(&row.saved.sessions.to_string()),
+            Cell::maybe_count(row.saved.tokens),
+            Cell::usd(row.saved.cost_usd),
+            Cell::text(&row.still_loaded_by.join(", ")),
+            Cell::text(&row.still_installed_by.join(", ")),
+            Cell::count(row.needed.calls),
+            Cell::text(&row.needed.members.join(", ")),
+            Cell::text(&row.decided_by),
+            Cell::maybe(row.owner.as_deref()),
+        ]
+    });
+    let mut notes = notes(response.as_of, response.next_cursor.as_ref(), now);
+    if response.savings.is_empty() {
+        notes.push("nothing is retired: `toolhub decide TOOL_ID retire` decides about a tool".to_owned());
     }
     Listing {
         columns,
