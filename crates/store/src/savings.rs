@@ -61,15 +61,13 @@ impl Store {
             of.insert(row.try_get("tool_id")?, row);
         }
         for row in &mut page.rows {
-            if let Some(members) = of.get(&row.tool_id) {
-                let names = |column: &str| -> Result<Vec<String>, StoreError> {
-                    Ok(members
-                        .try_get::<_, Option<Vec<String>>>(column)?
-                        .unwrap_or_default())
-                };
-                row.still_loaded_by = names("still_loaded_by")?;
-                row.still_installed_by = names("still_installed_by")?;
-                row.needed.members = names("called_by")?;
+            if let Some(members) = of.remove(&row.tool_id) {
+                let loaded: Option<Vec<String>> = members.try_get("still_loaded_by")?;
+                let installed: Option<Vec<String>> = members.try_get("still_installed_by")?;
+                let called: Option<Vec<String>> = members.try_get("called_by")?;
+                row.still_loaded_by = loaded.unwrap_or_default();
+                row.still_installed_by = installed.unwrap_or_default();
+                row.needed.members = called.unwrap_or_default();
             }
         }
         Ok(page)

@@ -140,7 +140,9 @@ fn add(sum: &mut Option<i64>, more: Option<i64>) {
 
 /// The marketplace of each plugin that a machine of the org has.
 async fn marketplaces(client: &Transaction<'_>, org: OrgId) -> Result<HashMap<String, String>, StoreError> {
-    let statement = client.prepare_cached(include_str!("marketplaces.sql")).await?;
+    let statement = client
+        .prepare_cached(include_str!("groups/marketplaces.sql"))
+        .await?;
     let rows = client.query(&statement, &[&org.0]).await?;
     rows.iter()
         .map(|row| Ok((row.try_get("plugin")?, row.try_get("marketplace")?)))
@@ -160,7 +162,7 @@ async fn with_members(
         group.extend(std::iter::repeat_n(at, sum.tools.len()));
         tool.extend(sum.tools.iter().map(String::as_str));
     }
-    let statement = client.prepare_cached(include_str!("group_members.sql")).await?;
+    let statement = client.prepare_cached(include_str!("groups/members.sql")).await?;
     let rows = client
         .query(&statement, &[&org.0, &group, &tool, &member, &since])
         .await?;

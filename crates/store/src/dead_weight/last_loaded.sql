@@ -1,5 +1,6 @@
 -- dead_weight::with_installations (last loaded)
--- For each tool of one page: when it was last loaded, and the projects of its last twenty sessions, of those since day $4.
+-- For each tool of one page: when it was last loaded, and the projects of its last twenty sessions, of those
+-- since day $4.
 -- Of one member ($3) only the time is looked up.
 select t.tool_id, coalesce(s.last_loaded_at, l.last_loaded_at) as last_loaded_at, s.projects
 from unnest($2::text[]) as t (tool_id)

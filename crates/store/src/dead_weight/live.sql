@@ -39,15 +39,15 @@ loaded as (
             coalesce(sum(context_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 0),
             9223372036854775807
         )::bigint as context_tokens,
-        least(
+        case when count(requests) filter (where observed_at >= $2::timestamp at time zone 'UTC') > 0 then least(
             sum(requests) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
-        )::bigint as requests,
-        least(
+        ) end::bigint as requests,
+        case when count(carried_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC') > 0 then least(
             sum(carried_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
-        )::bigint as carried_tokens,
-        least(
+        ) end::bigint as carried_tokens,
+        case when count(cost_micro_usd) filter (where observed_at >= $2::timestamp at time zone 'UTC') > 0 then least(
             sum(cost_micro_usd) filter (where observed_at >= $2::timestamp at time zone 'UTC'), 9223372036854775807
-        )::bigint as cost_micro_usd,
+        ) end::bigint as cost_micro_usd,
         max(invoke_tokens) filter (where observed_at >= $2::timestamp at time zone 'UTC') as invoke_tokens,
         min(observed_at) as first_loaded_at
     from session_tools

@@ -405,16 +405,6 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
         ],
     ),
     (
-        "unreachable_tools",
-        &[
-            ("org_id", Internal),
-            ("member_id", Internal),
-            ("observed_at", Internal),
-            ("session_id", Internal),
-            ("tool_id", Public),
-        ],
-    ),
-    (
         "unnamed_calls",
         &[
             ("org_id", Internal),
@@ -428,6 +418,16 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
             ("session_id", Internal),
             ("agent", Internal),
             ("agent_version", Internal),
+        ],
+    ),
+    (
+        "unreachable_tools",
+        &[
+            ("org_id", Internal),
+            ("member_id", Internal),
+            ("observed_at", Internal),
+            ("session_id", Internal),
+            ("tool_id", Public),
         ],
     ),
     (

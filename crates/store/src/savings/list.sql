@@ -24,11 +24,13 @@ cross join lateral (
 cross join lateral (
     select
         coalesce(sum(p.sessions), 0)::bigint as sessions,
-        least(sum(p.requests), 9223372036854775807)::bigint as requests,
-        least(sum(p.tokens), 9223372036854775807)::bigint as tokens,
-        least(sum(p.cost), 9223372036854775807)::bigint as cost
+        case when count(p.requests) > 0 then least(sum(p.requests), 9223372036854775807) end::bigint as requests,
+        case when count(p.tokens) > 0 then least(sum(p.tokens), 9223372036854775807) end::bigint as tokens,
+        case when count(p.cost) > 0 then least(sum(p.cost), 9223372036854775807) end::bigint as cost
     from (
-        select l.sessions, l.requests, greatest(l.carried_tokens, nullif(l.context_tokens, 0)) as tokens, l.cost_micro_usd as cost
+        select
+            l.sessions, l.requests, greatest(l.carried_tokens, nullif(l.context_tokens, 0)) as tokens,
+            l.cost_micro_usd as cost
         from loaded_days l
         where l.org_id = $1 and l.tool_id = d.tool_id and l.day >= d.day - $3::integer and l.day < d.day
         union all
@@ -40,11 +42,13 @@ cross join lateral (
 cross join lateral (
     select
         coalesce(sum(p.sessions), 0)::bigint as sessions,
-        least(sum(p.requests), 9223372036854775807)::bigint as requests,
-        least(sum(p.tokens), 9223372036854775807)::bigint as tokens,
-        least(sum(p.cost), 9223372036854775807)::bigint as cost
+        case when count(p.requests) > 0 then least(sum(p.requests), 9223372036854775807) end::bigint as requests,
+        case when count(p.tokens) > 0 then least(sum(p.tokens), 9223372036854775807) end::bigint as tokens,
+        case when count(p.cost) > 0 then least(sum(p.cost), 9223372036854775807) end::bigint as cost
     from (
-        select l.sessions, l.requests, greatest(l.carried_tokens, nullif(l.context_tokens, 0)) as tokens, l.cost_micro_usd as cost
+        select
+            l.sessions, l.requests, greatest(l.carried_tokens, nullif(l.context_tokens, 0)) as tokens,
+            l.cost_micro_usd as cost
         from loaded_days l
         where l.org_id = $1 and l.tool_id = d.tool_id and l.day > d.day
         union all

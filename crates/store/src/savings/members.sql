@@ -1,4 +1,4 @@
--- savings::with_members
+-- savings::savings (members)
 -- For each tool of a page, retired at a time: twenty members who have loaded it since, who have it installed, and who
 -- have called it since.
 select

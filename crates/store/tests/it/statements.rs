@@ -238,8 +238,8 @@ async fn boards_and_audits_are_read_without_any_event() {
         ),
         (
             include_str!("../../src/dead_weight/precomputed.sql"),
-            "bigint, int, text, boolean, bigint, bigint, boolean",
-            "1, 30, null, true, 0, 51, true",
+            "bigint, int, text, boolean, bigint, bigint, boolean, date",
+            "1, 30, null, true, 0, 51, true, '2026-10-01'",
         ),
         (
             include_str!("../../src/dead_weight/live.sql"),

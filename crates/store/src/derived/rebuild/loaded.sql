@@ -7,9 +7,9 @@ with counted as (
         min(s.observed_at) as first_loaded_at,
         count(*) filter (where s.context_tokens > 0) as sized,
         least(coalesce(sum(s.context_tokens), 0), 9223372036854775807)::bigint as context_tokens,
-        least(sum(s.requests), 9223372036854775807)::bigint as requests,
-        least(sum(s.carried_tokens), 9223372036854775807)::bigint as carried_tokens,
-        least(sum(s.cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+        case when count(s.requests) > 0 then least(sum(s.requests), 9223372036854775807) end::bigint as requests,
+        case when count(s.carried_tokens) > 0 then least(sum(s.carried_tokens), 9223372036854775807) end::bigint as carried_tokens,
+        case when count(s.cost_micro_usd) > 0 then least(sum(s.cost_micro_usd), 9223372036854775807) end::bigint as cost_micro_usd,
         max(s.invoke_tokens) as invoke_tokens
     from session_tools s
     join unnest($3::integer[]) as w (days)

@@ -6,9 +6,9 @@ with days as (
         least(sum(context_bytes), 9223372036854775807)::bigint as context_bytes, min(observed_at) as first_loaded_at,
         count(*) filter (where context_tokens > 0) as sized,
         least(coalesce(sum(context_tokens), 0), 9223372036854775807)::bigint as context_tokens,
-        least(sum(requests), 9223372036854775807)::bigint as requests,
-        least(sum(carried_tokens), 9223372036854775807)::bigint as carried_tokens,
-        least(sum(cost_micro_usd), 9223372036854775807)::bigint as cost_micro_usd,
+        case when count(requests) > 0 then least(sum(requests), 9223372036854775807) end::bigint as requests,
+        case when count(carried_tokens) > 0 then least(sum(carried_tokens), 9223372036854775807) end::bigint as carried_tokens,
+        case when count(cost_micro_usd) > 0 then least(sum(cost_micro_usd), 9223372036854775807) end::bigint as cost_micro_usd,
         max(invoke_tokens) as invoke_tokens
     from session_tools
     where org_id = $1
