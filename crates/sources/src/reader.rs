@@ -263,6 +263,7 @@ impl LogReader {
             (Some(agent), known) => known.is_none_or(|known| known == agent),
             // Not every one of these records identifies its agent.
             (None, Some(Agent::ClaudeCode | Agent::Codex | Agent::CopilotCli) | None) => false,
+            (None, Some(Agent::VsCodeCopilot)) => shape::is_change(self.index.of(object)),
             (None, Some(_)) => shape::has_type(self.index.of(object)),
         }
     }

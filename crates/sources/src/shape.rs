@@ -69,6 +69,23 @@ pub(crate) fn has_type(mut object: Cursor<'_>) -> bool {
     walked.is_ok() && kind && id
 }
 
+/// True for a change in a log of a chat of VS Code: a number says its kind, `k` what changes.
+pub(crate) fn is_change(mut object: Cursor<'_>) -> bool {
+    let (mut kind, mut path) = (None, false);
+    let walked = object.object(|cursor, key| {
+        match key {
+            b"kind" => {
+                kind = cursor.count()?;
+                return Ok(());
+            }
+            b"k" => path = cursor.peek()? == b'[',
+            _ => {}
+        }
+        cursor.skip()
+    });
+    walked.is_ok() && path && kind.is_some()
+}
+
 /// True for a record of the journal that a workflow of Claude Code keeps next to its agents' transcripts: it contains
 /// no call and is no problem.
 pub(crate) fn is_journal(mut object: Cursor<'_>) -> bool {

@@ -210,3 +210,26 @@ fn ids_that_only_count_are_keys_together_with_the_request() {
     assert_eq!(uuid("r1").as_deref(), Some("r1/functions.read_file:0"));
     assert_ne!(uuid("r1"), uuid("r2"));
 }
+
+#[test]
+fn every_complete_change_on_a_damaged_line_is_read() {
+    let first = json!({"kind": 0, "v": {"version": 3, "sessionId": "s", "creationDate": 1, "requests": [{"requestId": "r", "timestamp": 1_775_120_400_000_u64, "response": []}]}});
+    let push = |id: &str| {
+        json!({"kind": 2, "k": ["requests", 0, "response"], "v": [part(id, "copilot_readFile", &json!({}))]})
+            .to_string()
+    };
+    let (one, two) = (push("call_1A"), push("call_1B"));
+    for (lines, events) in [
+        (format!("{one}{two}\n"), 2),
+        (format!("\0\0\0{one}\n{two}\n"), 2),
+        (format!("{}{two}\n", &one[..40]), 1),
+        // The last line is still being written.
+        (format!("{one}\n{}", &two[..40]), 1),
+    ] {
+        assert_eq!(
+            read(&format!("{first}\n{lines}")).totals.events,
+            events,
+            "{lines}"
+        );
+    }
+}
