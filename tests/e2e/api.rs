@@ -29,3 +29,4 @@ mod scores;
 mod shares;
 mod tokens;
 mod uploads;
+mod usage;

@@ -57,6 +57,7 @@ pub mod status;
 pub mod telemetry;
 mod typed_skills;
 pub mod upload;
+mod usage;
 mod vscode;
 
 pub use environment::Environment;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use model::api::{
-    Board, DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads,
+    Board, DeadWeight, Events, Leaderboard, Me, ScoreDetail, Scores, Uploads, UsageReport,
     query::{
         AuditQuery, DeadWeightQuery, DecisionsQuery, EventsQuery, LeaderboardQuery, MembersQuery,
-        PublishersQuery, SavingsQuery, ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
+        PublishersQuery, SavingsQuery, ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery, UsageQuery,
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,6 +29,8 @@ pub enum Endpoint {
     Leaderboard(Board, LeaderboardQuery),
     /// The tools that are loaded and not used.
     DeadWeight(DeadWeightQuery),
+    /// What responses of models used.
+    Usage(UsageQuery),
     /// What was called, newest first.
     Events(EventsQuery),
     /// What was uploaded, newest first.
@@ -57,6 +59,7 @@ impl Endpoint {
             Endpoint::Score(tool, query) => target(&format!("/v1/scores/{}", segment(tool)), query),
             Endpoint::Leaderboard(board, query) => target(&format!("/v1/leaderboards/{board}"), query),
             Endpoint::DeadWeight(query) => target("/v1/dead-weight", query),
+            Endpoint::Usage(query) => target("/v1/usage", query),
             Endpoint::Events(query) => target("/v1/events", query),
             Endpoint::Uploads(query) => target("/v1/uploads", query),
             Endpoint::Me => "/v1/me".to_owned(),
@@ -89,6 +92,7 @@ impl Endpoint {
                 rows::leaderboard(*board, &server.read::<Leaderboard>(body)?, now)
             }
             Endpoint::DeadWeight(_) => rows::dead_weight(&server.read::<DeadWeight>(body)?, now),
+            Endpoint::Usage(_) => rows::usage(&server.read::<UsageReport>(body)?, now),
             Endpoint::Events(_) => rows::events(&server.read::<Events>(body)?, now),
             Endpoint::Uploads(_) => rows::uploads(&server.read::<Uploads>(body)?, now),
             Endpoint::Me => rows::me(&server.read::<Me>(body)?, now),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use model::{Event, EventNotice, Receipt, api, inventory::InventoryReceipt, limits};
+use model::{Event, EventNotice, Receipt, api, inventory::InventoryReceipt, limits, usage::UsageReceipt};
 use serde::Serialize;
 use sources::{Excluded, TokenTotals, Totals, UnpricedModel};
 
@@ -115,6 +115,9 @@ pub struct Report {
     /// The receipt of the inventory; absent when none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryReceipt>,
+    /// The receipt of what the responses used, those that call no tool included; absent when it was not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageReceipt>,
     /// The calls of these logs as the server has them, and the gates; absent when neither was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<api::Run>,

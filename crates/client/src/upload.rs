@@ -8,7 +8,7 @@ mod scores;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use model::{Event, Gate};
+use model::{Event, Gate, usage::Response};
 use sources::Agent;
 
 use self::run::Run;
@@ -103,11 +103,21 @@ impl Request {
         !self.gates.is_empty() || self.summary
     }
 
-    /// True for an event of a selected agent and time. The folder of a log does not always determine its agent.
+    /// True for an event of a selected agent and time.
     fn selects(&self, event: &Event) -> bool {
-        let of_agent = |agent: &Agent| event.agent.as_deref() == Some(agent.as_str());
+        self.includes(event.agent.as_deref(), event.occurred_at)
+    }
+
+    /// True for a response of a selected agent and time.
+    fn selects_response(&self, response: &Response) -> bool {
+        self.includes(response.agent.as_deref(), response.occurred_at)
+    }
+
+    /// The folder of a log does not always determine its agent.
+    fn includes(&self, agent: Option<&str>, occurred_at: DateTime<Utc>) -> bool {
+        let of_agent = |selected: &Agent| agent == Some(selected.as_str());
         (self.agents.is_empty() || self.agents.iter().any(of_agent))
-            && self.since.is_none_or(|since| event.occurred_at >= since)
+            && self.since.is_none_or(|since| occurred_at >= since)
     }
 }
 

@@ -237,6 +237,9 @@ bodies! {
         pub uploads: i64,
         /// Tools that sessions had loaded or machines had installed.
         pub inventory: i64,
+        /// Responses of models, in the usage of sessions.
+        #[serde(default)]
+        pub responses: i64,
         /// Events that occurred before are refused from now on.
         pub events_before: DateTime<Utc>,
     }

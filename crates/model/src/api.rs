@@ -27,6 +27,7 @@ mod runs;
 mod savings;
 mod scores;
 mod uploads;
+mod usage;
 mod vocabulary;
 
 pub use dead_weight::{DeadWeight, DeadWeightGroup, DeadWeightRow, Evidence};
@@ -46,4 +47,5 @@ pub use runs::{GateResult, GatesRequest, MAX_RUN_GATES, MAX_RUN_SESSIONS, MAX_RU
 pub use savings::{Carried, Needed, Saved, Savings, SavingsRow};
 pub use scores::{Day, Durations, OutcomeCount, Part, Score, ScoreDetail, Scores, Tally, ToolDetail};
 pub use uploads::{CI_HEADER, CiContext, SOURCE_HEADER, Upload, Uploads};
-pub use vocabulary::{AllOr, Board, GroupBy, ScoreSort, Verdict, Window};
+pub use usage::{UnpricedResponses, UsageReport, UsageRow, UsageTotals};
+pub use vocabulary::{AllOr, Board, GroupBy, ScoreSort, UsageBy, Verdict, Window};

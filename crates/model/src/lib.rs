@@ -25,6 +25,7 @@ pub mod text;
 pub mod token;
 mod token_estimate;
 pub mod tool;
+pub mod usage;
 pub mod wire;
 pub mod words;
 

@@ -32,6 +32,8 @@ pub const DURATION_MS: i64 = 366 * 24 * 3_600 * 1_000;
 pub const COST_USD: u32 = 1_000_000;
 /// Maximum size of one tool's listing in the context of one session, in bytes.
 pub const CONTEXT_BYTES: i64 = 1024 * 1024 * 1024;
+/// Maximum number of tokens of one kind in one response.
+pub const RESPONSE_TOKENS: i64 = 2_000_000_000;
 /// Maximum number of tools in one inventory, loaded or installed.
 pub const INVENTORY_TOOLS: usize = 50_000;
 

@@ -25,3 +25,4 @@ pub(crate) mod scores;
 pub(crate) mod tokens;
 pub(crate) mod trusted_publishers;
 pub(crate) mod uploads;
+pub(crate) mod usage;

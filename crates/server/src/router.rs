@@ -44,6 +44,8 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(POST, "/v1/events", Scope(Upload), api::events::ingest)
         .add(GET, "/v1/events", Scope(Read), api::events::list)
         .add(PUT, "/v1/inventory", Scope(Upload), api::inventory::put)
+        .add(PUT, "/v1/usage", Scope(Upload), api::usage::put)
+        .add(GET, "/v1/usage", Scope(Read), api::usage::get)
         .add(POST, "/otlp/v1/logs", Scope(Upload), api::otlp::logs)
         .add(POST, "/otlp/v1/traces", Scope(Upload), api::otlp::traces)
         .add(POST, "/otlp/v1/metrics", Scope(Upload), api::otlp::metrics)

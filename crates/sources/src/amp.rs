@@ -84,6 +84,7 @@ impl Reader {
                 model: self.model,
                 at: self.at,
                 tokens: message.tokens,
+                context: self.context,
                 ..Usage::of(group)
             });
         }

@@ -25,10 +25,10 @@ use crate::{
     claude::{
         positional::Positions,
         record::{Message, OwnFigures, Record, Refusal, ToolUse},
-        response::{push_usage, request_of, run_of},
+        response::{push_usage, request_of, run_of, stated},
         task::Ended,
     },
-    facts::{Call, Context, Ending, FileFacts, Load, Millis, Requested, Run},
+    facts::{Call, Context, Ending, FileFacts, Load, Millis, Requested, Run, Usage},
     json::{Cursor, Malformed, Str},
     strings::Sym,
     time,
@@ -207,7 +207,17 @@ impl Reader {
             let carrier = context
                 .session
                 .filter(|_| run.is_none() && !envelope.record.is_sidechain);
-            push_usage(&spent, (group, request, run), carrier, model, at, facts);
+            let response = Usage {
+                model,
+                at,
+                request,
+                run,
+                carrier,
+                context,
+                request_id: facts.name(stated(envelope.record.request)),
+                ..Usage::of(group)
+            };
+            push_usage(&spent, response, facts);
         }
         for block in &message.uses {
             let Some(id) = self.call_id(block, message, envelope.record, facts) else {

@@ -127,6 +127,7 @@ impl Reader {
                 at: message.at,
                 tokens,
                 stated_cost: message.metrics.cost,
+                context: self.context,
                 ..Usage::of(group)
             });
         }

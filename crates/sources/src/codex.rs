@@ -371,6 +371,7 @@ impl Reader {
             model: self.model,
             at: self.time(timestamp),
             tokens: response.tokens(),
+            context: self.context,
             ..Usage::of(group)
         });
     }

@@ -352,7 +352,7 @@ impl Reader {
             }
             unpaid != request
         });
-        push_usage(group, model, at, &record.usage, false, facts);
+        push_usage(group, model, at, &record.usage, (false, self.context), facts);
     }
 
     /// The calls since the last shutdown share, by model, the usage in its sums that no record of a request covers.
@@ -385,7 +385,7 @@ impl Reader {
                     call.group = Some(group);
                 }
             }
-            push_usage(group, Some(*model), at, spent, true, facts);
+            push_usage(group, Some(*model), at, spent, (true, self.context), facts);
         }
     }
 }
@@ -395,7 +395,7 @@ fn push_usage(
     model: Option<Sym>,
     at: Option<Millis>,
     spent: &Spent,
-    sums_session: bool,
+    (sums_session, context): (bool, Context),
     facts: &mut FileFacts,
 ) {
     let micro = spent.nano_credits / NANO_CREDITS;
@@ -406,6 +406,7 @@ fn push_usage(
         tokens: spent.tokens,
         sums_session,
         stated_cost: stated.map(MicroUsd),
+        context,
         ..Usage::of(group)
     });
 }

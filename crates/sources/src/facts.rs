@@ -122,6 +122,10 @@ pub(crate) struct Usage {
     /// The cost as stated in the log. It overrides the price table, but not a price that was given for this model by a
     /// file or by the org. Zero is ignored: agents write it when they do not know the cost.
     pub(crate) stated_cost: Option<MicroUsd>,
+    /// The agent's id of the request, which its telemetry repeats.
+    pub(crate) request_id: Option<Sym>,
+    /// Where the response was recorded.
+    pub(crate) context: Context,
 }
 
 /// A call that started an agent, and the name of that agent's run, which the responses within it state.

@@ -96,11 +96,19 @@ impl Reader {
         let model = facts.name(message.model);
         let group = facts.name(message.id);
         let at = time::parse(message.timestamp);
+        let context = Context {
+            session: self.session,
+            cwd: self.known_cwd.or(self.cwd),
+            branch: None,
+            version: None,
+            agent: Some(Agent::GeminiCli),
+        };
         if let (Some(group), Some(tokens)) = (group, message.tokens) {
             facts.push_usage(Usage {
                 model,
                 at,
                 tokens,
+                context,
                 ..Usage::of(group)
             });
         }
@@ -115,13 +123,7 @@ impl Reader {
                 at: time::parse(call.timestamp).or(at),
                 tool,
                 operation,
-                context: Context {
-                    session: self.session,
-                    cwd: self.known_cwd.or(self.cwd),
-                    branch: None,
-                    version: None,
-                    agent: Some(Agent::GeminiCli),
-                },
+                context,
                 model,
                 group,
                 task: self.task,

@@ -18,13 +18,14 @@ mod responses;
 mod runs;
 mod servers;
 mod shared;
+mod spending;
 
 use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Utc};
-use model::{CallResult, Event, MicroUsd, ToolId, inventory::SessionInventory};
+use model::{CallResult, Event, MicroUsd, ToolId, inventory::SessionInventory, usage::Response};
 
-use self::{carried::Carrier, projects::Projects};
+use self::{carried::Carrier, projects::Projects, spending::Spending};
 use crate::{
     Excluded, Prices, Totals,
     facts::{
@@ -40,6 +41,7 @@ use crate::{
 pub struct Collected {
     strings: Strings,
     calls: Vec<Joined>,
+    spending: Vec<Spending>,
     tools: HashMap<Sym, ToolId, foldhash::fast::RandomState>,
     /// What each session had loaded, by session id.
     pub inventory: Vec<SessionInventory>,
@@ -66,6 +68,13 @@ impl Collected {
     /// The events, by time and then by uuid.
     pub fn events(&self) -> impl ExactSizeIterator<Item = Event> {
         self.calls.iter().map(|joined| self.event(joined))
+    }
+
+    /// What each API response used, by time and then by id; those that call no tool, too.
+    pub fn responses(&self) -> impl Iterator<Item = Response> {
+        self.spending
+            .iter()
+            .map(|spending| spending.response(&self.strings))
     }
 
     fn event(&self, joined: &Joined) -> Event {
@@ -154,6 +163,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
         *cwd = cwd.and_then(|cwd| projects.of(cwd, &mut pool.strings));
     }
     let inventory = pool.inventory(&calls, &mut projects);
+    let spending = pool.finish_spending(&mut projects);
 
     let Pool {
         strings,
@@ -168,6 +178,7 @@ pub fn join_shared(files: Vec<FileFacts>, prices: &Prices, directories: &mut dyn
     Collected {
         strings,
         calls,
+        spending,
         tools,
         inventory,
         problems,
@@ -186,6 +197,7 @@ struct Pool {
     answers: Vec<Answer>,
     notes: Vec<Note>,
     usage: Vec<Usage>,
+    spending: Vec<Spending>,
     runs: Vec<Run>,
     searches: Vec<Searches>,
     requested: Vec<Requested>,
@@ -210,6 +222,9 @@ impl Pool {
     fn add(&mut self, mut file: FileFacts, projects: &mut Projects<'_>) {
         let names = self.strings.absorb(&std::mem::take(&mut file.strings));
         file.rename(&names);
+        for usage in &mut file.usage {
+            usage.context.agent = usage.context.agent.or(file.agent);
+        }
         self.exclude_usage(&mut file, projects);
         self.calls.append(&mut file.calls);
         self.implied.append(&mut file.implied);

@@ -230,6 +230,7 @@ impl Reader {
             facts.push_usage(Usage {
                 at: at.millis,
                 tokens,
+                context: self.context(),
                 ..Usage::of(group)
             });
         }

@@ -19,7 +19,7 @@ mod qwen;
 mod record;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use model::{CallResult, Event, event::UnnamedCall, limits, text};
+use model::{CallResult, Event, event::UnnamedCall, limits, text, usage::Response};
 
 use self::record::{Origin, Record};
 use crate::{
@@ -65,9 +65,11 @@ pub struct Telemetry {
     pub events: Vec<Event>,
     /// Calls of tools without a name.
     pub unnamed: Vec<UnnamedCall>,
+    /// What responses of models used; costs are the vendor's own figures.
+    pub responses: Vec<Response>,
     /// Calls without an id that tells them apart.
     pub unkeyed: u64,
-    /// Calls that cannot be stored, because their time or their id is not valid.
+    /// Calls and responses that cannot be stored, because their time or their id is not valid.
     pub rejected: u64,
     /// Why the first of them cannot.
     pub rejection: Option<&'static str>,
@@ -133,6 +135,13 @@ impl Call {
 impl Telemetry {
     fn read(&mut self, record: &Record, origin: &Origin, now: DateTime<Utc>) {
         self.records += 1;
+        if let Some(mut response) = claude::response(record, origin) {
+            match response.check(now) {
+                Ok(()) => self.responses.push(response),
+                Err(why) => self.reject(why),
+            }
+            return;
+        }
         let call = claude::call(record, origin)
             .or_else(|| codex::call(record))
             .or_else(|| gemini::call(record, origin))

@@ -111,6 +111,7 @@ impl Reader {
                 at,
                 tokens,
                 stated_cost,
+                context: self.context(),
                 ..Usage::of(group)
             });
         }

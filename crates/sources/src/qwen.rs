@@ -80,6 +80,7 @@ impl Reader {
                 model,
                 at,
                 tokens,
+                context,
                 ..Usage::of(group)
             });
         }

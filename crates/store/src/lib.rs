@@ -44,6 +44,7 @@ pub mod team;
 mod tls;
 pub mod tool_detail;
 pub mod uploads;
+mod usage;
 
 pub use error::StoreError;
 pub use options::PoolOptions;

@@ -10,7 +10,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use crate::{
     Store, StoreError,
     derived::refresh::{as_of, last_day},
-    row, scores,
+    row, scores, usage,
 };
 
 /// The wire format takes no event of an earlier day.
@@ -41,6 +41,7 @@ impl Store {
         let statement = snapshot
             .prepare_cached(include_str!("overview/unnamed.sql"))
             .await?;
+        let usage = usage::totals_of(&*snapshot, org, first, today).await?;
         let unnamed_calls = row::only(&snapshot.query_one(&statement, &[&org.0]).await?)?;
         snapshot.commit().await?;
         let days = rows.iter().map(read_day).collect::<Result<Vec<_>, _>>()?;
@@ -56,6 +57,7 @@ impl Store {
             previous: first_day.map(|_| previous),
             daily: days.iter().filter(in_window).map(Counted::shown).collect(),
             unnamed_calls,
+            usage,
             as_of,
             window,
             first_day,

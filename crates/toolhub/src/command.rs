@@ -36,6 +36,7 @@ mod tokens;
 mod trusted_publishers;
 mod upload;
 mod uploads;
+mod usage;
 mod watch;
 mod whoami;
 
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Scores(scores::Scores),
     Leaderboard(leaderboard::Leaderboard),
     DeadWeight(dead_weight::DeadWeight),
+    Usage(usage::Usage),
     Decide(decide::Decide),
     Savings(savings::Savings),
     Prune(prune::Prune),
@@ -113,6 +115,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Scores(command) => command.run(&context).await,
         Command::Leaderboard(command) => command.run(&context).await,
         Command::DeadWeight(command) => command.run(&context).await,
+        Command::Usage(command) => command.run(&context).await,
         Command::Decide(command) => command.run(&context).await,
         Command::Savings(command) => command.run(&context).await,
         Command::Prune(command) => command.run(&context).await,

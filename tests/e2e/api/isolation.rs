@@ -22,6 +22,8 @@ const TABLE: &[(&str, Statuses)] = &[
     ("POST /v1/events", [401, 200, 403, 200, 200, 200, 200]),
     ("GET /v1/events", [401, 200, 200, 403, 200, 200, 200]),
     ("PUT /v1/inventory", [401, 200, 403, 200, 200, 200, 200]),
+    ("PUT /v1/usage", [401, 200, 403, 200, 200, 200, 200]),
+    ("GET /v1/usage", [401, 200, 200, 403, 200, 200, 200]),
     ("POST /v1/gates", [401, 200, 403, 200, 200, 200, 200]),
     ("POST /otlp/v1/logs", [401, 200, 403, 200, 200, 200, 200]),
     ("POST /otlp/v1/traces", [401, 200, 403, 200, 200, 200, 200]),
@@ -113,7 +115,7 @@ const CALLERS: [&str; 7] = [
 fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
     match path {
-        "/v1/events" | "/v1/inventory" | "/v1/gates" | "/mcp" => false,
+        "/v1/events" | "/v1/inventory" | "/v1/usage" | "/v1/gates" | "/mcp" => false,
         path if path.starts_with("/otlp/") => false,
         "/v1/me/data" => true,
         _ => method != "GET",
@@ -221,6 +223,9 @@ impl Stage {
             "PUT /v1/prices" => json!({ "overrides": [] }),
             "PUT /v1/inventory" => json!({ "sessions": [{
                 "session_id": "s", "observed_at": text(now()), "tools": [{ "tool_id": "cli:make" }],
+            }] }),
+            "PUT /v1/usage" => json!({ "responses": [{
+                "response_id": format!("r{count}"), "occurred_at": text(now()), "model": "m",
             }] }),
             "POST /v1/members" => json!({ "handle": format!("new-{count}") }),
             "PATCH /v1/members/{handle}" => json!({ "active": false }),

@@ -191,6 +191,7 @@ async fn what_the_routes_answer_is_what_the_document_says() {
         ("/v1/dead-weight?verdict=all&kind=all", "/v1/dead-weight"),
         ("/v1/overview", "/v1/overview"),
         ("/v1/uploads", "/v1/uploads"),
+        ("/v1/usage?by=day", "/v1/usage"),
         ("/v1/refresh", "/v1/refresh"),
         ("/v1/me", "/v1/me"),
         ("/v1/me/settings", "/v1/me/settings"),

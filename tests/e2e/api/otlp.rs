@@ -420,3 +420,45 @@ async fn what_a_record_carries_beside_the_call_is_not_stored() {
     );
     assert!(!everything.contains(SECRET));
 }
+
+#[tokio::test]
+async fn log_and_telemetry_of_a_response_never_add_up() {
+    let hub = Hub::start().await;
+    let request = claude(&[json!({
+        "event.name": "api_request", "session.id": "s1", "model": "claude-opus-4-8", "request_id": "req_1",
+        "input_tokens": "10", "output_tokens": "40", "cost_usd_micros": "7000", "duration_ms": "100",
+    })]);
+    let from_log = json!({ "responses": [{
+        "agent": "claude-code", "response_id": "req_1", "session_id": "s1", "project": "api", "model": "claude-opus-4-8",
+        "occurred_at": now() - TimeDelta::seconds(31), "input_tokens": 10, "output_tokens": 40, "cost_micro_usd": 9_000,
+    }] });
+    let mut answers = Vec::new();
+    for org in ["first", "second"] {
+        let ann = hub.member(&hub.org(org).await, "ann").await;
+        let logged = async || {
+            let request = ann.request(Method::PUT, "/v1/usage").body(from_log.to_string());
+            ann.send(request).await.json()
+        };
+        if org == "first" {
+            logged().await;
+        }
+        assert_eq!(json(&ann, &request).await.status, StatusCode::OK);
+        assert_eq!(json(&ann, &request).await.status, StatusCode::OK);
+        logged().await;
+        let mut answer = ann.get("/v1/usage?by=project").await.json();
+        answer["as_of"] = Value::Null;
+        answers.push(answer);
+    }
+    assert_eq!(answers[0], answers[1], "in either order");
+    let totals = &answers[0]["totals"];
+    assert_eq!(
+        (
+            &totals["responses"],
+            &totals["usage_cost_usd"],
+            &totals["output_tokens"]
+        ),
+        (&json!(1), &json!(0.007), &json!(40)),
+        "the vendor's own figure"
+    );
+    assert_eq!(answers[0]["usage"][0]["subject"], json!("api"));
+}

@@ -2,10 +2,12 @@
 
 mod scored;
 mod sent;
+mod used;
 
 pub(crate) use scored::{dead_weight, decisions, leaderboard, savings, score, scores};
 pub(super) use sent::ci;
 pub(crate) use sent::{events, uploads};
+pub(crate) use used::usage;
 
 use chrono::{DateTime, Utc};
 use model::{

@@ -18,6 +18,7 @@ use crate::{
     report::Report,
     retry::{DEFAULT_RETRY_TIMEOUT, RetryPolicy},
     send::Sender,
+    usage,
 };
 
 /// A log counts as changed if it was written this long before the last complete upload: clocks and file systems differ.
@@ -68,6 +69,12 @@ impl Run<'_> {
         let mut sessions = BTreeSet::new();
         self.send_events(&collected, sender.as_ref(), print, report, &mut sessions)
             .await?;
+        if let Some(sender) = &sender {
+            let selected = collected
+                .responses()
+                .filter(|response| self.request.selects_response(response));
+            report.usage = usage::send(selected, sender).await?;
+        }
         if self.request.inventory {
             let inventory = Inventory {
                 sessions: collected.inventory,

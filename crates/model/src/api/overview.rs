@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Window;
+use super::{UsageTotals, Window};
 
 body! {
     /// The calls of an org in a window, all tools together.
@@ -53,6 +53,9 @@ body! {
         /// Calls of OpenTelemetry that wait until a log names their tool, and are in no count; 10,000 at most.
         #[serde(default)]
         pub unnamed_calls: i64,
+        /// What the responses of models used in the window, those that call no tool included.
+        #[serde(default)]
+        pub usage: UsageTotals,
         /// When the boards were last refreshed.
         pub as_of: Option<DateTime<Utc>>,
         /// The window.

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{AllOr, Compare, Decision, GroupBy, ScoreSort, Verdict, Window, read_day};
+use super::{AllOr, Compare, Decision, GroupBy, ScoreSort, UsageBy, Verdict, Window, read_day};
 use crate::{Kind, Outcome, limits, team::MemberKind};
 
 /// The parameters of a route that answers a list in pages.
@@ -132,6 +132,26 @@ list_queries! {
         /// True waits until the scores include everything that was stored before the request, as long as a request may;
         /// false does not wait.
         pub fresh: bool,
+    }
+
+    /// `GET /v1/usage`.
+    pub struct UsageQuery {
+        /// What a row is about: `model` unless given.
+        pub by: UsageBy,
+        /// The days: 30 unless given, or `from` and `to`.
+        pub window: Window,
+        /// The first UTC day, in place of a window; from the first response on unless given.
+        #[serde(deserialize_with = "read_date")]
+        pub from: NaiveDate,
+        /// The last UTC day, in place of a window; today unless given.
+        #[serde(deserialize_with = "read_date")]
+        pub to: NaiveDate,
+        /// Responses in this project.
+        pub project: String,
+        /// Responses of the member with this handle.
+        pub member: String,
+        /// Responses of this model.
+        pub model: String,
     }
 
     /// `GET /v1/dead-weight`.

@@ -148,7 +148,28 @@ pub enum GroupBy {
     Marketplace,
 }
 
-words!(Board, Window, ScoreSort, Verdict, GroupBy);
+/// What a row of `GET /v1/usage` is about.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
+#[strum(
+    serialize_all = "snake_case",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<UsageBy>
+)]
+pub enum UsageBy {
+    /// A model.
+    #[default]
+    Model,
+    /// A member.
+    Member,
+    /// A project.
+    Project,
+    /// A UTC day.
+    Day,
+}
+
+words!(Board, Window, ScoreSort, Verdict, GroupBy, UsageBy);
 
 /// A filter that takes one word, or `all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `POST /otlp/v1/logs`, `/otlp/v1/traces` and `/otlp/v1/metrics`: OTLP over HTTP, as agents and the OpenTelemetry
-//! Collector send it. `sources::otlp` reads the bytes; calls are committed like those of any other upload.
+//! Collector send it. `sources::otlp` reads the bytes; calls are committed like those of any other upload, and what
+//! responses used as `PUT /v1/usage` does.
 
 mod wire;
 
@@ -17,6 +18,7 @@ use store::{
 use uuid::Uuid;
 
 pub(crate) use self::wire::Wire;
+use super::usage;
 use crate::{
     auth::Caller,
     body::{self, Bounds},
@@ -30,7 +32,7 @@ const BOUNDS: Bounds = Bounds {
     decoded: 64 * 1024 * 1024,
 };
 
-/// Calls in one request. A collector sends some thousands of records at most.
+/// Calls and responses in one request. A collector sends some thousands of records at most.
 const MAX_CALLS: usize = 50_000;
 
 /// What a call takes while it waits for its commit, in bytes.
@@ -96,7 +98,7 @@ async fn receive(
     let (hash, mut telemetry) = body::read_within(BOUNDS, app, &mut memory, headers, body, move |bytes| {
         let telemetry = decode(&bytes, signal, wire.encoding(), now)
             .map_err(|error| ApiError::BadRequest(error.to_string()))?;
-        if telemetry.events.len() + telemetry.unnamed.len() > MAX_CALLS {
+        if stored(&telemetry) > MAX_CALLS {
             return Err(ApiError::TooLarge {
                 what: "the request",
                 limit: MAX_CALLS,
@@ -106,7 +108,7 @@ async fn receive(
         Ok((text::hex(&Sha256::digest(&bytes)), telemetry))
     })
     .await?;
-    memory.resize((telemetry.events.len() + telemetry.unnamed.len()) * CALL_BYTES)?;
+    memory.resize(stored(&telemetry) * CALL_BYTES)?;
     let mut refused = Refused {
         records: telemetry.rejected,
         why: telemetry.rejection.map(str::to_owned),
@@ -119,6 +121,11 @@ async fn receive(
         count(stored.counts, rejected);
         refused.add(&stored);
     }
+    for responses in telemetry.responses.chunks(limits::BATCH_EVENTS) {
+        let receipt = usage::store(app, caller, responses, true).await?;
+        refused.records += receipt.rejected;
+        refused.why = refused.why.or(receipt.rejection);
+    }
     metrics::counter!("toolhub_otlp_records_total").increment(telemetry.records);
     metrics::counter!("toolhub_otlp_unkeyed_total").increment(telemetry.unkeyed);
     let rejected = match signal {
@@ -126,6 +133,11 @@ async fn receive(
         Signal::Traces => "rejectedSpans",
     };
     Ok(wire.accepted(rejected, refused.records, refused.why.as_deref()))
+}
+
+/// Calls and responses of a request.
+fn stored(telemetry: &Telemetry) -> usize {
+    telemetry.events.len() + telemetry.unnamed.len() + telemetry.responses.len()
 }
 
 /// The calls of a request as batches within the limits of one. A request without calls is no upload: most requests of

@@ -11,15 +11,16 @@ use model::{
     api::{
         CI_HEADER, DeadWeight, DecisionRequest, Decisions, Events, GatesRequest, Leaderboard, Me, OrgPrices,
         Overview, Prices, PricesChange, RefreshState, Run, SOURCE_HEADER, Savings, ScoreDetail, Scores,
-        ToolDecision, Uploads,
+        ToolDecision, Uploads, UsageReport,
         query::{
             AuditQuery, DeadWeightQuery, DecisionsQuery, EraseQuery, EventsQuery, LeaderboardQuery,
             MembersQuery, OverviewQuery, PricesQuery, PublishersQuery, RefreshQuery, SavingsQuery,
-            ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery,
+            ScoreQuery, ScoresQuery, TokensQuery, UploadsQuery, UsageQuery,
         },
     },
     inventory::{Inventory, InventoryReceipt},
     limits::Limits,
+    usage::{Usage, UsageReceipt},
 };
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -300,6 +301,11 @@ pub(super) fn operations() -> Vec<Operation> {
         .body::<Inventory>()
         .answers::<InventoryReceipt>("The receipt")
         .fails(BODY),
+        put("/v1/usage", "upload", "Upload what responses of models used")
+            .details("A response counts once, by the agent's own id; sending it again changes nothing.")
+            .body::<Usage>()
+            .answers::<UsageReceipt>("The receipt")
+            .fails(BODY),
         post("/v1/gates", "upload", "Judge the calls of a run")
             .details("Reads the caller's own events in the sessions, and no others.")
             .body::<GatesRequest>()
@@ -324,6 +330,14 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .query::<LeaderboardQuery>()
         .answers::<Leaderboard>("A page of the board")
+        .fails(UNKNOWN),
+        get(
+            "/v1/usage",
+            "read",
+            "What responses of models used, those that call no tool included",
+        )
+        .query::<UsageQuery>()
+        .answers::<UsageReport>("A page of models, members, projects or days")
         .fails(UNKNOWN),
         get(
             "/v1/dead-weight",

@@ -110,6 +110,10 @@ fn tiles(overview: &Overview) -> Markup {
                 .filter(|before| *before > 0.0),
         )
         .map(|(now, before)| share(now / before));
+    let responses = format!(
+        "{} responses of models, also those without a call",
+        Cell::count(overview.usage.responses).human()
+    );
     let own = format!("{} of them not built in", Cell::count(now.own_events).human());
     html! {
         dl .tiles {
@@ -117,6 +121,7 @@ fn tiles(overview: &Overview) -> Markup {
             (tile("Active members", &members, members_change, None))
             (tile("Success rate", &Cell::rate(now.decided_rate), rate_change, Some("of calls that succeeded or failed")))
             (tile("Spend", &Cell::usd(now.cost_usd), spent_change, Some("of calls with a known cost")))
+            (tile("All responses", &Cell::usd(overview.usage.usage_cost_usd), None, Some(&responses)))
         }
     }
 }

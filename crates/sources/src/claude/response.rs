@@ -11,7 +11,7 @@ use crate::{
         record::{Message, Record, ToolUse},
         usage::Spent,
     },
-    facts::{Context, FileFacts, Millis, Usage},
+    facts::{Context, FileFacts, Usage},
     json::Str,
     strings::Sym,
 };
@@ -102,51 +102,35 @@ pub(super) fn request_of(record: &Record<'_>, spent: Option<Spent<'_>>) -> u64 {
     hasher.hash_one((tokens.input, tokens.cache_read, tokens.cache_creation())) << 1
 }
 
-/// The usage of a response, and that of its advisors.
-pub(super) fn push_usage(
-    spent: &Spent<'_>,
-    (group, request, run): (Sym, u64, Option<Sym>),
-    carrier: Option<Sym>,
-    model: Option<Sym>,
-    at: Option<Millis>,
-    facts: &mut FileFacts,
-) {
+/// The usage of a response, and that of its advisors. `response`: all but what it used.
+pub(super) fn push_usage(spent: &Spent<'_>, response: Usage, facts: &mut FileFacts) {
     facts.push_usage(Usage {
-        model,
-        at,
         tokens: spent.tokens,
         tier: spent.tier,
         web_searches: spent.web_searches,
-        request,
-        run,
-        carrier,
-        ..Usage::of(group)
+        ..response
     });
     if spent.iterations.is_some() {
-        advice(spent, (group, request, run), at, facts);
+        advice(spent, &response, facts);
     }
 }
 
 /// The usage of advisors on behalf of a response: each is a response of its own, within it.
-fn advice(
-    spent: &Spent<'_>,
-    (group, request, run): (Sym, u64, Option<Sym>),
-    at: Option<Millis>,
-    facts: &mut FileFacts,
-) {
+fn advice(spent: &Spent<'_>, response: &Usage, facts: &mut FileFacts) {
     for (nth, advice) in spent.advice().into_iter().enumerate() {
-        let name = format!("{}/advisor/{nth}", facts.strings.get(group));
+        let name = format!("{}/advisor/{nth}", facts.strings.get(response.group));
         let own = facts.strings.intern(&name);
         let model = facts.name(advice.model);
         facts.push_usage(Usage {
+            group: own,
             model,
-            at,
             tokens: advice.tokens,
             tier: advice.tier,
-            request,
-            within: Some(group),
-            run,
-            ..Usage::of(own)
+            web_searches: 0,
+            within: Some(response.group),
+            carrier: None,
+            request_id: None,
+            ..*response
         });
     }
 }

@@ -42,6 +42,8 @@ impl FileFacts {
             names.rename_option(&mut usage.within);
             names.rename_option(&mut usage.run);
             names.rename_option(&mut usage.carrier);
+            names.rename_option(&mut usage.request_id);
+            usage.context.rename(names);
         }
         for run in &mut self.runs {
             names.rename(&mut run.call);

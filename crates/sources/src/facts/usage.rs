@@ -1,6 +1,6 @@
 //! How the records of one response become its tokens.
 
-use super::{Tokens, Usage, earlier};
+use super::{Context, Tokens, Usage, earlier};
 use crate::{prices::Tier, strings::Sym};
 
 impl Tokens {
@@ -33,6 +33,8 @@ impl Usage {
             carrier: None,
             sums_session: false,
             stated_cost: None,
+            request_id: None,
+            context: Context::default(),
         }
     }
 
@@ -51,5 +53,9 @@ impl Usage {
         self.run = self.run.or(other.run);
         self.carrier = self.carrier.or(other.carrier);
         self.stated_cost = self.stated_cost.max(other.stated_cost);
+        self.request_id = self.request_id.or(other.request_id);
+        self.context.session = self.context.session.or(other.context.session);
+        self.context.cwd = self.context.cwd.or(other.context.cwd);
+        self.context.agent = self.context.agent.or(other.context.agent);
     }
 }

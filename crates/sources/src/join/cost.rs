@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::MicroUsd;
 
-use super::{Joined, Pool, carried::Carrier, runs::Runs};
+use super::{Joined, Pool, carried::Carrier, runs::Runs, spending::Spending};
 use crate::{
     Prices, TokenTotals, UnpricedModel,
     facts::{Searches, Tokens, Usage},
@@ -82,7 +82,9 @@ impl Pool {
             if let Some(session) = usage.carrier.filter(|session| listing.contains(session)) {
                 self.carriers.extend(Carrier::of(session, usage, applied));
             }
-            costs.add(usage, cost(usage, applied));
+            let cost = cost(usage, applied);
+            self.spending.extend(Spending::of(usage, cost));
+            costs.add(usage, cost);
         }
         costs
     }
@@ -193,7 +195,7 @@ fn cost(usage: &Usage, applied: Option<Applied<'_>>) -> Option<MicroUsd> {
 }
 
 impl Usage {
-    fn counts_something(&self) -> bool {
+    pub(super) fn counts_something(&self) -> bool {
         self.tokens != Tokens::default() || self.web_searches > 0
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 type Set = HashSet<Sym, foldhash::fast::RandomState>;
 
 impl Pool {
-    /// Removes the usage of a file all of whose projects are excluded: usage has no working directory of its own.
+    /// Removes the usage of a file all of whose projects are excluded: not all usage has a working directory of its own.
     pub(super) fn exclude_usage(&mut self, file: &mut FileFacts, projects: &mut Projects<'_>) {
         let calls = file
             .calls
@@ -20,7 +20,8 @@ impl Pool {
             .chain(&file.implied)
             .map(|call| call.context.cwd);
         let loads = file.loads.iter().map(|load| load.context.cwd);
-        let folders: BTreeSet<Sym> = calls.chain(loads).flatten().collect();
+        let responses = file.usage.iter().map(|usage| usage.context.cwd);
+        let folders: BTreeSet<Sym> = calls.chain(loads).chain(responses).flatten().collect();
         let excluded = !folders.is_empty()
             && folders
                 .iter()
@@ -49,6 +50,8 @@ impl Pool {
                 (cwd, _) => projects.is_shared(cwd, &mut self.strings),
             }
         };
+        self.usage
+            .retain(|usage| usage.context.cwd.is_none() || is_shared(&usage.context));
         let (mut ids, mut groups) = (Set::default(), Set::default());
         let (mut excluded_sessions, mut excluded_folders) = (BTreeSet::new(), BTreeSet::new());
         let mut exclude = |context: &Context| {
@@ -93,8 +96,17 @@ impl Pool {
     /// True in the usual case, in which the records need not be checked one by one.
     fn is_everything_shared(&mut self, calls: &[Call], projects: &mut Projects<'_>) -> bool {
         let loads = self.loads.iter().map(|load| load.context.cwd);
-        let folders: HashSet<Option<Sym>, foldhash::fast::RandomState> =
-            calls.iter().map(|call| call.context.cwd).chain(loads).collect();
+        let responses = self
+            .usage
+            .iter()
+            .map(|usage| usage.context.cwd)
+            .filter(Option::is_some);
+        let folders: HashSet<Option<Sym>, foldhash::fast::RandomState> = calls
+            .iter()
+            .map(|call| call.context.cwd)
+            .chain(loads)
+            .chain(responses)
+            .collect();
         // Checks every folder, not only up to the first excluded one, because the caller records which ones there are.
         let mut all = true;
         for cwd in folders {

@@ -107,11 +107,16 @@ impl<'a> Info<'a> {
             .filter(|cost| *cost > 0.0)
             .and_then(MicroUsd::from_usd);
         let model = facts.name(self.model);
+        let context = Context {
+            session,
+            ..self.session(facts)
+        };
         facts.push_usage(Usage {
             model,
             at: self.created,
             tokens,
             stated_cost,
+            context,
             run: session,
             ..Usage::of(group)
         });

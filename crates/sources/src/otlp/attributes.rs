@@ -43,6 +43,13 @@ keys! {
     // Claude Code.
     ToolUseId = "tool_use_id",
     ToolParameters = "tool_parameters",
+    RequestId = "request_id",
+    Model = "model",
+    CostUsdMicros = "cost_usd_micros",
+    InputTokens = "input_tokens",
+    OutputTokens = "output_tokens",
+    CacheReadTokens = "cache_read_tokens",
+    CacheCreationTokens = "cache_creation_tokens",
     // Codex.
     CallId = "call_id",
     ToolNamespace = "tool_namespace",

@@ -1,10 +1,11 @@
-//! Claude Code: the events `tool_result` and `tool_decision`.
+//! Claude Code: the events `tool_result` and `tool_decision`, and `api_request`, which is the usage of a response.
 //!
 //! A call that ran sends a decision and then a result; one that was denied or refused sends the decision alone. Its
 //! spans (a beta) say the same again and are passed over. Without `OTEL_LOG_TOOL_DETAILS` MCP tools are `mcp_tool`, and
 //! skills and subagents have no name.
 
-use model::{CallResult, Reason};
+use chrono::SubsecRound;
+use model::{CallResult, Reason, usage::Response};
 
 use super::{
     Call, Named,
@@ -16,15 +17,39 @@ use crate::{Agent, tool_name::ToolName};
 /// What stands in the place of a name that is not told.
 const PLACEHOLDERS: [&str; 4] = ["custom", "custom_skill", "mcp_tool", "third-party"];
 
-pub(super) fn call(record: &Record, origin: &Origin) -> Option<Call> {
-    if !origin.scope.starts_with("com.anthropic.claude_code") && !origin.service().starts_with("claude-code")
-    {
+/// True for a log record of Claude Code.
+fn is_own(record: &Record, origin: &Origin) -> bool {
+    let scope = origin.scope.starts_with("com.anthropic.claude_code");
+    (scope || origin.service().starts_with("claude-code")) && !record.is_span
+}
+
+/// The usage of a response, with the vendor's own cost. Its id is the request's, which is in the log, too.
+pub(super) fn response(record: &Record, origin: &Origin) -> Option<Response> {
+    if !is_own(record, origin) || record.event().trim_start_matches("claude_code.") != "api_request" {
         return None;
     }
     let attributes = &record.attributes;
-    if record.is_span {
+    let tokens = |key| attributes.int(key).unwrap_or_default();
+    Some(Response {
+        agent: Some(Agent::ClaudeCode.as_str().to_owned()),
+        response_id: attributes.owned(Key::RequestId)?,
+        session_id: attributes.owned(Key::SessionId),
+        project: None,
+        model: attributes.owned(Key::Model),
+        occurred_at: record.began(attributes.int(Key::DurationMs))?.trunc_subsecs(6),
+        input_tokens: tokens(Key::InputTokens),
+        output_tokens: tokens(Key::OutputTokens),
+        cache_read_tokens: tokens(Key::CacheReadTokens),
+        cache_write_tokens: tokens(Key::CacheCreationTokens),
+        cost_micro_usd: attributes.int(Key::CostUsdMicros),
+    })
+}
+
+pub(super) fn call(record: &Record, origin: &Origin) -> Option<Call> {
+    if !is_own(record, origin) {
         return None;
     }
+    let attributes = &record.attributes;
     let mut call = Call::new(record, Agent::ClaudeCode.as_str(), tool(record));
     match record.event().trim_start_matches("claude_code.") {
         "tool_result" => {

@@ -16,8 +16,13 @@ fn result(collected: &Collected) -> (String, String, String) {
     (
         lines(collected),
         serde_json::to_string(&collected.inventory).unwrap(),
-        sums,
+        format!("{sums}{}", responses(collected)),
     )
+}
+
+fn responses(collected: &Collected) -> String {
+    let responses: Vec<_> = collected.responses().collect();
+    serde_json::to_string(&responses).unwrap()
 }
 
 fn transcripts() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -90,6 +95,51 @@ fn a_file_read_twice_counts_once() {
         assert_eq!(lines(&twice), lines(&once), "{name}");
         assert_eq!(twice.totals.tokens, once.totals.tokens, "{name}");
         assert_eq!(twice.inventory, once.inventory, "{name}");
+        assert_eq!(responses(&twice), responses(&once), "{name}");
+    }
+}
+
+#[test]
+fn what_responses_used_adds_up_to_the_totals() {
+    for (name, text) in FIXTURES {
+        let collected = collect(&[(name, text.as_bytes())]);
+        let sum = |of: fn(&model::usage::Response) -> i64| -> u64 {
+            collected
+                .responses()
+                .map(|response| of(&response).unsigned_abs())
+                .sum()
+        };
+        let tokens = &collected.totals.tokens;
+        assert_eq!(
+            [
+                sum(|response| response.input_tokens),
+                sum(|response| response.output_tokens),
+                sum(|response| response.cache_read_tokens),
+                sum(|response| response.cache_write_tokens),
+            ],
+            [
+                tokens.input,
+                tokens.output,
+                tokens.cache_read,
+                tokens.cache_creation
+            ],
+            "{name}"
+        );
+        let cost = collected
+            .responses()
+            .filter_map(|response| response.cost_micro_usd)
+            .sum();
+        let total = collected.totals.cost_usd.unwrap_or_default();
+        assert!(
+            (model::MicroUsd(cost).as_usd() - total).abs() < 1e-9,
+            "{name}: {cost} {total}"
+        );
+        for response in collected.responses() {
+            assert!(
+                response.agent.is_some() && response.session_id.is_some(),
+                "{name}: {response:?}"
+            );
+        }
     }
 }
 

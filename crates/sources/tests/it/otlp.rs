@@ -412,3 +412,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn requests_of_claude_code_are_usage_with_the_vendors_own_cost() {
+    let request = json!({
+        "event.name": "api_request", "session.id": "s1", "model": "claude-opus-4-8", "request_id": "req_1",
+        "input_tokens": 1001, "output_tokens": "41", "cache_read_tokens": 2000, "cache_creation_tokens": 300,
+        "cost_usd": 0.007324, "cost_usd_micros": 7324, "duration_ms": 155, "user.email": "secret@example.com",
+        "query_source": "sdk",
+    });
+    let mut nameless = request.clone();
+    nameless.as_object_mut().unwrap().remove("request_id");
+    let mut odd = request.clone();
+    odd["cost_usd_micros"] = json!(-1);
+    let telemetry = claude(&[request, nameless, odd]);
+    assert!(telemetry.events.is_empty() && telemetry.unnamed.is_empty());
+    assert_eq!((telemetry.records, telemetry.rejected), (3, 1));
+    let [response] = &telemetry.responses[..] else {
+        panic!("{:?}", telemetry.responses);
+    };
+    assert_eq!(
+        (
+            response.agent.as_deref(),
+            response.response_id.as_str(),
+            response.session_id.as_deref()
+        ),
+        (Some("claude-code"), "req_1", Some("s1"))
+    );
+    let tokens = [
+        response.input_tokens,
+        response.output_tokens,
+        response.cache_read_tokens,
+        response.cache_write_tokens,
+    ];
+    assert_eq!(
+        (tokens, response.cost_micro_usd),
+        ([1001, 41, 2000, 300], Some(7324))
+    );
+    assert!(!format!("{telemetry:?}").contains("secret"));
+}

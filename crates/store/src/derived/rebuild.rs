@@ -11,7 +11,7 @@ use super::{
     refresh::{clock, last_day, record_org, snapshot},
     rollup,
 };
-use crate::{Store, StoreError, row, session::SessionLimits};
+use crate::{Store, StoreError, row, session::SessionLimits, usage};
 
 /// Comparing the boards of an org reads all of its events.
 const LIMITS: SessionLimits = SessionLimits {
@@ -61,6 +61,17 @@ impl Store {
             guard.execute(include_str!("rebuild/lock.sql"), &[]).await?;
             rebuilt.differences += rebuild_boards(&mut session, org).await?;
             guard.commit().await?;
+        }
+        let members = session
+            .query(
+                "-- derived::rebuild::rebuild (usage)\n\
+                 select distinct org_id, member_id from members order by org_id, member_id",
+                &[],
+            )
+            .await?;
+        for row in members {
+            let (org, member) = (OrgId(row.try_get("org_id")?), MemberId(row.try_get("member_id")?));
+            rebuilt.differences += usage::compare(&mut session, org, member).await?;
         }
         self.refresh().await?;
         Ok(rebuilt)

@@ -15,7 +15,7 @@ use crate::{
     derived::{queue, rollup},
     ingest::copies::lock_sessionless,
     privacy::copies,
-    team,
+    team, usage,
 };
 
 impl Store {
@@ -57,6 +57,8 @@ impl Store {
         queue::remove_loaded(&*transaction, act.org, member.id).await?;
         let (events, last) = delete_events(&transaction, &key).await?;
         copies::count_for(&*transaction, act.org, &others).await?;
+        let (responses, last_response) = usage::delete_member(&transaction, act.org, member.id).await?;
+        let last = last.max(last_response);
         // A clock that was ahead wrote times in the future: uploading the same logs again must not restore these
         // events.
         let cut = last.map_or(act.now, |last| act.now.max(last + TimeDelta::microseconds(1)));
@@ -74,6 +76,7 @@ impl Store {
             events,
             uploads,
             inventory: sessions + machines,
+            responses,
             events_before: cut,
         };
         let subject = Subject::member(member.id, handle);

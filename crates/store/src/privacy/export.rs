@@ -65,6 +65,18 @@ pub const EXPORTED: &[(&str, &str)] = &[
          where org_id = $1 and member_id = $2 order by machine_id, tool_id",
     ),
     (
+        "session_usage",
+        "-- privacy::export::export (usage)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id' - 'response_key')::text from session_usage t\n\
+         where org_id = $1 and member_id = $2 order by occurred_at",
+    ),
+    (
+        "session_usage_days",
+        "-- privacy::export::export (usage days)\n\
+         select (to_jsonb(t) - 'org_id' - 'member_id')::text from session_usage_days t\n\
+         where org_id = $1 and member_id = $2 order by day",
+    ),
+    (
         "session_tools",
         "-- privacy::export::export (sessions)\n\
          select (to_jsonb(t) - 'org_id' - 'member_id')::text from session_tools t\n\

@@ -17,6 +17,7 @@ use crate::{
     privacy::copies,
     row,
     session::SessionLimits,
+    usage,
 };
 
 const LIMITS: SessionLimits = SessionLimits {
@@ -67,6 +68,7 @@ impl Store {
             let since = policy::kept_since(row.try_get("retention_days")?, now);
             deleted.events += delete_events(&mut session, org, since).await?;
             deleted.others += delete_others(&session, org, since).await?;
+            deleted.others += usage::delete_before(&mut session, org, since).await?;
         }
         deleted.ended = delete_ended(&session, now).await?;
         Ok(deleted)

@@ -281,3 +281,74 @@ fn two_sessions_at_the_same_time_have_responses_of_their_own_under_one_message_i
     assert_eq!(costs, [Some(MicroUsd(7_500)), Some(MicroUsd(27_500))]);
     assert_eq!(collected.totals.tokens.groups, 2);
 }
+
+#[test]
+fn a_response_that_calls_no_tool_is_usage_of_its_session() {
+    let mut told = call("m1", "toolu_1", "Bash", 0);
+    told["requestId"] = json!("req_1");
+    let mut silent = call("m2", "toolu_2", "Bash", 1);
+    silent["requestId"] = json!("req_2");
+    silent["message"]["content"] = json!([{"type": "text", "text": "Done."}]);
+    let mut partial = silent.clone();
+    partial["message"]["usage"]["output_tokens"] = json!(3);
+    let read = read(&[told, partial, silent.clone(), silent]);
+    assert_eq!(read.events().len(), 1);
+    let responses: Vec<_> = read.responses().collect();
+    let ids: Vec<&str> = responses
+        .iter()
+        .map(|response| response.response_id.as_str())
+        .collect();
+    assert_eq!(ids, ["req_1", "req_2"], "the id that telemetry repeats");
+    let last = &responses[1];
+    assert_eq!((last.input_tokens, last.output_tokens), (1000, 100));
+    assert_eq!(last.project, read.events().next().unwrap().project);
+    assert_eq!(last.agent.as_deref(), Some("claude-code"));
+    assert!(
+        last.session_id.is_some() && last.cost_micro_usd.is_some(),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn responses_of_a_project_that_is_not_shared_are_left_out() {
+    struct Shared;
+    impl sources::Directories for Shared {
+        fn project_of(&mut self, _: &str) -> Option<String> {
+            None
+        }
+        fn is_shared(&mut self, cwd: Option<&str>, _: Option<&str>) -> bool {
+            cwd != Some("/home/ann/secret")
+        }
+    }
+    let silent = |message: &str, cwd: &str, second| {
+        let mut record = with(call(message, "toolu_1", "Bash", second), json!({"cwd": cwd}));
+        record["message"]["content"] = json!([{"type": "text", "text": "Done."}]);
+        record
+    };
+    let records = [
+        silent("m1", "/home/ann/open", 0),
+        silent("m2", "/home/ann/secret", 1),
+    ];
+    for files in [
+        vec![text(&records)],
+        records
+            .iter()
+            .map(|record| text(std::slice::from_ref(record)))
+            .collect(),
+    ] {
+        let facts = files
+            .iter()
+            .map(|file| {
+                crate::facts(
+                    "session.jsonl",
+                    file.as_bytes(),
+                    4096,
+                    &sources::Options::default(),
+                )
+            })
+            .collect();
+        let read = sources::join_shared(facts, &sources::Prices::builtin(), &mut Shared);
+        let ids: Vec<String> = read.responses().map(|response| response.response_id).collect();
+        assert_eq!(ids, ["m1"]);
+    }
+}
