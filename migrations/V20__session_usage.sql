@@ -55,4 +55,6 @@ create table session_usage_days (
 
 create index session_usage_days_day_idx on session_usage_days (org_id, day);
 
+create index session_usage_days_project_idx on session_usage_days (org_id, project, day);
+
 alter table session_usage_days enable row level security;

@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::MicroUsd;
 
-use super::{Joined, Pool, carried::Carrier, runs::Runs, spending::Spending};
+use super::{
+    Joined, Pool,
+    carried::Carrier,
+    runs::Runs,
+    spending::{Searched, Spending},
+};
 use crate::{
     Prices, TokenTotals, UnpricedModel,
     facts::{Searches, Tokens, Usage},
@@ -93,7 +98,9 @@ impl Pool {
     pub(super) fn share(&mut self, calls: &mut [Joined], mut costs: Costs, prices: &Prices) {
         split(calls, &costs, &self.strings);
         let searches = std::mem::take(&mut self.searches);
-        for (run, cost) in add_searches(calls, searches, &costs, prices, &self.strings) {
+        let added = add_searches(calls, searches, &costs, prices, &self.strings);
+        self.add_to_spending(&added);
+        for Searched { run, cost, .. } in added {
             costs.spend(cost);
             if let Some(run) = run {
                 costs.runs.spend(run, cost);
@@ -260,15 +267,15 @@ fn split(calls: &mut [Joined], costs: &Costs, strings: &Strings) {
     }
 }
 
-/// Adds the web searches that only the results of calls count to the cost of these calls, and returns what was added with
-/// the run in which it was spent. The cost of a response that counts its searches itself already includes them.
+/// Adds the web searches that only the results of calls count to the cost of these calls, and returns what was
+/// added. The cost of a response that counts its searches itself already includes them.
 fn add_searches(
     calls: &mut [Joined],
     mut searches: Vec<Searches>,
     costs: &Costs,
     prices: &Prices,
     strings: &Strings,
-) -> Vec<(Option<Sym>, MicroUsd)> {
+) -> Vec<Searched> {
     let mut added = Vec::new();
     if searches.is_empty() {
         return added;
@@ -297,7 +304,11 @@ fn add_searches(
             continue;
         };
         let MicroUsd(cost) = applied.cost(&Tokens::default(), count);
-        added.push((group.and_then(|group| group.run), MicroUsd(cost)));
+        added.push(Searched {
+            group: joined.call.group,
+            run: group.and_then(|group| group.run),
+            cost: MicroUsd(cost),
+        });
         joined.cost = joined
             .cost
             .map(|MicroUsd(own)| MicroUsd((own + cost).min(MicroUsd::MAX_PER_EVENT.0)));
@@ -415,6 +426,11 @@ mod tests {
         let collected = log.read(&Prices::builtin());
         assert_eq!(costs(&collected), [Some(2.5), Some(2.53), Some(5.03)]);
         assert_eq!(collected.totals.cost_usd, Some(10.06));
+        let used: i64 = collected
+            .responses()
+            .filter_map(|response| response.cost_micro_usd)
+            .sum();
+        assert_eq!(used, 10_060_000, "and by the usage of the session");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The usage of responses as it is uploaded: one row for each, whether it calls a tool or not.
 
+use std::collections::HashMap;
+
 use chrono::SubsecRound;
 use model::{MicroUsd, limits, text, usage::Response};
 use sha2::{Digest, Sha256};
@@ -14,11 +16,20 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Spending {
     id: Sym,
+    group: Sym,
     at: Millis,
     model: Option<Sym>,
     context: Context,
     tokens: Tokens,
     cost: Option<MicroUsd>,
+}
+
+/// What web searches of a call cost that its response does not count.
+pub(super) struct Searched {
+    pub(super) group: Option<Sym>,
+    /// The run in which it was spent.
+    pub(super) run: Option<Sym>,
+    pub(super) cost: MicroUsd,
 }
 
 impl Spending {
@@ -29,6 +40,7 @@ impl Spending {
         }
         Some(Spending {
             id: usage.request_id.unwrap_or(usage.group),
+            group: usage.group,
             at: usage.at?,
             model: usage.model,
             context: usage.context,
@@ -57,6 +69,25 @@ impl Spending {
 }
 
 impl Pool {
+    /// Adds what web searches cost to the responses that made the calls.
+    pub(super) fn add_to_spending(&mut self, searched: &[Searched]) {
+        if searched.is_empty() {
+            return;
+        }
+        let by_group: HashMap<Sym, usize> = self
+            .spending
+            .iter()
+            .enumerate()
+            .map(|(at, spending)| (spending.group, at))
+            .collect();
+        for Searched { group, cost, .. } in searched {
+            if let Some(at) = group.and_then(|group| by_group.get(&group)) {
+                let own = self.spending[*at].cost.unwrap_or_default();
+                self.spending[*at].cost = Some(MicroUsd(own.0.saturating_add(cost.0)));
+            }
+        }
+    }
+
     /// The usage of all responses, by time and id, with the project in the place of the working directory.
     pub(super) fn finish_spending(&mut self, projects: &mut Projects<'_>) -> Vec<Spending> {
         let mut spending = std::mem::take(&mut self.spending);
