@@ -159,19 +159,19 @@ async fn stored(
 }
 
 fn read(row: &Row) -> Result<Stored, StoreError> {
-    let tokens = |column| Ok::<i64, StoreError>(row.try_get::<_, i32>(column)?.into());
+    let tokens: [i32; 4] = [
+        row.try_get("input_tokens")?,
+        row.try_get("output_tokens")?,
+        row.try_get("cache_read_tokens")?,
+        row.try_get("cache_write_tokens")?,
+    ];
     Ok(Stored {
         spent: Spent {
             occurred_at: row.try_get("occurred_at")?,
             session_id: row.try_get("session_id")?,
             project: row.try_get("project")?,
             model: row.try_get("model")?,
-            tokens: [
-                tokens("input_tokens")?,
-                tokens("output_tokens")?,
-                tokens("cache_read_tokens")?,
-                tokens("cache_write_tokens")?,
-            ],
+            tokens: tokens.map(i64::from),
             cost_micro_usd: row.try_get("cost_micro_usd")?,
             is_vendor_cost: row.try_get("vendor_cost")?,
         },

@@ -1,7 +1,5 @@
 //! `PUT /v1/usage` and `GET /v1/usage`: what responses of models used, those that call no tool included.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use chrono::{NaiveTime, TimeDelta};
 use model::{
     api::{Overview, UsageReport, UsageRow, UsageTotals},

@@ -58,7 +58,7 @@ impl Difference {
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&org.0, &member.0, &days, &models, &projects, &already_counted];
         parameters.extend(sums.iter().map(|sums| sums as &(dyn ToSql + Sync)));
-        let statement = transaction.prepare_cached(include_str!("add_days.sql")).await?;
+        let statement = transaction.prepare_cached(include_str!("days/add.sql")).await?;
         transaction.execute(&statement, &parameters).await?;
         let emptied: Vec<NaiveDate> = self
             .0
@@ -69,7 +69,7 @@ impl Difference {
         if !emptied.is_empty() {
             transaction
                 .execute(
-                    include_str!("drop_empty_days.sql"),
+                    include_str!("days/drop_empty.sql"),
                     &[&org.0, &member.0, &emptied],
                 )
                 .await?;
@@ -103,7 +103,7 @@ pub(crate) async fn recount(
         )
         .await?;
     client
-        .execute(include_str!("counted.sql"), &[&org.0, &member.0])
+        .execute(include_str!("days/count.sql"), &[&org.0, &member.0])
         .await?;
     Ok(())
 }
@@ -111,7 +111,7 @@ pub(crate) async fn recount(
 /// Lets the org count the responses of which the counted copy is gone. Call it with the lock of the org's usage.
 pub(crate) async fn count_for_others(transaction: &Transaction<'_>, org: OrgId) -> Result<(), StoreError> {
     let members = transaction
-        .query(include_str!("count_for_others.sql"), &[&org.0])
+        .query(include_str!("days/count_for_others.sql"), &[&org.0])
         .await?;
     for row in members {
         recount(transaction, org, MemberId(row.try_get("member_id")?)).await?;
@@ -126,7 +126,7 @@ pub(crate) async fn compare(
     member: MemberId,
 ) -> Result<i64, StoreError> {
     let transaction = session.transaction().await?;
-    let sql = include_str!("compare.sql");
+    let sql = include_str!("days/compare.sql");
     let differences = row::only::<i64>(&transaction.query_one(sql, &[&org.0, &member.0]).await?)?;
     if differences == 0 {
         transaction.commit().await?;

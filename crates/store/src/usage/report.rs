@@ -39,7 +39,7 @@ impl Store {
         crate::session::plan_for_any_org(&snapshot).await?;
         let scope = snapshot
             .query_typed_one(
-                include_str!("scope.sql"),
+                include_str!("report/scope.sql"),
                 &[(&org.0, Type::INT8), (&query.member, Type::TEXT)],
             )
             .await?;
@@ -63,7 +63,7 @@ impl Store {
             .map(|_| scope.try_get("member_id"))
             .transpose()?
             .map(|member: Option<i64>| member.unwrap_or(0));
-        let statement = snapshot.prepare_cached(include_str!("rows.sql")).await?;
+        let statement = snapshot.prepare_cached(include_str!("report/rows.sql")).await?;
         let by_text = by.as_str();
         let asked = i64::from(limit) + 1;
         let parameters: [&(dyn ToSql + Sync); 9] = [
@@ -88,9 +88,11 @@ impl Store {
             &query.project,
             &query.model,
         ];
-        let statement = snapshot.prepare_cached(include_str!("totals.sql")).await?;
+        let statement = snapshot.prepare_cached(include_str!("report/totals.sql")).await?;
         let totals = read_totals(&snapshot.query_one(&statement, &filters).await?)?;
-        let statement = snapshot.prepare_cached(include_str!("unpriced.sql")).await?;
+        let statement = snapshot
+            .prepare_cached(include_str!("report/unpriced.sql"))
+            .await?;
         let unpriced = snapshot.query(&statement, &filters).await?;
         let as_of = scope.try_get("as_of")?;
         snapshot.commit().await?;
@@ -125,7 +127,7 @@ pub(crate) async fn totals_of(
     let (member, name): (Option<i64>, Option<&str>) = (None, None);
     let row = client
         .query_one(
-            include_str!("totals.sql"),
+            include_str!("report/totals.sql"),
             &[&org.0, &first, &last, &member, &name, &name],
         )
         .await?;

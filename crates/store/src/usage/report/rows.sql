@@ -1,4 +1,4 @@
--- usage::report (rows)
+-- usage::report::usage (rows)
 -- What responses used, by model, member, project or day. $2: by; $3 and $4: the first and last day; $5: offset; $6: limit;
 -- $7: member; $8: project; $9: model. Responses that the org counts for another member are left out, unless it is about
 -- members.

@@ -1,4 +1,4 @@
--- usage::report (scope)
+-- usage::report::usage (scope)
 -- The moment and the day of the request, whether names are shown, and the id of the requested member.
 select
     now() as as_of,

@@ -1,4 +1,4 @@
--- usage::days::add
+-- usage::days::write
 -- Adds differences to the days of a member.
 insert into session_usage_days (
     org_id, member_id, day, model, project, already_counted, responses, costed, cost_micro_usd, input_tokens,

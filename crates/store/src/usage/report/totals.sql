@@ -1,4 +1,4 @@
--- usage::totals
+-- usage::report::totals_of
 -- What the responses of a period used, by whether their model has a price. $2 and $3: the first and last day; $4: member;
 -- $5: project; $6: model.
 select

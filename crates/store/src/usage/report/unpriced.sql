@@ -1,5 +1,5 @@
--- usage::report (unpriced)
--- The models of which responses of a period have no cost. Parameters as in usage::totals.
+-- usage::report::usage (unpriced)
+-- The models of which responses of a period have no cost. Parameters as in usage::report::totals_of.
 select d.model, sum(d.responses - d.costed)::bigint as responses
 from session_usage_days d
 where d.org_id = $1
