@@ -135,10 +135,7 @@ fn what_responses_used_adds_up_to_the_totals() {
             "{name}: {cost} {total}"
         );
         for response in collected.responses() {
-            assert!(
-                response.agent.is_some() && response.session_id.is_some(),
-                "{name}: {response:?}"
-            );
+            assert!(response.agent.is_some(), "{name}: {response:?}");
         }
     }
 }
