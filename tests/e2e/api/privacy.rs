@@ -183,6 +183,8 @@ async fn an_export_holds_everything_of_the_member_and_nothing_of_others() {
             // Added, given a token, exported.
             ("audit_log", 3),
             ("machine_tools", 1),
+            ("session_usage", 0),
+            ("session_usage_days", 0),
             ("session_tools", 0),
             ("loaded_members", 0),
             ("unreachable_tools", 0),
