@@ -39,7 +39,7 @@ fn path_of(address: &str) -> Option<String> {
         .decode_utf8()
         .ok()?;
     // `/c:/w/api` on Windows.
-    let is_drive = path.as_bytes().get(2) == Some(&b':');
+    let is_drive = matches!(path.as_bytes(), [_, _, b':', ..]);
     let path = if is_drive { &path[1..] } else { &path[..] };
     (!path.is_empty()).then(|| path.to_owned())
 }
