@@ -3,6 +3,7 @@
 mod access;
 mod decisions;
 mod deploy;
+mod device_logins;
 mod events;
 mod every_route;
 mod gates;

@@ -2,6 +2,7 @@
 
 mod access;
 mod every_page;
+mod login;
 mod numbers;
 mod open;
 mod settings;

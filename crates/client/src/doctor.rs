@@ -338,7 +338,7 @@ mod tests {
                 .fix
                 .as_ref()
                 .unwrap()
-                .contains("login --with-token")
+                .contains("toolhub login http")
         );
         assert_eq!(of("server").health, Health::Broken);
         assert!(

@@ -56,13 +56,13 @@ impl fmt::Display for Looked {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No token for this server.
-    #[error("no credentials for {url}. Run `toolhub login --with-token`, or set TOOLHUB_TOKEN")]
+    #[error("no credentials for {url}. Run `toolhub login {url}`, or set TOOLHUB_TOKEN")]
     NoCredentials {
         /// The server.
         url: String,
     },
     /// The server answered 401.
-    #[error("{url} does not know this token: {detail}. Run `toolhub login --with-token` with a valid one")]
+    #[error("{url} does not know this token: {detail}. Run `toolhub login {url}` for another")]
     Unauthorized {
         /// The server.
         url: String,

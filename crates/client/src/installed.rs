@@ -142,12 +142,12 @@ fn machine_id(home: &Path) -> String {
 }
 
 #[cfg(unix)]
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     Environment::of_process()
         .var("COMPUTERNAME")
         .unwrap_or_default()

@@ -31,6 +31,7 @@ pub mod identity;
 mod installed;
 mod inventory;
 mod journal;
+pub mod login;
 pub mod mcp;
 mod mcp_servers;
 mod opencode;

@@ -17,6 +17,12 @@ pub const INVITATION_DAYS: u32 = 7;
 pub const PAGE_SESSION_DAYS: u32 = 30;
 /// Minutes for which a link that signs in to the pages works.
 pub const PAGE_LINK_MINUTES: u32 = 10;
+/// Minutes within which a person confirms a login of the command line.
+pub const DEVICE_LOGIN_MINUTES: u32 = 10;
+/// Seconds between the questions of a machine that waits for its confirmation.
+pub const DEVICE_LOGIN_SECONDS: i32 = 2;
+/// Longest name of a machine that logs in, in characters.
+pub const MACHINE_CHARS: usize = 64;
 /// Hours for which a rotated token remains valid, by default.
 pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
 /// Longest overlap of a rotation, in hours.
@@ -126,6 +132,27 @@ bodies! {
         pub path: String,
         /// When it stops working.
         pub expires_at: DateTime<Utc>,
+    }
+
+    /// `POST /v1/device-logins`: a login that waits for a person.
+    pub struct DeviceLogin {
+        /// What the machine asks for its token with. A secret.
+        pub device_code: Secret,
+        /// What the person confirms, as it is shown.
+        pub user_code: String,
+        /// The path of the page that confirms it, to be put behind the address of the server.
+        pub path: String,
+        /// Seconds until both codes stop working.
+        pub expires_in: u32,
+        /// Seconds to wait between two questions.
+        pub interval: u32,
+    }
+
+    /// `POST /v1/device-logins/token`.
+    #[serde(deny_unknown_fields)]
+    pub struct DeviceTokenRequest {
+        /// The code that the machine got.
+        pub device_code: Secret,
     }
 
     /// `POST /v1/members/{handle}/invitation`: a token of seven days, to pass on. `toolhub login --with-token` exchanges it
@@ -343,6 +370,14 @@ requests! {
         pub scopes: Vec<Scope>,
         /// Days until it expires: 90 unless given; 0 for never, which needs an admin.
         pub expires_in_days: u32,
+    }
+
+    /// `POST /v1/device-logins`.
+    pub struct DeviceLoginRequest {
+        /// What the machine calls itself, at most 64 characters: shown to the person who confirms.
+        pub machine: String,
+        /// What the token should be allowed to do: upload and read unless given. It gets those that the person may give.
+        pub scopes: Vec<Scope>,
     }
 
     /// `POST /v1/page-links`.

@@ -29,8 +29,8 @@ pub struct TokenHash(pub [u8; 32]);
 #[error("not a toolhub token: it begins with `thb_`, has 40 characters, and its last six are a checksum")]
 pub struct InvalidToken;
 
-/// A secret that a browser holds: of a page session in its cookie, or of a link that signs in. Its `Debug` shows
-/// nothing of it.
+/// A secret that a browser holds, of a page session in its cookie or of a link that signs in, or that a machine holds
+/// which waits for its login. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PageSecret(String);
 
@@ -69,6 +69,58 @@ impl PageSecret {
 impl fmt::Debug for PageSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PageSecret(…)")
+    }
+}
+
+/// Letters of a user code: no vowels, so that they form no words, and none that look like a digit.
+const USER_LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+const USER_CHARS: usize = 8;
+
+/// The short code by which a person confirms the login of a machine: eight letters, shown as `BCDF-GHJK`. Its `Debug`
+/// shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserCode(String);
+
+impl UserCode {
+    /// Makes a code out of random bytes; `None` when too few of them can be used.
+    pub fn from_random(bytes: &[u8]) -> Option<UserCode> {
+        // 240 = 12 * 20: so that every letter is equally likely.
+        let letters: String = bytes
+            .iter()
+            .filter(|&&byte| byte < 240)
+            .take(USER_CHARS)
+            .map(|&byte| char::from(USER_LETTERS[usize::from(byte % 20)]))
+            .collect();
+        (letters.len() == USER_CHARS).then_some(UserCode(letters))
+    }
+
+    /// Reads a code as people type it: in any case, with spaces and dashes anywhere.
+    pub fn parse(text: &str) -> Option<UserCode> {
+        let letters: String = text
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '-'))
+            .take(USER_CHARS + 1)
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        let is_code = letters.len() == USER_CHARS && letters.bytes().all(|byte| USER_LETTERS.contains(&byte));
+        is_code.then_some(UserCode(letters))
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(format!("user code:{}", self.0)).into())
+    }
+
+    /// The code as it is shown.
+    pub fn reveal(&self) -> String {
+        let (first, second) = self.0.split_at(USER_CHARS / 2);
+        format!("{first}-{second}")
+    }
+}
+
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserCode(…)")
     }
 }
 
@@ -223,6 +275,27 @@ mod tests {
         for other in ["", "thb_", "ghp_0123", &text[..39]] {
             assert_eq!(Token::parse(other), Err(InvalidToken));
         }
+    }
+
+    #[test]
+    fn a_user_code_reads_back_however_it_is_typed() {
+        let code = UserCode::from_random(&(0..64).collect::<Vec<u8>>()).unwrap();
+        assert_eq!(code.reveal(), "BCDF-GHJK");
+        for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk "] {
+            assert_eq!(UserCode::parse(typed), Some(code.clone()), "{typed}");
+        }
+        for wrong in [
+            "",
+            "BCDF-GHJ",
+            "BCDF-GHJKK",
+            "ACDF-GHJK",
+            "BCDF_GHJK",
+            "ßCDF-GHJK",
+        ] {
+            assert_eq!(UserCode::parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(UserCode::from_random(&[240; 64]), None);
+        assert_eq!(format!("{code:?}"), "UserCode(…)");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod dead_weight;
 pub(crate) mod decisions;
+pub(crate) mod device_logins;
 pub(crate) mod events;
 pub(crate) mod gates;
 pub(crate) mod health;

@@ -10,7 +10,7 @@ use model::{
     team::{Role, Scope},
     wire::InvalidFraming,
 };
-use store::{StoreError, publishers::Untrusted};
+use store::{StoreError, device_logins::NoToken, publishers::Untrusted};
 
 use crate::oidc::{InvalidIdentity, VerifyError};
 
@@ -57,6 +57,8 @@ pub(crate) enum ApiError {
     Identity(InvalidIdentity),
     #[error("{0}")]
     Untrusted(#[from] Untrusted),
+    #[error("{0}")]
+    NoToken(#[from] NoToken),
     #[error("too many requests; try again in {retry_after} s")]
     TooManyRequests { retry_after: u32 },
     #[error("the issuer's keys are not available at the moment; try again in {retry_after} s")]
@@ -93,9 +95,11 @@ impl ApiError {
             ApiError::TooManyRequests { .. } | ApiError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::NotFound(_) | ApiError::NoRoute => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::BadRequest(_) | ApiError::BadQuery(_) | ApiError::Framing(_) | ApiError::Encoding => {
-                StatusCode::BAD_REQUEST
-            }
+            ApiError::BadRequest(_)
+            | ApiError::BadQuery(_)
+            | ApiError::Framing(_)
+            | ApiError::Encoding
+            | ApiError::NoToken(_) => StatusCode::BAD_REQUEST,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
@@ -129,6 +133,7 @@ impl ApiError {
             ApiError::NotAllowed(_) => "not_allowed",
             ApiError::Identity(why) => why.code(),
             ApiError::Untrusted(why) => why.code(),
+            ApiError::NoToken(why) => why.code(),
             ApiError::TooManyRequests { .. } => "too_many_requests",
             ApiError::IssuerUnavailable { .. } => "issuer_unavailable",
             ApiError::Unavailable { .. } => "unavailable",
@@ -191,6 +196,7 @@ impl From<StoreError> for ApiError {
             StoreError::Exists(_) | StoreError::Conflict(_) => ApiError::Conflict(error.to_string()),
             StoreError::NotAllowed(detail) => ApiError::NotAllowed(detail),
             StoreError::Untrusted(why) => ApiError::Untrusted(why),
+            StoreError::NoToken(why) => ApiError::NoToken(why),
             StoreError::MembersBusy(_) => ApiError::MemberBusy { retry_after: 2 },
             StoreError::TooMany(detail) => ApiError::TooMany {
                 detail,

@@ -134,6 +134,8 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
             api::trusted_publishers::remove,
         )
         .add(POST, "/v1/oidc/exchange", Public, api::oidc::exchange)
+        .add(POST, "/v1/device-logins", Public, api::device_logins::create)
+        .add(POST, "/v1/device-logins/token", Public, api::device_logins::token)
         .add(POST, "/v1/page-links", Scope(Read), pages::sign_in::create_link)
         .add(GET, "/", Page, pages::overview::get)
         .add(GET, "/tools", Page, pages::tools::get)
@@ -148,6 +150,8 @@ pub(crate) fn build(app: App) -> (Router, Vec<Route>) {
         .add(GET, "/events", Page, pages::events::get)
         .add(GET, "/docs/api", Page, pages::api::get)
         .add(GET, "/me", Page, pages::me::get)
+        .add(GET, "/me/device", Page, pages::me::device::get)
+        .add(POST, "/me/device", PageForm, pages::me::device::decide)
         .add(GET, "/me/data", Page, api::me::export)
         .add(POST, "/me/settings", PageForm, pages::me::change)
         .add(POST, "/me/erase", PageForm, pages::me::erase)

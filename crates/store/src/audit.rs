@@ -147,6 +147,10 @@ pub enum Action {
     SignedOut,
     /// A link that signs in to the pages was made.
     LinkCreated,
+    /// A member confirmed the login of a machine.
+    LoginConfirmed,
+    /// A member denied the login of a machine.
+    LoginDenied,
     /// Something was decided about a tool.
     ToolDecided,
     /// The decision about a tool was taken back.
@@ -176,6 +180,8 @@ impl Action {
             Action::SignedIn => "page.signed_in",
             Action::SignedOut => "page.signed_out",
             Action::LinkCreated => "page.link_created",
+            Action::LoginConfirmed => "login.confirmed",
+            Action::LoginDenied => "login.denied",
             Action::ToolDecided => "tool.decided",
             Action::DecisionEnded => "tool.decision_ended",
         }

@@ -139,12 +139,44 @@ pub enum StoreError {
     /// The run of a CI provider is not trusted.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
+    /// A login has no token, or not yet.
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
     /// A stored value that this program does not understand.
     #[error("the database column `{0}` holds a value that this toolhub does not know. Upgrade toolhub")]
     Unreadable(&'static str),
     /// The system gave no random bytes.
     #[error("the system has no random bytes for a token: {0}")]
     Randomness(String),
+}
+
+/// Why a login has no token. The codes are those of RFC 8628, section 3.5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// The person has not decided yet.
+    #[error("the login waits for its confirmation in a browser")]
+    Pending,
+    /// The machine asks too often.
+    #[error("the login waits for its confirmation in a browser; ask less often, 5 s more each time")]
+    SlowDown,
+    /// The person has denied it.
+    #[error("the login was denied in the browser")]
+    Denied,
+    /// The code has expired, was used, or never was.
+    #[error("the code of the login has expired or was used; begin another login")]
+    Expired,
+}
+
+impl NoToken {
+    /// Stable, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            NoToken::Pending => "authorization_pending",
+            NoToken::SlowDown => "slow_down",
+            NoToken::Denied => "access_denied",
+            NoToken::Expired => "expired_token",
+        }
+    }
 }
 
 /// Why a run was given no token.

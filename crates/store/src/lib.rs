@@ -11,6 +11,7 @@ pub mod database_url;
 pub mod dead_weight;
 mod decisions;
 pub mod derived;
+pub mod device_logins;
 pub mod error;
 pub mod events;
 mod filters;

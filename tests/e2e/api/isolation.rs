@@ -92,6 +92,12 @@ const TABLE: &[(&str, Statuses)] = &[
     // Needs no token but an identity, and this server exchanges none.
     ("POST /v1/oidc/exchange", [401, 401, 401, 401, 401, 401, 401]),
     ("GET /v1/overview", [401, 200, 200, 403, 200, 200, 200]),
+    ("POST /v1/device-logins", [201, 201, 201, 201, 201, 201, 201]),
+    // With a code that was never made.
+    (
+        "POST /v1/device-logins/token",
+        [400, 400, 400, 400, 400, 400, 400],
+    ),
     ("POST /v1/page-links", [401, 201, 201, 403, 201, 201, 201]),
     ("GET /assets/{name}", [404, 404, 404, 404, 404, 404, 404]),
     ("GET /livez", [200, 200, 200, 200, 200, 200, 200]),
@@ -115,7 +121,7 @@ const CALLERS: [&str; 7] = [
 fn is_an_act(route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
     match path {
-        "/v1/events" | "/v1/inventory" | "/v1/usage" | "/v1/gates" | "/mcp" => false,
+        "/v1/events" | "/v1/inventory" | "/v1/usage" | "/v1/gates" | "/mcp" | "/v1/device-logins" => false,
         path if path.starts_with("/otlp/") => false,
         "/v1/me/data" => true,
         _ => method != "GET",
@@ -233,6 +239,7 @@ impl Stage {
             "POST /v1/trusted-publishers" => json!({
                 "provider": "github", "repository": format!("new/r{count}"), "owner_id": "7",
             }),
+            "POST /v1/device-logins/token" => json!({ "device_code": "x" }),
             "POST /v1/oidc/exchange" => json!({ "token": "a.b.c" }),
             "PATCH /v1/org" => json!({ "show_names": true }),
             "PUT /v1/decisions/{tool_id}" => json!({ "decision": "keep" }),

@@ -1,6 +1,11 @@
 //! What a person does on the pages.
 
-use model::api::Me;
+use model::{
+    administration::{DeviceLogin, IssuedToken},
+    api::Me,
+};
+use reqwest::Method;
+use serde_json::json;
 
 use super::Stage;
 
@@ -123,6 +128,34 @@ async fn a_person_chooses_dark_makes_a_token_invites_and_signs_out() {
     assert_eq!(stage.path().await, "/sign-in");
     stage.open("/me").await;
     assert_eq!(stage.path().await, "/sign-in?next=%2Fme", "the session is over");
+    assert_eq!(driver.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_person_confirms_the_login_of_a_machine() {
+    let Some(stage) = Stage::set().await else { return };
+    let driver = &stage.driver;
+    let post = async |path: &str, body: serde_json::Value| {
+        let request = stage.hub.request(Method::POST, path).json(&body);
+        stage.olga.send(request).await
+    };
+    let begun = post("/v1/device-logins", json!({ "machine": "notebook" })).await;
+    let login: DeviceLogin = serde_json::from_str(&begun.text).expect("the codes");
+    stage.open(&login.path).await;
+    driver.type_into("#token", &stage.olga.token).await;
+    driver.follow("button.primary").await;
+    assert_eq!(driver.text("h1").await, "Log in a machine");
+    let shown = driver.text("main").await;
+    assert!(
+        shown.contains(&login.user_code) && shown.contains("notebook"),
+        "{shown}"
+    );
+    driver.screenshot("device").await;
+    driver.follow("button[value=confirm]").await;
+    assert_eq!(driver.text("h1").await, "The machine is logged in");
+    let body = json!({ "device_code": login.device_code });
+    let issued: IssuedToken = post("/v1/device-logins/token", body).await.ok();
+    assert_eq!(issued.info.member, "olga");
     assert_eq!(driver.console().await, Vec::<String>::new());
 }
 

@@ -31,6 +31,9 @@ const TABLE: &[(&str, Statuses)] = &[
     ("GET /events", [303, 200, 200, 303, 200, 200, 200]),
     ("GET /docs/api", [303, 200, 200, 303, 200, 200, 200]),
     ("GET /me", [303, 200, 200, 303, 200, 200, 200]),
+    ("GET /me/device", [303, 200, 200, 303, 200, 200, 200]),
+    // With a code under which no login waits.
+    ("POST /me/device", [303, 404, 404, 303, 404, 404, 404]),
     ("GET /me/data", [303, 200, 200, 303, 200, 200, 200]),
     ("POST /me/settings", [303, 303, 303, 303, 303, 303, 303]),
     ("POST /me/erase", [303, 303, 303, 303, 303, 303, 303]),
@@ -207,6 +210,7 @@ fn fields<'f>(route: &str, number: usize, caller: Option<&'f Caller>) -> Vec<(&'
         }
         "POST /sign-in" => vec![("token", caller.map_or("", |caller| caller.token.as_str()))],
         "POST /me/settings" => vec![("board", "show")],
+        "POST /me/device" => vec![("code", "BCDF-GHJK"), ("decision", "confirm")],
         "POST /me/erase" => vec![("confirm", caller.map_or("", |caller| caller.handle.as_str()))],
         "POST /theme" => vec![("appearance", "dark")],
         _ => Vec::new(),

@@ -4,9 +4,10 @@ use axum::http::Method;
 use model::{
     Receipt,
     administration::{
-        AddedMember, Audit, Deleted, ExchangeRequest, Invitation, IssuedToken, Member, MemberChange,
-        MemberRequest, Members, MyChange, MySettings, OrgChange, OrgSettings, PageLink, PageLinkRequest,
-        Publisher, PublisherRequest, Publishers, RotateRequest, TokenRequest, Tokens,
+        AddedMember, Audit, Deleted, DeviceLogin, DeviceLoginRequest, DeviceTokenRequest, ExchangeRequest,
+        Invitation, IssuedToken, Member, MemberChange, MemberRequest, Members, MyChange, MySettings,
+        OrgChange, OrgSettings, PageLink, PageLinkRequest, Publisher, PublisherRequest, Publishers,
+        RotateRequest, TokenRequest, Tokens,
     },
     api::{
         CI_HEADER, DeadWeight, DecisionRequest, Decisions, Events, GatesRequest, Leaderboard, Me, OrgPrices,
@@ -501,6 +502,26 @@ pub(super) fn operations() -> Vec<Operation> {
             (415, "The media type of the body is not JSON"),
             (422, "The body is not what this route takes"),
         ]),
+        post(
+            "/v1/device-logins",
+            "me",
+            "Begin the login of a machine, which a person confirms in a browser",
+        )
+        .details("The flow is that of RFC 8628.")
+        .body::<DeviceLoginRequest>()
+        .creates::<DeviceLogin>("The codes")
+        .fails(BODY),
+        post(
+            "/v1/device-logins/token",
+            "me",
+            "Get the token of a login that was confirmed, once",
+        )
+        .details(
+            "Until then 400 with the code `authorization_pending`, `slow_down`, `access_denied` or `expired_token`.",
+        )
+        .body::<DeviceTokenRequest>()
+        .answers::<IssuedToken>("The token")
+        .fails(BODY),
         post(
             "/v1/page-links",
             "me",

@@ -1,5 +1,7 @@
 //! `/me`: what I use, what is stored about me, and what I can change.
 
+pub(crate) mod device;
+
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 use model::{

@@ -124,6 +124,23 @@ pub const COLUMNS: &[(&str, &[(&str, Class)])] = &[
     ),
     ("board_windows", &[("days", Internal)]),
     (
+        "device_logins",
+        &[
+            ("device_hash", Personal),
+            ("user_hash", Personal),
+            ("machine", Personal),
+            ("scopes", Internal),
+            ("address", Personal),
+            ("created_at", Internal),
+            ("expires_at", Internal),
+            ("interval_seconds", Internal),
+            ("polled_at", Internal),
+            ("denied", Internal),
+            ("confirmed_org", Internal),
+            ("confirmed_token", Internal),
+        ],
+    ),
+    (
         "loaded_days",
         &[
             ("org_id", Internal),

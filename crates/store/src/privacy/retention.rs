@@ -189,6 +189,8 @@ async fn delete_ended(session: &tokio_postgres::Client, now: DateTime<Utc>) -> R
     for statement in [
         "-- privacy::retention::delete_ended (identities)\n\
          delete from oidc_uses where expires_at < $1::timestamptz - interval '7 days'",
+        "-- privacy::retention::delete_ended (logins)\n\
+         delete from device_logins where expires_at < $1",
         "-- privacy::retention::delete_ended (uses)\n\
          delete from token_uses u using api_tokens t\n\
          where t.org_id = u.org_id and t.token_id = u.token_id and t.publisher_id is not null\n\

@@ -34,7 +34,7 @@ impl Open {
         let url = format!("{}{}", server.url(), link.path);
         if self.print {
             talk::answer_line(&url)?;
-        } else if has_screen() && opener::open_browser(&url).is_ok() {
+        } else if start_browser(&url) {
             talk::note(&format!("opened {} in the browser", server.url()));
         } else {
             talk::note("no browser can be started here; this link signs one in, once:");
@@ -42,6 +42,11 @@ impl Open {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Opens an address in the browser of this machine; false where there is none.
+pub(super) fn start_browser(url: &str) -> bool {
+    has_screen() && opener::open_browser(url).is_ok()
 }
 
 /// False where only a browser for the terminal could start.

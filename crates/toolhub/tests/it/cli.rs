@@ -198,7 +198,7 @@ fn a_token_that_is_none_is_not_allowed_and_not_shown() {
     let (code, stdout, stderr) = home.run(&["upload", "--url", &nowhere(), "--token", TOKEN]);
     assert_eq!((code, stdout.as_str()), (4, ""), "{stderr}");
     assert!(
-        stderr.contains("login --with-token") && !stderr.contains(TOKEN),
+        stderr.contains("toolhub login http") && !stderr.contains(TOKEN),
         "{stderr}"
     );
 }

@@ -116,7 +116,10 @@ fn a_login_that_fails_keeps_nothing_and_repeats_nothing() {
         .assert_said(75, &["cannot reach"]);
     bob.login("nonsense", unknown.reveal())
         .assert_said(2, &["`nonsense`"]);
-    bob.run(&["login"]).assert_said(2, &["--with-token"]);
+    bob.run(&["login", "http://127.0.0.1:1"])
+        .assert_said(75, &["cannot reach"]);
+    bob.run(&["login", "http://127.0.0.1:1", "--with-token", "--scope", "read"])
+        .assert_said(2, &["--scope"]);
     assert!(!bob.credentials().exists());
     for arguments in [
         ["whoami"].as_slice(),
@@ -126,7 +129,7 @@ fn a_login_that_fails_keeps_nothing_and_repeats_nothing() {
     ] {
         let arguments = [arguments, &["--url", &server.url]].concat();
         bob.run(&arguments)
-            .assert_said(4, &["no credentials", "toolhub login --with-token"]);
+            .assert_said(4, &["no credentials", "toolhub login http"]);
     }
     assert_eq!(server.stop(), Some(0));
 }

@@ -105,7 +105,7 @@ fn rotation_overlaps_and_revocation_works_on_the_next_request() {
         );
     }
     bob.run(&["whoami", "--url", &server.url, "--token", &last])
-        .assert_said(4, &["unknown, expired or revoked", "toolhub login --with-token"]);
+        .assert_said(4, &["unknown, expired or revoked", "toolhub login http"]);
 
     // As the help says: the token that this machine keeps, replaced by a pipe.
     bob.login(&server.url, &ann.said(&["tokens", "create", "kept"]))
