@@ -45,6 +45,7 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
         }
         section {
             h2 { "Bodies and answers" }
+            p { "A field with a question mark is optional." }
             @let schemas = &document["components"]["schemas"];
             @for (name, schema) in fields(schemas) {
                 // What is sent as it is answered is described once.
@@ -106,7 +107,8 @@ fn route(path: &str, method: &str, operation: &Value, usual: &[&str]) -> Markup 
                 code { (method.to_ascii_uppercase()) " " (path) }
                 " " (text(&operation["summary"]))
             }
-            p { (text(&operation["description"])) }
+            @let description = text(&operation["description"]);
+            @if !description.is_empty() { p { (description) } }
             @let parameters = list(&operation["parameters"]);
             @let pages = parameters.iter().any(|one| one["name"] == "cursor");
             @if pages { p { "A list: " code { "limit" } " and " code { "cursor" } " page it." } }
@@ -160,11 +162,8 @@ fn described(name: &str, schema: &Value) -> Markup {
             @if schema["properties"].is_object() {
                 dl {
                     @for (key, field) in fields(&schema["properties"]) {
-                        dt { (key) }
-                        dd {
-                            @if !required.iter().any(|one| one == key) { "optional " }
-                            (kind(field)) " " (text(&field["description"]))
-                        }
+                        dt { (key) @if !required.iter().any(|one| one == key) { "?" } }
+                        dd { (kind(field)) " " (text(&field["description"])) }
                     }
                 }
             } @else { p { (kind(schema)) } }
@@ -187,7 +186,7 @@ fn kind(schema: &Value) -> Markup {
     }
     if let Some(words) = schema["enum"].as_array() {
         return html! { @for (nth, word) in words.iter().filter(|word| word.is_string()).enumerate() {
-            @if nth > 0 { ", " } code { (text(word)) }
+            @if nth > 0 { ", " } (text(word))
         } };
     }
     let any = [&schema["anyOf"], &schema["oneOf"]]
