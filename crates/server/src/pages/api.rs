@@ -22,7 +22,7 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
             a href="/openapi.json" { "openapi.json" } "."
         }
         @for tag in list(&document["tags"]) {
-            section {
+            section .routes {
                 h2 { (text(&tag["name"])) }
                 p { (text(&tag["description"])) "." }
                 @for (path, method, operation) in operations(document, text(&tag["name"])) {
@@ -43,7 +43,7 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
                 }
             }
         }
-        section {
+        section .routes {
             h2 { "Bodies and answers" }
             p { "A field with a question mark is optional." }
             @let schemas = &document["components"]["schemas"];
@@ -102,7 +102,7 @@ fn usual_errors(document: &Value) -> Vec<&str> {
 
 fn route(path: &str, method: &str, operation: &Value, usual: &[&str]) -> Markup {
     html! {
-        details .route {
+        details {
             summary {
                 code { (method.to_ascii_uppercase()) " " (path) }
                 " " (text(&operation["summary"]))
@@ -127,7 +127,7 @@ fn route(path: &str, method: &str, operation: &Value, usual: &[&str]) -> Markup 
             @for (status, response) in fields(&operation["responses"]) {
                 @if status.starts_with('2') {
                     p {
-                        "Answers " code { (status) } ": " (text(&response["description"]))
+                        "Answers " (status) ": " (text(&response["description"]))
                         @for (_, content) in fields(&response["content"]) { ", " (kind(&content["schema"])) }
                     }
                 }
@@ -157,7 +157,7 @@ fn place(parameter: &Value) -> &'static str {
 fn described(name: &str, schema: &Value) -> Markup {
     let required = list(&schema["required"]);
     html! {
-        details .route id=(name) {
+        details id=(name) {
             summary { code { (name) } " " (text(&schema["description"])) }
             @if schema["properties"].is_object() {
                 dl {
