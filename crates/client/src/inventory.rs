@@ -5,24 +5,48 @@ use model::{
     limits::Limits,
 };
 
-use crate::{Error, send::Sender};
+use crate::{Error, plan::Fingerprint, send::Sender};
 
 const PATH: &str = "/v1/inventory";
 
-/// Sends the inventory; `None` when the server has no route for it.
-pub(crate) async fn send(inventory: Inventory, sender: &Sender) -> Result<Option<InventoryReceipt>, Error> {
+/// Sends the inventory without what an earlier upload has sent; `None` when the server has no route for it.
+pub(crate) async fn send(
+    mut inventory: Inventory,
+    sender: &Sender,
+) -> Result<Option<InventoryReceipt>, Error> {
+    let is_new = |print: Option<Fingerprint>| !print.is_some_and(|print| sender.is_sent(print));
+    inventory.sessions.retain(|session| is_new(print_of(session)));
+    inventory.machine = inventory
+        .machine
+        .filter(|machine| is_new(print_of_machine(machine)));
     let mut total = InventoryReceipt::default();
     for part in parts(inventory, sender.limits()) {
         let body = serde_json::to_vec(&part).map_err(|error| Error::Output(error.into()))?;
         let Some(receipt) = sender.put::<InventoryReceipt>(PATH, body).await? else {
             return Ok(None);
         };
+        let machine = part.machine.as_ref().and_then(print_of_machine);
+        let prints: Vec<Fingerprint> = part.sessions.iter().filter_map(print_of).chain(machine).collect();
+        sender.record_prints(&prints);
         total.sessions += receipt.sessions;
         total.loaded += receipt.loaded;
         total.installed += receipt.installed;
         total.changed += receipt.changed;
     }
     Ok(Some(total))
+}
+
+fn print_of(part: &impl serde::Serialize) -> Option<Fingerprint> {
+    serde_json::to_vec(part).ok().map(|json| Fingerprint::of(&json))
+}
+
+/// A machine is sent once a day also if nothing has changed, so that the server knows that its tools are still there.
+fn print_of_machine(machine: &MachineInventory) -> Option<Fingerprint> {
+    print_of(&(
+        &machine.machine_id,
+        machine.observed_at.date_naive(),
+        &machine.tools,
+    ))
 }
 
 /// Splits an inventory: a part has at most as many rows as a batch may have events, and half of the bytes of a body. The

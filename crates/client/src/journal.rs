@@ -1,4 +1,5 @@
-//! The journal: which events the server has acknowledged, in case the run is killed.
+//! What this machine remembers of its uploads to a server, and the journal: which events the server has acknowledged, in
+//! case the run is killed.
 //!
 //! One file per server and token: a header, then blocks. A block is the number of its fingerprints (u32, little
 //! endian), the CRC-32 of their bytes (u32), and the fingerprints. A block is appended only after the receipt was
@@ -10,24 +11,37 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::PathBuf,
+    time::{Duration, SystemTime},
 };
 
-use chrono::{DateTime, Utc};
 use model::token::Token;
 use sha2::{Digest, Sha256};
 
-use crate::{Environment, Error, plan::Fingerprint, sharing::ProjectRules};
+use crate::{Environment, Error, plan::Fingerprint};
 
 const HEADER: &[u8; 8] = b"thjrnl1\n";
 /// A batch has at most a few thousand events; a larger count means damage.
 const MAX_BLOCK_EVENTS: u32 = 1 << 20;
 
-/// The journal of one server and token, locked for this run.
+/// Longest wait for another upload of the same server and token.
+const MAX_WAIT: Duration = Duration::from_secs(600);
+/// Interval between two requests for prices of uploads that have nothing new.
+const PRICE_INTERVAL: Duration = Duration::from_secs(3_600);
+/// Interval between two looks at whether it has ended.
+const WAIT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The journal of one server and token. Only the holder of the [`Lock`] opens it.
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: File,
     path: PathBuf,
     acknowledged: HashSet<Fingerprint>,
+}
+
+/// One upload at a time: the system releases the lock when its process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
 }
 
 /// The state files of one server and token.
@@ -55,19 +69,60 @@ impl UploadState {
         self.folder.join(format!("{}.{extension}", self.name))
     }
 
-    /// When the last complete upload of all logs of this machine with the same project rules began. With other rules, a
-    /// log that did not change may have events to send.
-    pub(crate) fn last_complete(&self, rules: &ProjectRules) -> Option<DateTime<Utc>> {
-        let text = fs::read_to_string(self.file("complete")).ok()?;
-        let mut lines = text.lines();
-        let started = lines.next()?.trim().parse().ok()?;
-        (lines.next().unwrap_or_default() == rules.fingerprint()).then_some(started)
+    /// What the server has of this machine's logs: see [`crate::sent`].
+    pub(crate) fn sent(&self) -> PathBuf {
+        self.file("sent")
+    }
+
+    /// Waits until no other upload to this server with this token runs. `waiting` is called once if one does. `None`
+    /// when it does not end in time.
+    pub(crate) async fn lock(&self, waiting: impl FnOnce()) -> Result<Option<Lock>, Error> {
+        fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
+        // The file stays: who waits for a removed one would not see the next holder.
+        let path = self.file("lock");
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file(&path))?;
+        let mut waiting = Some(waiting);
+        let started = tokio::time::Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Lock { _file: file })),
+                Err(TryLockError::WouldBlock) if started.elapsed() > MAX_WAIT => return Ok(None),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
+            }
+            if let Some(waiting) = waiting.take() {
+                waiting();
+            }
+            tokio::time::sleep(WAIT_INTERVAL).await;
+        }
     }
 
     /// Models that had no price in the last complete upload.
     pub(crate) fn unpriced(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("unpriced")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// True when it is time to ask whether a model has a price now: an upload that has nothing new asks once an hour.
+    pub(crate) fn is_price_due(&self) -> bool {
+        let asked = fs::metadata(self.file("unpriced")).and_then(|file| file.modified());
+        asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|elapsed| elapsed > PRICE_INTERVAL))
+            && !self.unpriced().is_empty()
+    }
+
+    /// Records that the server was asked for prices.
+    pub(crate) fn set_price_asked(&self) -> Result<(), Error> {
+        let path = self.file("unpriced");
+        let file = File::options()
+            .append(true)
+            .open(&path)
+            .map_err(Error::file(&path))?;
+        file.set_modified(SystemTime::now()).map_err(Error::file(&path))
     }
 
     /// Records the models that had no price, so that the logs are read again when they have one.
@@ -81,23 +136,9 @@ impl UploadState {
         fs::write(&path, text).map_err(Error::file(&path))
     }
 
-    /// Records when a complete upload of all logs of this machine began.
-    pub(crate) fn set_last_complete(
-        &self,
-        started: DateTime<Utc>,
-        rules: &ProjectRules,
-    ) -> Result<(), Error> {
-        let path = self.file("complete");
-        fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
-        let text = format!("{}\n{}", started.to_rfc3339(), rules.fingerprint());
-        fs::write(&path, text).map_err(Error::file(&path))
-    }
-}
-
-impl UploadState {
     /// Removes what earlier uploads recorded, so that everything is sent again.
     pub(crate) fn forget(&self) -> Result<(), Error> {
-        for part in ["complete", "unpriced", "journal"] {
+        for part in ["sent", "unpriced", "journal"] {
             let path = self.file(part);
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -111,9 +152,8 @@ impl UploadState {
 }
 
 impl Journal {
-    /// Opens the journal and reads what an earlier run left. `None` when another run has locked it: this run then has
-    /// no journal, and may send an event that the other one has sent.
-    pub(crate) fn open(state: &UploadState) -> Result<Option<Journal>, Error> {
+    /// Opens the journal and reads what an earlier run left.
+    pub(crate) fn open(state: &UploadState) -> Result<Journal, Error> {
         fs::create_dir_all(&state.folder).map_err(Error::file(&state.folder))?;
         let path = state.file("journal");
         let mut file = File::options()
@@ -123,28 +163,23 @@ impl Journal {
             .truncate(false)
             .open(&path)
             .map_err(Error::file(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
-        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::file(&path))?;
         let (acknowledged, valid) = read(&bytes);
         start_at(&mut file, valid).map_err(Error::file(&path))?;
-        Ok(Some(Journal {
+        Ok(Journal {
             file,
             path,
             acknowledged,
-        }))
+        })
     }
 
-    /// The events that the server has acknowledged in earlier runs.
+    /// What the server has acknowledged in this run and in those that it goes on with.
     pub(crate) fn acknowledged(&self) -> &HashSet<Fingerprint> {
         &self.acknowledged
     }
 
-    /// Records events whose receipt was verified.
+    /// Records what the server has acknowledged.
     pub(crate) fn append(&mut self, events: &[Fingerprint]) -> Result<(), Error> {
         let Ok(count) = u32::try_from(events.len()) else {
             return Ok(());
@@ -157,6 +192,7 @@ impl Journal {
         block.extend(count.to_le_bytes());
         block.extend(crc32fast::hash(&prints).to_le_bytes());
         block.extend(prints);
+        self.acknowledged.extend(events);
         self.file.write_all(&block).map_err(Error::file(&self.path))
     }
 
@@ -231,7 +267,7 @@ mod tests {
     }
 
     fn two_blocks(folder: &Path) -> Vec<u8> {
-        let mut journal = Journal::open(&state(folder)).unwrap().unwrap();
+        let mut journal = Journal::open(&state(folder)).unwrap();
         journal.append(&prints(0..10)).unwrap();
         journal.append(&prints(10..15)).unwrap();
         fs::read(&journal.path).unwrap()
@@ -241,20 +277,29 @@ mod tests {
     fn a_killed_run_is_resumed_and_a_complete_one_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         two_blocks(folder.path());
-        let journal = Journal::open(&state(folder.path())).unwrap().unwrap();
+        let journal = Journal::open(&state(folder.path())).unwrap();
         assert_eq!(*journal.acknowledged(), prints(0..15).into_iter().collect());
         journal.remove().unwrap();
-        let fresh = Journal::open(&state(folder.path())).unwrap().unwrap();
+        let fresh = Journal::open(&state(folder.path())).unwrap();
         assert!(fresh.acknowledged().is_empty());
     }
 
-    #[test]
-    fn a_journal_that_another_run_has_locked_is_not_opened() {
+    #[tokio::test]
+    async fn a_second_upload_waits_until_the_first_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let locked = Journal::open(&state(folder.path())).unwrap().unwrap();
-        assert!(Journal::open(&state(folder.path())).unwrap().is_none());
-        drop(locked);
-        assert!(Journal::open(&state(folder.path())).unwrap().is_some());
+        let first = state(folder.path())
+            .lock(|| panic!("nobody else uploads"))
+            .await
+            .unwrap();
+        let (waits, is_waiting) = tokio::sync::oneshot::channel();
+        let second = tokio::spawn({
+            let state = state(folder.path());
+            async move { state.lock(|| waits.send(()).unwrap()).await.unwrap().is_some() }
+        });
+        is_waiting.await.unwrap();
+        assert!(!second.is_finished());
+        drop(first);
+        assert!(second.await.unwrap());
     }
 
     #[test]
@@ -264,7 +309,7 @@ mod tests {
         let path = state(folder.path()).file("journal");
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            let mut journal = Journal::open(&state(folder.path())).unwrap().unwrap();
+            let mut journal = Journal::open(&state(folder.path())).unwrap();
             let known = journal.acknowledged().clone();
             assert!(
                 [0, 10].contains(&known.len()),
@@ -273,7 +318,7 @@ mod tests {
             );
             journal.append(&prints(100..102)).unwrap();
             drop(journal);
-            let again = Journal::open(&state(folder.path())).unwrap().unwrap();
+            let again = Journal::open(&state(folder.path())).unwrap();
             assert_eq!(again.acknowledged().len(), known.len() + 2);
         }
     }
@@ -289,26 +334,8 @@ mod tests {
             b"thjrnl1\n\xFF\xFF\xFF\xFF\0\0\0\0",
         ] {
             fs::write(&path, content).unwrap();
-            let journal = Journal::open(&state(folder.path())).unwrap().unwrap();
+            let journal = Journal::open(&state(folder.path())).unwrap();
             assert!(journal.acknowledged().is_empty());
-        }
-    }
-
-    #[test]
-    fn the_last_complete_run_is_remembered() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = state(folder.path());
-        let all = ProjectRules::default();
-        assert_eq!(state.last_complete(&all), None);
-        let time: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().unwrap();
-        state.set_last_complete(time, &all).unwrap();
-        assert_eq!(state.last_complete(&all), Some(time));
-        let mut some = ProjectRules::default();
-        some.select(&["api".to_owned()], &Environment::default()).unwrap();
-        assert_eq!(state.last_complete(&some), None, "with other rules");
-        for text in ["nonsense", ""] {
-            fs::write(state.file("complete"), text).unwrap();
-            assert_eq!(state.last_complete(&all), None);
         }
     }
 

@@ -51,6 +51,7 @@ pub mod report;
 mod retry;
 pub mod rollout;
 mod send;
+mod sent;
 pub mod server;
 pub mod settings;
 mod sharing;

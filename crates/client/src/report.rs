@@ -63,6 +63,8 @@ pub struct Report {
     pub already_counted: u64,
     /// Events that an earlier run, which did not complete, has sent.
     pub resumed: u64,
+    /// Events that earlier uploads have sent, and that an upload of what is new leaves out.
+    pub already_sent: u64,
     /// Requests that were acknowledged (planned ones in a dry run).
     pub batches: u64,
     /// True when every receipt says that its events are on disk.

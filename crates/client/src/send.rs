@@ -1,6 +1,7 @@
 //! Sends batches: each is retried until it is acknowledged, refused for good, or the retry policy ends.
 
 use std::{
+    collections::HashSet,
     io::Write,
     sync::{
         Mutex,
@@ -74,6 +75,8 @@ pub(crate) struct Sender {
     /// The address has answered like a toolhub server, so that it is retried for longer.
     answered: AtomicBool,
     limits: Limits,
+    /// What earlier complete uploads have sent, where this one leaves it out.
+    sent: HashSet<Fingerprint>,
     journal: Mutex<Option<Journal>>,
     /// Why the journal was given up, if it was.
     journal_error: Mutex<Option<Error>>,
@@ -101,6 +104,7 @@ impl Sender {
         policy: RetryPolicy,
         encoding: Encoding,
         ci: Option<&str>,
+        sent: HashSet<Fingerprint>,
         journal: Option<Journal>,
     ) -> Result<Sender, Error> {
         server.token()?;
@@ -123,6 +127,7 @@ impl Sender {
             encoding: AtomicU8::new(u8::try_from(first).unwrap_or_default()),
             answered: AtomicBool::new(false),
             limits: Limits::default(),
+            sent,
             journal: Mutex::new(journal),
             journal_error: Mutex::new(None),
         };
@@ -140,10 +145,21 @@ impl Sender {
         &self.limits
     }
 
-    /// True for an event that an earlier run has sent.
-    pub(crate) fn is_acknowledged(&self, event: Fingerprint) -> bool {
+    /// True for an event that the interrupted run has sent with which this one goes on.
+    pub(crate) fn is_resumed(&self, event: Fingerprint) -> bool {
         self.with_journal(|journal| journal.acknowledged().contains(&event))
             .unwrap_or(false)
+    }
+
+    /// True for what an earlier complete upload has sent.
+    pub(crate) fn is_sent(&self, print: Fingerprint) -> bool {
+        self.sent.contains(&print)
+    }
+
+    /// What the server has acknowledged in this run.
+    pub(crate) fn acknowledged(&self) -> HashSet<Fingerprint> {
+        self.with_journal(|journal| journal.acknowledged().clone())
+            .unwrap_or_default()
     }
 
     /// Removes the journal: everything is sent.
@@ -330,15 +346,19 @@ impl Sender {
         }
     }
 
-    /// Records in the journal that the server has these events. A journal that cannot be written is given up: the
-    /// upload matters more than resuming it.
     fn record(&self, batch: &Batch) {
         let prints: Vec<Fingerprint> = batch
             .events()
             .filter(|event| uuid_of(event).is_some())
             .map(Fingerprint::of)
             .collect();
-        if let Some(Err(error)) = self.with_journal(|journal| journal.append(&prints)) {
+        self.record_prints(&prints);
+    }
+
+    /// Records in the journal that the server has this. A journal that cannot be written is given up: the upload matters
+    /// more than resuming it.
+    pub(crate) fn record_prints(&self, prints: &[Fingerprint]) {
+        if let Some(Err(error)) = self.with_journal(|journal| journal.append(prints)) {
             drop(self.take_journal());
             *self.journal_error.lock().expect("no holder of the error panics") = Some(error);
         }

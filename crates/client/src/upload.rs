@@ -31,7 +31,8 @@ pub struct Request {
     pub projects: ProjectRules,
     /// Only events at or after this time.
     pub since: Option<DateTime<Utc>>,
-    /// Only logs that changed since the last complete upload to this server.
+    /// Only what is new: of the logs that changed since they were uploaded to this server, the events that it has not
+    /// acknowledged.
     pub changed: bool,
     /// Read all logs again, and send their events again, whatever is remembered about earlier uploads.
     pub full: bool,
@@ -92,10 +93,17 @@ impl Default for Request {
 impl Request {
     /// True when all logs of this machine are selected.
     fn is_everything(&self) -> bool {
-        self.paths.is_empty()
-            && self.agents.is_empty()
-            && self.since.is_none()
-            && !self.projects.is_selection()
+        self.paths.is_empty() && self.is_whole_logs()
+    }
+
+    /// True when the logs are read as a whole, so that they need not be read again until they change.
+    fn is_whole_logs(&self) -> bool {
+        self.agents.is_empty() && self.since.is_none() && !self.projects.is_selection()
+    }
+
+    /// True when what earlier uploads have sent is left out.
+    fn is_incremental(&self) -> bool {
+        (self.changed || self.all_changed) && !self.full
     }
 
     /// True when the server is asked about the events after the upload.
@@ -140,6 +148,8 @@ pub enum Progress {
     },
     /// The server has answered for this many events.
     Sent(u64),
+    /// Waiting for another upload of this machine.
+    WaitingForUpload,
     /// Waiting for the scores.
     Waiting,
 }

@@ -1,17 +1,21 @@
 //! The steps of one upload.
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    io,
+    sync::Arc,
+    time::SystemTime,
+};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use model::{api::MAX_RUN_SESSIONS, inventory::Inventory, limits::Limits, wire::EventV1};
 use sources::{Collected, Options, Prices};
 
 use super::{Observer, Printer, Progress, Request, gates, in_flight::InFlight, scores::wait_for_scores};
 use crate::{
-    Environment, Error, Server, ci, collect, environment,
+    Environment, Error, Server, ci, collect,
     find::{self, Found},
     installed, inventory,
-    journal::{Journal, UploadState},
+    journal::{Journal, Lock, UploadState},
     plan::{Fingerprint, Planner},
     prices,
     project::Projects,
@@ -19,10 +23,8 @@ use crate::{
     retry::{DEFAULT_RETRY_TIMEOUT, RetryPolicy},
     send::Sender,
     usage,
+    sent::{self, Sent},
 };
-
-/// A log counts as changed if it was written this long before the last complete upload: clocks and file systems differ.
-const CHANGED_MARGIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What every step needs.
 pub(super) struct Run<'a> {
@@ -34,9 +36,13 @@ pub(super) struct Run<'a> {
 /// The server of an upload and the state about it. A dry run has none.
 struct Target {
     server: Server,
-    /// `None` without a directory for it.
+    /// `None` without a directory for it, or while another upload keeps it.
     state: Option<UploadState>,
+    _lock: Option<Lock>,
 }
+
+/// The state of each log that was found, by path, before it was read.
+type Logs = BTreeMap<String, String>;
 
 impl Run<'_> {
     pub(super) async fn upload(
@@ -45,14 +51,27 @@ impl Run<'_> {
         print: Option<Printer<'_>>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let started = environment::now();
         let mut found = find::find(&self.request.paths, &self.request.agents, self.environment)?;
         let target = self.target(server, report).await?;
+        let state = target.as_ref().and_then(|target| target.state.as_ref());
+        let logs: Logs = found
+            .files
+            .iter()
+            .filter_map(|file| sent::state(&file.path))
+            .collect();
+        let has_changes = !self.request.changed || self.has_changes(&found, &logs, state);
+        if !has_changes && !state.is_some_and(UploadState::is_price_due) {
+            return Ok(());
+        }
         let server = target.as_ref().map(|target| &target.server);
         let prices = prices::find(server, self.request.prices.as_deref(), self.environment).await?;
-        self.select(&mut found, target.as_ref(), &prices.prices);
-        if found.files.is_empty() && self.request.changed {
-            return Ok(());
+        // Logs with a model that had no price and has one now are read again.
+        let has_price = |state: &UploadState| state.unpriced().iter().any(|model| prices.prices.knows(model));
+        if !state.is_some_and(has_price) {
+            if !has_changes {
+                return state.map_or(Ok(()), UploadState::set_price_asked);
+            }
+            self.select(&mut found, &logs, state);
         }
         let ci = ci::context(self.environment);
         // A CI runner is a new machine each time: its installed tools are of no interest.
@@ -87,7 +106,7 @@ impl Run<'_> {
         let (Some(sender), Some(target)) = (sender, target) else {
             return Ok(());
         };
-        let remembered = self.remember(&sender, target.state.as_ref(), started, report);
+        let remembered = self.remember(&sender, target.state.as_ref(), logs, report);
         note_state(remembered, report);
         if self.request.is_judged() {
             report.run = Some(gates::judge(&target.server, &self.request.gates, sessions).await?);
@@ -105,8 +124,42 @@ impl Run<'_> {
             return Ok(None);
         };
         let token = server.authorized().await?;
-        let state = note_state(UploadState::of(self.environment, server.url(), token), report);
-        Ok(Some(Target { server, state }))
+        let mut state = note_state(UploadState::of(self.environment, server.url(), token), report);
+        let mut lock = None;
+        if let Some(locked) = &state {
+            let observer = Arc::clone(self.observer);
+            let locked = locked.lock(move || observer(Progress::WaitingForUpload)).await;
+            lock = note_state(locked, report).flatten();
+            if lock.is_none() {
+                state = None;
+            }
+        }
+        Ok(Some(Target {
+            server,
+            state,
+            _lock: lock,
+        }))
+    }
+
+    /// What decides, beside the logs, which events they give.
+    fn basis(&self) -> String {
+        format!(
+            "{} {} {:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            self.request.task_text,
+            self.request.prices,
+            self.request.projects.fingerprint()
+        )
+    }
+
+    /// True when a log has changed since it was uploaded.
+    fn has_changes(&self, found: &Found, logs: &Logs, state: Option<&UploadState>) -> bool {
+        // A log without a state has no readable path or is gone; it is read, which says so.
+        let Some(state) = state.filter(|_| logs.len() == found.files.len()) else {
+            return true;
+        };
+        let known = sent::logs(&state.sent(), &self.basis());
+        logs.iter().any(|(path, now)| known.get(path) != Some(now))
     }
 
     /// Records what a complete upload has sent, for the next one.
@@ -114,15 +167,26 @@ impl Run<'_> {
         &self,
         sender: &Sender,
         state: Option<&UploadState>,
-        started: DateTime<Utc>,
+        logs: Logs,
         report: &Report,
     ) -> Result<(), Error> {
-        sender.complete()?;
-        let Some(state) = state.filter(|_| self.request.is_everything()) else {
-            return Ok(());
-        };
-        state.set_unpriced(report.unpriced.iter().map(|unpriced| unpriced.model.as_str()))?;
-        state.set_last_complete(started, &self.request.projects)
+        if let Some(state) = state.filter(|_| self.request.is_whole_logs()) {
+            let (place, basis) = (state.sent(), self.basis());
+            let mut sent = if self.request.is_everything() && !self.request.changed {
+                Sent::default()
+            } else {
+                Sent::load(&place, &basis)
+            };
+            if self.request.is_everything() {
+                sent.logs = logs;
+                state.set_unpriced(report.unpriced.iter().map(|unpriced| unpriced.model.as_str()))?;
+            } else {
+                sent.logs.extend(logs);
+            }
+            sent.acknowledged.extend(sender.acknowledged());
+            sent.keep(&place, &basis)?;
+        }
+        sender.complete()
     }
 
     async fn connect(&self, target: &Target, ci: Option<&str>, report: &mut Report) -> Result<Sender, Error> {
@@ -135,25 +199,39 @@ impl Run<'_> {
             }
             Journal::open(state)
         });
-        let journal = opened.and_then(|opened| note_state(opened, report)).flatten();
-        Sender::connect(target.server.clone(), policy, self.request.encoding, ci, journal).await
+        let journal = opened.and_then(|opened| note_state(opened, report));
+        let sent = match &target.state {
+            Some(state) if self.request.is_incremental() => {
+                Sent::load(&state.sent(), &self.basis()).acknowledged
+            }
+            _ => HashSet::new(),
+        };
+        Sender::connect(
+            target.server.clone(),
+            policy,
+            self.request.encoding,
+            ci,
+            sent,
+            journal,
+        )
+        .await
     }
 
     /// Leaves out logs that cannot contain what was selected.
-    fn select(&self, found: &mut Found, target: Option<&Target>, prices: &Prices) {
-        // Logs with a model that had no price and has one now are read again.
-        let has_new_price = |state: &&UploadState| state.unpriced().iter().any(|model| prices.knows(model));
-        let last = target
-            .filter(|_| self.request.changed)
-            .and_then(|target| target.state.as_ref())
-            .filter(|state| !has_new_price(state))
-            .and_then(|state| state.last_complete(&self.request.projects));
-        let not_before = self.request.since.max(last.map(|last| last - CHANGED_MARGIN));
-        if let Some(not_before) = not_before {
+    fn select(&self, found: &mut Found, logs: &Logs, state: Option<&UploadState>) {
+        if let Some(state) = state.filter(|_| self.request.changed) {
+            let known = sent::logs(&state.sent(), &self.basis());
             found.files.retain(|file| {
-                file.modified
-                    .is_none_or(|modified| DateTime::<Utc>::from(modified) >= not_before)
+                let path = file.path.to_str();
+                let now = path.and_then(|path| logs.get(path));
+                // Where no time is known, the log has what the others refer to.
+                file.modified.is_none() || now.is_none() || now != path.and_then(|path| known.get(path))
             });
+        }
+        if let Some(since) = self.request.since.map(SystemTime::from) {
+            found
+                .files
+                .retain(|file| file.modified.is_none_or(|modified| modified >= since));
         }
     }
 
@@ -260,11 +338,16 @@ impl Run<'_> {
                 print = None;
             }
             if event.uuid.is_some()
-                && sender.is_some_and(|sender| sender.is_acknowledged(Fingerprint::of(&line)))
+                && let Some(sender) = sender
             {
-                report.resumed += 1;
-                (self.observer)(Progress::Sent(1));
-                continue;
+                let print = Fingerprint::of(&line);
+                let resumed = sender.is_resumed(print);
+                if resumed || sender.is_sent(print) {
+                    report.resumed += u64::from(resumed);
+                    report.already_sent += u64::from(!resumed);
+                    (self.observer)(Progress::Sent(1));
+                    continue;
+                }
             }
             if let Some(batch) = planner.push(&line) {
                 in_flight.start(batch, report).await?;

@@ -57,6 +57,13 @@ impl Home {
         upload::upload(&request, &self.environment(), Some(server), &quiet(), None).await
     }
 
+    /// The path of a log.
+    fn log(&self, name: &str) -> std::path::PathBuf {
+        self.folder
+            .path()
+            .join(format!(".claude/projects/-work-api/{name}.jsonl"))
+    }
+
     fn journals(&self) -> Vec<String> {
         let Ok(folder) = fs::read_dir(self.folder.path().join(".local/state/toolhub/journal")) else {
             return Vec::new();

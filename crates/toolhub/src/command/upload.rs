@@ -40,7 +40,7 @@ pub(crate) struct Upload {
     /// Only upload events at or after TIME: a time, a day, or an age such as 7d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<DateTime<Utc>>,
-    /// Only read logs that changed since the last complete upload from this machine
+    /// Only what is new: read the logs that changed since they were uploaded, and send what the server does not have
     #[arg(long)]
     changed: bool,
     /// Read all logs and send all events, whatever is remembered about earlier uploads
@@ -280,6 +280,12 @@ fn summary(report: &Report, changed: bool) -> Vec<String> {
                 report.resumed
             ));
         }
+        if report.already_sent > 0 {
+            text.push(format!(
+                "{} more were sent by earlier uploads",
+                report.already_sent
+            ));
+        }
         if report.batches > 0 && !report.durable {
             text.push(
                 "the server does not sync its writes to disk: a crash can lose these events".to_owned(),
@@ -378,6 +384,9 @@ fn observer(bar: ProgressBar) -> upload::Observer {
             bar.set_style(style("sending {wide_bar} {pos}/{len} events"));
             bar.set_length(events);
             bar.set_position(0);
+        }
+        Progress::WaitingForUpload => {
+            bar.set_style(style("{spinner} waiting for another upload of this machine"));
         }
         Progress::Waiting => {
             bar.set_style(style("{spinner} waiting until the scores include the events"));
