@@ -108,6 +108,65 @@ impl Store {
     }
 }
 
+/// How often a member called a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberCalls {
+    /// The handle of the member.
+    pub member: String,
+    /// The tool.
+    pub tool_id: String,
+    /// Calls.
+    pub events: i64,
+}
+
+impl Store {
+    /// How often each of these members called each of these tools, in the window and the project of the query; pairs
+    /// without a call are left out.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn calls_by_member(
+        &self,
+        org: OrgId,
+        query: &LeaderboardQuery,
+        members: &[&str],
+        tools: &[&str],
+    ) -> Result<Vec<MemberCalls>, StoreError> {
+        let mut client = self.client().await?;
+        let scope = read_scope(&client, org, None).await?;
+        let period = Period::of(query.window, (query.from, query.to), None, scope.today)
+            .map_err(StoreError::Invalid)?;
+        let transaction = client.transaction().await?;
+        plan_for_any_org(&transaction).await?;
+        let rows = match period.first {
+            Some(first) => {
+                let statement = transaction
+                    .prepare_cached(include_str!("leaderboards/calls_by_member.sql"))
+                    .await?;
+                let asked: [&(dyn ToSql + Sync); 6] =
+                    [&org.0, &members, &tools, &first, &period.last, &query.project];
+                transaction.query(&statement, &asked).await?
+            }
+            None => {
+                let statement = transaction
+                    .prepare_cached(include_str!("leaderboards/all_calls_by_member.sql"))
+                    .await?;
+                let asked: [&(dyn ToSql + Sync); 4] = [&org.0, &members, &tools, &query.project];
+                transaction.query(&statement, &asked).await?
+            }
+        };
+        transaction.commit().await?;
+        let read = |row: &Row| -> Result<MemberCalls, StoreError> {
+            Ok(MemberCalls {
+                member: row.try_get("handle")?,
+                tool_id: row.try_get("tool_id")?,
+                events: row.try_get("events")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
 /// Which rows of which board are requested.
 struct Question<'q> {
     org: OrgId,

@@ -9,6 +9,7 @@ use model::{
     cell::Cell,
     limits, text,
 };
+use store::leaderboards::MemberCalls;
 
 use super::{
     boards::kind_field,
@@ -48,16 +49,19 @@ pub(crate) async fn get(
     if shows_names {
         let mut found = listings::board(&visit, Board::Members, wide.clone()).await?;
         most(&mut found.leaderboard, MEMBERS);
-        for handle in found.leaderboard.into_iter().filter_map(|row| row.member) {
-            let of_member = LeaderboardQuery {
-                member: Some(handle.clone()),
-                ..wide.clone()
-            };
-            let calls = listings::board(&visit, Board::Tools, of_member).await?;
-            members.push((handle, calls_by_tool(calls.leaderboard)));
-        }
+        members.extend(found.leaderboard.into_iter().filter_map(|row| row.member));
     }
-    let table = map(&tools.leaderboard, &members);
+    let shown: Vec<&str> = tools
+        .leaderboard
+        .iter()
+        .filter_map(|row| row.tool_id.as_deref())
+        .collect();
+    let handles: Vec<&str> = members.iter().map(String::as_str).collect();
+    let store = &visit.app.store;
+    let calls = store
+        .calls_by_member(visit.caller.org, &wide, &handles, &shown)
+        .await?;
+    let table = map(&shown, &handles, &calls);
     if let Some(format) = view.format {
         return table.download(format, "adoption");
     }
@@ -96,28 +100,17 @@ fn body(table: &Table, shows_names: bool) -> Markup {
     }
 }
 
-fn calls_by_tool(rows: Vec<LeaderboardRow>) -> HashMap<String, i64> {
-    rows.into_iter()
-        .filter_map(|row| Some((row.tool_id?, row.tally.events)))
-        .collect()
-}
-
-fn map(tools: &[LeaderboardRow], members: &[(String, HashMap<String, i64>)]) -> Table {
-    let most = members
+fn map(tools: &[&str], members: &[&str], calls: &[MemberCalls]) -> Table {
+    let most = calls.iter().map(|calls| calls.events).max().unwrap_or(1);
+    let counts: HashMap<(&str, &str), i64> = calls
         .iter()
-        .flat_map(|(_, calls)| calls.values())
-        .copied()
-        .max()
-        .unwrap_or(1);
+        .map(|calls| ((calls.member.as_str(), calls.tool_id.as_str()), calls.events))
+        .collect();
     let mut columns = vec![name("tool_id", "tool")];
-    columns.extend(
-        members
-            .iter()
-            .map(|(handle, _)| figure_named(&text::clean(handle))),
-    );
-    let rows = tools.iter().filter_map(|row| row.tool_id.as_deref()).map(|tool| {
-        let mut entries = vec![Entry::link(tool, links::tool(tool))];
-        entries.extend(members.iter().map(|(handle, calls)| match calls.get(tool) {
+    columns.extend(members.iter().map(|handle| figure_named(&text::clean(handle))));
+    let rows = tools.iter().map(|tool| {
+        let mut entries = vec![Entry::link(*tool, links::tool(tool))];
+        entries.extend(members.iter().map(|handle| match counts.get(&(*handle, *tool)) {
             Some(count) => Entry {
                 href: Some(links::events(&[("tool_id", tool), ("member", handle)])),
                 heat: Some(heat(*count, most)),
