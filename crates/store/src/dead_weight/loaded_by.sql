@@ -7,7 +7,7 @@ select t.tool_id, array(
         select l.member_id
         from loaded_members l
         where l.org_id = $1 and l.tool_id = t.tool_id
-            and l.member_id between coalesce($3, 0) and coalesce($3, 9223372036854775807)
+            and l.member_id between coalesce($3::bigint, 0) and coalesce($3, 9223372036854775807)
             and l.last_loaded_at >= $4::date::timestamp at time zone 'UTC'
         order by l.member_id
         limit 20
