@@ -28,6 +28,7 @@ mod receipts;
 mod refresh;
 mod scores;
 mod shares;
+mod tls;
 mod tokens;
 mod uploads;
 mod usage;

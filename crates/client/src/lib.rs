@@ -36,6 +36,7 @@ pub mod mcp;
 mod mcp_servers;
 mod opencode;
 mod ordered_json;
+mod outdated;
 mod places;
 mod plan;
 #[cfg(feature = "planted-bugs")]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The oldest version of an uploader that reads logs as well as today's.
+pub const CLIENT_VERSION: &str = "0.1.0";
 /// Longest request body on the wire, in bytes.
 pub const WIRE_BYTES: usize = 8 * 1024 * 1024;
 /// Longest request body after decompression, in bytes.
@@ -75,6 +77,10 @@ pub struct Limits {
     /// Maximum size of one tool's listing in the context of one session, in bytes.
     #[serde(default = "context_bytes")]
     pub context_bytes: i64,
+    /// The oldest version of an uploader that reads logs as well as this server expects. An older one works, and says
+    /// that it should be replaced. Empty from a server that names none.
+    #[serde(default)]
+    pub client_version: String,
 }
 
 // The values for a server that does not name these limits.
@@ -116,6 +122,7 @@ impl Default for Limits {
             future_hours: FUTURE_HOURS,
             inventory_tools: INVENTORY_TOOLS,
             context_bytes: CONTEXT_BYTES,
+            client_version: CLIENT_VERSION.to_owned(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
+use crate::tls::TlsFiles;
+
 /// Settings of the server.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -46,6 +48,8 @@ pub struct Config {
     /// The address under which clients reach the server, without a slash at the end. It is the audience of the
     /// identity tokens of CI runs; without it none is exchanged.
     pub public_url: Option<String>,
+    /// The certificate with which the server speaks TLS itself; without it a proxy does.
+    pub tls: Option<TlsFiles>,
     /// The issuers whose identity tokens are accepted.
     pub oidc_issuers: Vec<Issuer>,
     /// How soon the keys of an issuer are fetched again, when a token names an unknown one.
@@ -184,6 +188,7 @@ impl Default for Config {
             allow_not_durable: false,
             embedded: false,
             public_url: None,
+            tls: None,
             oidc_issuers: well_known_issuers(),
             oidc_key_pause: Duration::from_secs(60),
             trusted_proxies: Vec::new(),

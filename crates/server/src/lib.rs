@@ -34,7 +34,9 @@ mod shares;
 mod shed;
 mod state;
 mod timing;
+mod tls;
 mod worker;
 
 pub use config::Config;
 pub use serve::{ServeError, serve};
+pub use tls::{TlsError, TlsFiles};

@@ -70,10 +70,8 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 
 /// True when browsers reach the server through TLS.
 pub(crate) fn is_secure(config: &Config) -> bool {
-    config
-        .public_url
-        .as_ref()
-        .is_some_and(|url| url.starts_with("https://"))
+    let public = config.public_url.as_ref();
+    config.tls.is_some() || public.is_some_and(|url| url.starts_with("https://"))
 }
 
 /// The name of the cookie. `__Host-` binds it to this host; browsers accept that from TLS alone.

@@ -1,12 +1,30 @@
 //! Listening, and stopping without losing a request.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
-use axum_server::Handle;
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    middleware::AddExtension,
+};
+use axum_server::{Handle, Server, accept::Accept, service::SendService, tls_rustls::RustlsAcceptor};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioTimer;
 use store::{Store, StoreError};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
-use crate::{api, config::Config, connections::Capped, readers, retention, router, state::App, worker};
+use crate::{
+    api,
+    config::Config,
+    connections::Capped,
+    readers, retention, router,
+    state::App,
+    tls::{Certificate, TlsError},
+    worker,
+};
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +41,9 @@ pub enum ServeError {
     /// The database failed at start.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The socket failed.
     #[error("the server stopped: {0}")]
     Io(#[from] std::io::Error),
@@ -45,6 +66,7 @@ pub async fn serve(
             setting: durability.to_string(),
         });
     }
+    let certificate = config.tls.clone().map(Certificate::load).transpose()?;
     listener.set_nonblocking(true)?;
     let app = App::new(store, config.clone(), durable);
     let (router, _) = router::build(app.clone());
@@ -63,25 +85,45 @@ pub async fn serve(
         }
     });
     api::metrics::recorder();
-    let address = listener.local_addr()?;
-    let mut server = axum_server::from_tcp(listener)?
-        .acceptor(Capped::new(&config))
-        .first_request_timeout(config.header_timeout)
-        .http1_only()
-        .handle(handle);
-    server
-        .http_builder()
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout);
     // Under the name of the program, so that the address is logged whatever the log level of the server.
-    tracing::info!(target: "toolhub", "listening on http://{address}");
-    let served = server
-        .serve(router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .await;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    tracing::info!(target: "toolhub", "listening on {scheme}://{}", listener.local_addr()?);
+    let capped = Capped::new(&config);
+    let server = axum_server::from_tcp(listener)?.handle(handle);
+    let served = match certificate {
+        None => run(server.acceptor(capped), router, &config).await,
+        Some(certificate) => {
+            let acceptor = RustlsAcceptor::new(certificate.served())
+                .handshake_timeout(config.header_timeout)
+                .acceptor(capped);
+            let follower = tokio::spawn(certificate.follow());
+            let served = run(server.acceptor(acceptor), router, &config).await;
+            follower.abort();
+            served
+        }
+    };
     refresher.abort();
     keeper.abort();
     readers.abort();
     stopper.abort();
     served.map_err(ServeError::Io)
+}
+
+/// Answers the connections that an acceptor lets in.
+async fn run<A>(server: Server<SocketAddr, A>, router: Router, config: &Config) -> std::io::Result<()>
+where
+    A: Accept<TcpStream, AddExtension<Router, ConnectInfo<SocketAddr>>> + Clone + Send + Sync + 'static,
+    A::Stream: AsyncRead + AsyncWrite + Unpin + Send,
+    A::Service: SendService<Request<Incoming>> + Send,
+    A::Future: Send,
+{
+    let mut server = server.first_request_timeout(config.header_timeout).http1_only();
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout);
+    server
+        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+        .await
 }

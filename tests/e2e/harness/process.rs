@@ -156,7 +156,8 @@ impl Server {
             async move {
                 let mut lines = BufReader::new(stderr).lines();
                 while let Ok(Some(line)) = lines.next_line().await {
-                    if let Some((_, address)) = line.split_once("listening on http://") {
+                    let listening = line.split_once("listening on http");
+                    if let Some((_, address)) = listening.and_then(|(_, rest)| rest.split_once("://")) {
                         // In a JSON log the message ends with a quote.
                         let address = address.trim().split('"').next().unwrap_or_default();
                         let _ = found.send(address.parse().ok());

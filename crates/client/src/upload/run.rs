@@ -16,6 +16,7 @@ use crate::{
     find::{self, Found},
     installed, inventory,
     journal::{Journal, Lock, UploadState},
+    outdated,
     plan::{Fingerprint, Planner},
     prices,
     project::Projects,
@@ -81,7 +82,9 @@ impl Run<'_> {
         let sender = match &target {
             Some(target) => {
                 let ci = ci.as_ref().map(ci::header_value);
-                Some(Arc::new(self.connect(target, ci.as_deref(), report).await?))
+                let sender = self.connect(target, ci.as_deref(), report).await?;
+                report.notes.extend(outdated::note(sender.limits()));
+                Some(Arc::new(sender))
             }
             None => None,
         };

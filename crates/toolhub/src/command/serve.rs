@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -43,6 +44,23 @@ pub(crate) struct Serve {
     /// At shutdown, answer 503 on /readyz for this many seconds before closing the listener
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     drain_grace: u64,
+    /// Speak TLS, with the certificate (and those that lead to its root) in this PEM file; a renewed one is read within
+    /// a minute [default: none, for a proxy that speaks TLS]
+    #[arg(
+        long,
+        env = "TOOLHUB_TLS_CERTIFICATE",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, in PEM [default: none]
+    #[arg(
+        long,
+        env = "TOOLHUB_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_certificate"
+    )]
+    tls_key: Option<PathBuf>,
     /// URL under which clients reach the server: in invitations, and the audience of CI identity tokens [default: none]
     #[arg(long, env = "TOOLHUB_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -70,9 +88,16 @@ impl Serve {
         talk::log_to_stderr(json);
         let listener = listen(self.listen)?;
         let address = listener.local_addr()?;
+        let tls = self.tls_certificate.zip(self.tls_key);
+        let tls = tls.map(|(certificate, key)| server::TlsFiles { certificate, key });
         let database = self.database.open().await?;
         if database.embedded.is_some()
-            && let Err(error) = first_run(&database.store, address, environment::now()).await
+            && let Err(error) = first_run(
+                &database.store,
+                &local_url(address, tls.is_some(), self.public_url.as_deref()),
+                environment::now(),
+            )
+            .await
         {
             database.close().await?;
             return Err(error);
@@ -82,6 +107,7 @@ impl Serve {
             embedded: database.embedded.is_some(),
             drain_grace: Duration::from_secs(self.drain_grace),
             public_url: self.public_url,
+            tls,
             trusted_proxies: self.trusted_proxy,
             token_rate: self.token_rate,
             address_rate: self.address_rate,
@@ -141,7 +167,7 @@ async fn ended(database: &mut Database) -> String {
 }
 
 /// Creates the first org and its owner, and stores the token of the owner for the commands of this machine.
-async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> anyhow::Result<()> {
+async fn first_run(store: &Store, url: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
     if store.org_count().await? > 0 {
         return Ok(());
     }
@@ -156,8 +182,7 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
         expires_at: None,
     };
     let token = store.token_create(org, member, &new, now).await?;
-    let url = local_url(address);
-    match client::credentials::save(&url, &token, FIRST_ORG, &handle) {
+    match client::credentials::save(url, &token, FIRST_ORG, &handle) {
         Ok(saved) => tracing::info!(
             "created the org `{FIRST_ORG}` with its owner `{handle}`; the token for {url} is in {}",
             saved.display()
@@ -173,9 +198,11 @@ async fn first_run(store: &Store, address: SocketAddr, now: DateTime<Utc>) -> an
 
 const FIRST_ORG: &str = "home";
 
-/// The URL of the server for commands on this machine.
-fn local_url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
+/// The URL of the server for commands on this machine. A certificate is that of the public URL, not of an address.
+fn local_url(address: SocketAddr, tls: bool, public: Option<&str>) -> String {
+    if tls {
+        public.map_or_else(|| format!("https://localhost:{}", address.port()), str::to_owned)
+    } else if address.ip().is_unspecified() {
         format!("http://127.0.0.1:{}", address.port())
     } else {
         format!("http://{address}")
@@ -207,10 +234,12 @@ mod tests {
 
     #[test]
     fn a_server_that_listens_on_all_addresses_has_a_loopback_url() {
-        assert_eq!(
-            local_url("0.0.0.0:7700".parse().unwrap()),
-            "http://127.0.0.1:7700"
-        );
-        assert_eq!(local_url("127.0.0.1:9".parse().unwrap()), "http://127.0.0.1:9");
+        let public = Some("https://toolhub.example");
+        let all = "0.0.0.0:7700".parse().unwrap();
+        assert_eq!(local_url(all, false, public), "http://127.0.0.1:7700");
+        let one = "127.0.0.1:9".parse().unwrap();
+        assert_eq!(local_url(one, false, public), "http://127.0.0.1:9");
+        assert_eq!(local_url(one, true, public), "https://toolhub.example");
+        assert_eq!(local_url(one, true, None), "https://localhost:9");
     }
 }
