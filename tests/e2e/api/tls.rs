@@ -17,7 +17,7 @@ async fn run(home: &Path, roots: &Path, arguments: &[&str]) -> (bool, String) {
         .env("SSL_CERT_FILE", roots)
         .output()
         .await
-        .unwrap();
+        .expect("the program can be started");
     let text = [stdout, stderr].concat();
     (status.success(), String::from_utf8_lossy(&text).into_owned())
 }

@@ -109,7 +109,7 @@ fn map(tools: &[&str], members: &[&str], calls: &[MemberCalls]) -> Table {
     let mut columns = vec![name("tool_id", "tool")];
     columns.extend(members.iter().map(|handle| figure_named(&text::clean(handle))));
     let rows = tools.iter().map(|tool| {
-        let mut entries = vec![Entry::link(*tool, links::tool(tool))];
+        let mut entries = vec![Entry::link(tool, links::tool(tool))];
         entries.extend(members.iter().map(|handle| match counts.get(&(*handle, *tool)) {
             Some(count) => Entry {
                 href: Some(links::events(&[("tool_id", tool), ("member", handle)])),
