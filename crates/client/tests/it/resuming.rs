@@ -26,8 +26,8 @@ fn set_old(log: &Path) {
 }
 
 /// Waits until a log no longer counts as being written.
-fn settle(log: &Path) {
-    std::thread::sleep(Duration::from_millis(100));
+async fn settle(log: &Path) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(log.exists());
 }
 
@@ -105,7 +105,7 @@ async fn a_log_that_did_not_change_is_not_read_and_nothing_new_needs_no_request(
     let home = Home::with(5);
     let hub = Hub::without_faults().await;
     let log = home.log("session");
-    settle(&log);
+    settle(&log).await;
     let first = home.upload(&hub, changed()).await;
     assert_eq!(
         (first.report.files, first.report.inserted),
@@ -130,7 +130,7 @@ async fn of_a_log_that_grew_only_what_is_new_is_sent() {
     let home = Home::with(20_000);
     let hub = Hub::without_faults().await;
     let log = home.log("session");
-    settle(&log);
+    settle(&log).await;
     assert_done(&home.upload(&hub, Request::default()).await);
     append(&log, "toolu_new");
     let before = hub.seen().len();
