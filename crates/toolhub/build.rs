@@ -20,7 +20,7 @@ fn main() {
     });
     let version = env!("CARGO_PKG_VERSION");
     let version = commit.map_or_else(|| version.to_owned(), |commit| format!("{version} ({commit})"));
-    println!("cargo::rustc-env=TOOLHUB_VERSION={version}");
+    println!("cargo::rustc-env=VERSION_AND_COMMIT={version}");
 }
 
 /// What git answers; `None` without git, or outside a repository.

@@ -11,7 +11,7 @@ use crate::{command::Command, context::GlobalArgs};
 ///
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 some events rejected, 4 not allowed, 75 try again later, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "toolhub", version = env!("TOOLHUB_VERSION"), max_term_width = 100, propagate_version = true)]
+#[command(name = "toolhub", version = env!("VERSION_AND_COMMIT"), max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
