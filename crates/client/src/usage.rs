@@ -5,20 +5,22 @@ use model::{
     usage::{Response, Usage, UsageReceipt},
 };
 
-use crate::{Error, send::Sender};
+use crate::{Error, plan::Fingerprint, send::Sender};
 
 const PATH: &str = "/v1/usage";
 
 /// A response is at most so many bytes of JSON: ids and names have limits.
 const MAX_RESPONSE_BYTES: usize = 8 * 1024;
 
-/// Sends the responses; `None` when the server has no route for them.
+/// Sends the responses without those that an earlier upload has sent; `None` when the server has no route for them.
 pub(crate) async fn send(
     responses: impl Iterator<Item = Response>,
     sender: &Sender,
 ) -> Result<Option<UsageReceipt>, Error> {
     let mut total = UsageReceipt::default();
-    let mut responses = responses.peekable();
+    let mut responses = responses
+        .filter(|response| !print_of(response).is_some_and(|print| sender.is_sent(print)))
+        .peekable();
     let most = part_size(sender.limits());
     while responses.peek().is_some() {
         let part = Usage {
@@ -28,6 +30,11 @@ pub(crate) async fn send(
         let Some(receipt) = sender.put::<UsageReceipt>(PATH, body).await? else {
             return Ok(None);
         };
+        // Rejected ones are sent again, so that they are told of again.
+        if receipt.rejected == 0 {
+            let prints: Vec<Fingerprint> = part.responses.iter().filter_map(print_of).collect();
+            sender.record_prints(&prints);
+        }
         total.received += receipt.received;
         total.inserted += receipt.inserted;
         total.upgraded += receipt.upgraded;
@@ -37,6 +44,12 @@ pub(crate) async fn send(
         total.rejection = total.rejection.or(receipt.rejection);
     }
     Ok(Some(total))
+}
+
+fn print_of(response: &Response) -> Option<Fingerprint> {
+    serde_json::to_vec(response)
+        .ok()
+        .map(|json| Fingerprint::of(&json))
 }
 
 /// Responses in one request.

@@ -23,8 +23,8 @@ use crate::{
     report::Report,
     retry::{DEFAULT_RETRY_TIMEOUT, RetryPolicy},
     send::Sender,
-    usage,
     sent::{self, Sent},
+    usage,
 };
 
 /// What every step needs.
