@@ -9,7 +9,7 @@ use super::{
 
 const WIDTHS: [u32; 3] = [360, 768, 1_440];
 
-const PAGES: [(&str, &str); 16] = [
+const PAGES: [(&str, &str); 17] = [
     ("overview", "/"),
     ("tools", "/tools?kind=all"),
     ("tool", "/tools/mcp:linear"),
@@ -23,6 +23,7 @@ const PAGES: [(&str, &str); 16] = [
     ("uploads", "/uploads"),
     ("events", "/events"),
     ("api", "/docs/api"),
+    ("api-bodies", "/docs/api?part=bodies"),
     ("me", "/me"),
     ("settings", "/settings"),
     ("audit", "/settings/audit"),

@@ -41,6 +41,9 @@ fn pages(hub: &Hub, tool: &str, member: &str, project: &str) -> Vec<String> {
         .collect();
     assert!(found.len() >= 12, "{found:?}");
     found
+        .into_iter()
+        .chain(["/docs/api?part=bodies".to_owned()])
+        .collect()
 }
 
 fn encode(name: &str) -> String {
@@ -125,7 +128,7 @@ async fn a_page_without_anything_to_show_says_which_command_changes_that() {
         check(&answer, &path);
         if !matches!(
             path.as_str(),
-            "/docs/api" | "/me" | "/members/olga" | "/settings" | "/settings/audit"
+            "/docs/api" | "/docs/api?part=bodies" | "/me" | "/members/olga" | "/settings" | "/settings/audit"
         ) {
             assert!(
                 answer.text.contains("<pre><code>toolhub "),
@@ -149,7 +152,7 @@ async fn every_page_has_its_parts_and_needs_nothing_from_elsewhere() {
         let answer = browser.get(&path).await;
         check(&answer, &path);
         // The document is no figure.
-        let has_figures = path != "/docs/api";
+        let has_figures = !path.starts_with("/docs/api");
         assert_eq!(answer.text.contains("As of <time"), has_figures, "{path}");
         let current = count(&answer.text, "aria-current=\"page\"");
         assert_eq!(current, 1, "{path} is at one place of the navigation");
@@ -165,6 +168,28 @@ async fn every_page_has_its_parts_and_needs_nothing_from_elsewhere() {
         let page = browser.get(path).await.text;
         assert!(page.contains(links), "{path} leads to {links}: {page}");
     }
+}
+
+#[tokio::test]
+async fn every_body_that_the_document_of_the_api_names_is_described() {
+    let (_hub, _, browser) = stage().await;
+    let bodies = browser.get("/docs/api?part=bodies").await.text;
+    let routes = browser.get("/docs/api").await.text;
+    for page in [&routes, &bodies] {
+        let named: Vec<&str> = page
+            .split("href=\"?part=bodies#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(named.len() > 20, "{named:?}");
+        for name in named {
+            assert!(
+                bodies.contains(&format!("id=\"{name}\"")),
+                "{name} is not described"
+            );
+        }
+    }
+    assert_eq!(browser.get("/docs/api?part=nothing").await.status, 400);
 }
 
 #[tokio::test]

@@ -4,23 +4,64 @@ use std::collections::BTreeMap;
 
 use axum::response::Response;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{layout, visit::Visit};
-use crate::{error::ApiError, openapi};
+use crate::{error::ApiError, extract::Query, openapi};
 
 /// Where the document's schemas are.
 const SCHEMAS: &str = "#/components/schemas/";
 
+/// Which part is shown: both in one page are heavier than a page may be.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    #[default]
+    Routes,
+    Bodies,
+}
+
+/// The parameters of the page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    #[serde(default)]
+    part: Part,
+}
+
 /// The page.
-pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
+pub(crate) async fn get(visit: Visit, Query(shown): Query<Shown>) -> Result<Response, ApiError> {
     let document = openapi::document();
-    let usual = usual_errors(document);
     let content = html! {
         p .lede {
             "Every route, what it takes and what it answers. The same as a document for programs: "
             a href="/openapi.json" { "openapi.json" } "."
         }
+        @match shown.part {
+            Part::Routes => {
+                p { a href="?part=bodies" { "Bodies and answers" } " are on a page of their own." }
+                (routes(document))
+            }
+            Part::Bodies => {
+                p { a href="?part=routes" { "The routes" } " are on a page of their own." }
+                (bodies(document))
+            }
+        }
+    };
+    layout::Page {
+        visit: &visit,
+        title: "API",
+        section: "/docs/api",
+        as_of: None,
+        content,
+    }
+    .respond()
+}
+
+fn routes(document: &Value) -> Markup {
+    let usual = usual_errors(document);
+    html! {
         @for tag in list(&document["tags"]) {
             section .routes {
                 h2 { (text(&tag["name"])) }
@@ -33,7 +74,7 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
         section {
             h2 { "Errors" }
             p {
-                "Each is a " a href="#Problem" { "Problem" } " with a stable code. Most routes may answer "
+                "Each is a " (link("Problem")) " with a stable code. Most routes may answer "
                 (usual.join(", ")) "; a route lists the others."
             }
             dl .errors {
@@ -43,6 +84,11 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
                 }
             }
         }
+    }
+}
+
+fn bodies(document: &Value) -> Markup {
+    html! {
         section .routes {
             h2 { "Bodies and answers" }
             p { "A field with a question mark is optional." }
@@ -53,15 +99,12 @@ pub(crate) async fn get(visit: Visit) -> Result<Response, ApiError> {
                 @if !answered { (described(name, schema)) }
             }
         }
-    };
-    layout::Page {
-        visit: &visit,
-        title: "API",
-        section: "/docs/api",
-        as_of: None,
-        content,
     }
-    .respond()
+}
+
+/// A link to what is described among the bodies.
+fn link(name: &str) -> Markup {
+    html! { a href={ "?part=bodies#" (name) } { (name) } }
 }
 
 /// The operations with a tag.
@@ -182,7 +225,7 @@ fn kind(schema: &Value) -> Markup {
             .strip_suffix("Request")
             .filter(|answered| schemas[*answered].is_object());
         let shown = answered.unwrap_or(name);
-        return html! { a href={ "#" (shown) } { (shown) } };
+        return link(shown);
     }
     if let Some(words) = schema["enum"].as_array() {
         return html! { @for (nth, word) in words.iter().filter(|word| word.is_string()).enumerate() {

@@ -1,4 +1,4 @@
--- device_logins::confirmed
+-- device_logins::device_login_token (confirmed)
 -- The token of the session that confirmed the login, while it works.
 select t.org_id, t.token_id, t.member_id, t.name, t.scopes, t.expires_at, t.ci
 from device_logins d

@@ -1,4 +1,4 @@
--- device_logins::poll
+-- device_logins::device_login_token (poll)
 -- Who asks before the interval is over is told to slow down, and has to wait longer from then on.
 update device_logins d
 set polled_at = $2,
