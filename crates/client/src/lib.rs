@@ -17,6 +17,7 @@ mod cline;
 pub mod collect;
 mod compressed;
 pub mod credentials;
+pub mod digest;
 pub mod doctor;
 pub mod environment;
 mod error;

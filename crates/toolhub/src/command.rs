@@ -8,6 +8,7 @@ mod dead_weight;
 mod decide;
 #[cfg(feature = "server")]
 mod demo;
+mod digest;
 mod doctor;
 mod events;
 mod healthcheck;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Decide(decide::Decide),
     Savings(savings::Savings),
     Prune(prune::Prune),
+    Digest(digest::Digest),
     Events(events::Events),
     Uploads(uploads::Uploads),
     Login(login::Login),
@@ -119,6 +121,7 @@ async fn dispatch(command: Command, global: GlobalArgs, build_cli: BuildCli) -> 
         Command::Decide(command) => command.run(&context).await,
         Command::Savings(command) => command.run(&context).await,
         Command::Prune(command) => command.run(&context).await,
+        Command::Digest(command) => command.run(&context).await,
         Command::Events(command) => command.run(&context).await,
         Command::Uploads(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,
