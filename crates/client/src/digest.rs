@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use model::{
     administration::Members,
     api::{
-        AllOr, DeadWeight, DeadWeightRow, Leaderboard, LeaderboardRow, Overview, Saved, Savings, Window,
+        DeadWeight, DeadWeightRow, Leaderboard, LeaderboardRow, Overview, Saved, Savings, Window,
         query::{DeadWeightQuery, LeaderboardQuery, MembersQuery, SavingsQuery},
     },
 };
@@ -332,7 +332,7 @@ mod tests {
             "10 calls (10 before) by 2 members",
             "[`mcp:x`](http://localhost:7700/tools/mcp:x): 50",
             "120 tokens on each request; claude mcp remove x",
-            "## Members without an upload\n\n- bob",
+            "## Members who were not seen\n\n- bob",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

@@ -73,15 +73,18 @@ impl Digest {
         let totals = &self.overview.totals;
         let before = self.overview.previous.as_ref();
         let was = |text: String| before.map_or_else(String::new, |_| format!(" ({text} before)"));
+        let rate_before = before.and_then(|before| before.decided_rate);
+        let cost_before = before.and_then(|before| before.cost_usd);
+        let spent = (totals.cost_usd.or(cost_before))
+            .map(|_| format!("; {} spent{}", usd(totals.cost_usd), was(usd(cost_before))));
         format!(
-            "{} calls{} by {} members, {} of what was decided succeeded{}; {} spent{}.",
-            totals.events,
+            "{}{} by {}; {} of what was decided succeeded{}{}.",
+            counted(totals.events, "call"),
             was(before.map_or(0, |before| before.events).to_string()),
-            totals.members,
+            counted(totals.members, "member"),
             rate(totals.decided_rate),
-            was(rate(before.and_then(|before| before.decided_rate))),
-            usd(totals.cost_usd),
-            was(usd(before.and_then(|before| before.cost_usd))),
+            was(rate(rate_before)),
+            spent.unwrap_or_default(),
         )
     }
 
@@ -91,21 +94,26 @@ impl Digest {
         let moved = |change: &Change| Line {
             name: tool(&change.tool_id),
             text: format!(
-                "{} succeeded, {} before; {} calls",
+                "{} succeeded, {} before; {}",
                 rate(change.decided_rate),
                 rate(change.previous_decided_rate),
-                change.events
+                counted(change.events, "call")
             ),
         };
         let fresh = |change: &Change| Line {
             name: tool(&change.tool_id),
-            text: format!("{} calls, {} succeeded", change.events, rate(change.decided_rate)),
+            text: format!(
+                "{}, {} succeeded",
+                counted(change.events, "call"),
+                rate(change.decided_rate)
+            ),
         };
         let failing = |change: &Change| Line {
             name: tool(&change.tool_id),
             text: format!(
-                "{} of {} calls failed, none before",
-                change.failures, change.events
+                "{} of {} failed, none before",
+                change.failures,
+                counted(change.events, "call")
             ),
         };
         let dead = self.dead_weight.iter().map(|dead| {
@@ -148,7 +156,7 @@ impl Digest {
             ("New tools", self.new_tools.iter().map(fresh).collect()),
             ("Dead weight", dead.collect()),
             ("What retired tools saved", savings),
-            ("Members without an upload", absent.collect::<Vec<Line>>()),
+            ("Members who were not seen", absent.collect::<Vec<Line>>()),
         ];
         let sections = sections
             .into_iter()
@@ -159,6 +167,11 @@ impl Digest {
     fn link(&self, tool: &str) -> String {
         format!("{}/tools/{}", self.url, crate::read::segment(tool))
     }
+}
+
+fn counted(count: i64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn rate(rate: Option<f64>) -> String {

@@ -6,7 +6,9 @@ use crate::{args::word, context::Context, talk};
 
 /// Print what changed in a period: better, worse, new, failing, dead weight, savings
 ///
-/// Members without an upload are named for an admin.
+/// Made of the same answers as the boards: for a mail, a chat or a wiki. An admin's digest also names the members who
+/// were not seen in the period. A change counts where it is more than chance (one in a thousand), with at least 10 calls
+/// in both periods.
 #[derive(Debug, Args)]
 pub(crate) struct Digest {
     /// The period, and the one before it that it is compared with

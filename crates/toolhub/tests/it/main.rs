@@ -13,6 +13,8 @@ mod messages;
 #[cfg(feature = "server")]
 mod decisions;
 #[cfg(feature = "server")]
+mod digest;
+#[cfg(feature = "server")]
 mod dripping;
 mod dry_run;
 mod erase;
