@@ -1,7 +1,7 @@
 //! Messages in the format of Anthropic's API, with the time `ts` of each: what Roo Code, Kilo Code and Cline keep of a
 //! conversation.
 
-use model::MicroUsd;
+use model::{CallResult, MicroUsd, Reason};
 
 use crate::{
     facts::{Millis, Tokens},
@@ -20,6 +20,30 @@ const MARKUP: [&[u8]; 5] = [
 
 /// The name of the file that holds a task.
 const FILE: &str = "api_conversation_history.json";
+
+/// The verdict on a call of a program that keeps such messages, by the program's own words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) verdict: CallResult,
+    /// The work was not finished then.
+    pub(crate) goes_on: bool,
+    /// False for a message in words that no rule knows.
+    pub(crate) is_known: bool,
+}
+
+impl Ended {
+    pub(crate) fn known(verdict: CallResult) -> Ended {
+        Ended {
+            verdict,
+            goes_on: false,
+            is_known: true,
+        }
+    }
+
+    pub(crate) fn because(reason: Reason) -> Ended {
+        Ended::known(CallResult::because(reason))
+    }
+}
 
 /// One message.
 #[derive(Default)]

@@ -15,10 +15,10 @@ mod outcome;
 
 use std::collections::HashMap;
 
-use self::outcome::{CalledAs, Ended};
+use self::outcome::CalledAs;
 use crate::{
     Agent, Options,
-    api_messages::{self, Block, Message},
+    api_messages::{self, Block, Ended, Message},
     call_ids::CallIds,
     facts::{Answer, Call, Context, FileFacts, Millis, Usage},
     json::{Cursor, Malformed, Raw, Str},

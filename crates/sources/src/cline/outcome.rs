@@ -4,7 +4,7 @@
 use model::{CallResult, Reason};
 
 use crate::{
-    api_messages::Block,
+    api_messages::{Block, Ended},
     json::{Index, Str},
 };
 
@@ -31,15 +31,6 @@ pub(super) enum CalledAs {
     Other,
 }
 
-/// The verdict on a call.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) verdict: CallResult,
-    /// The work was not finished then.
-    pub(super) goes_on: bool,
-    pub(super) is_known: bool,
-}
-
 impl CalledAs {
     pub(super) fn of(name: &str) -> CalledAs {
         match name {
@@ -48,20 +39,6 @@ impl CalledAs {
             name if name.contains(super::SERVER_KEY) || name.contains("__") => CalledAs::Mcp,
             _ => CalledAs::Other,
         }
-    }
-}
-
-impl Ended {
-    fn known(verdict: CallResult) -> Ended {
-        Ended {
-            verdict,
-            goes_on: false,
-            is_known: true,
-        }
-    }
-
-    fn because(reason: Reason) -> Ended {
-        Ended::known(CallResult::because(reason))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use model::{CallResult, Reason};
 
-use crate::json::Str;
+use crate::{api_messages::Ended, json::Str};
 
 /// Length of the beginning of a result in which the program's messages are searched, in bytes.
 const HEAD: usize = 8_192;
@@ -16,15 +16,6 @@ pub(super) enum CalledAs {
     Other,
 }
 
-/// The verdict on a call.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) verdict: CallResult,
-    /// The work was not finished then.
-    pub(super) goes_on: bool,
-    pub(super) is_known: bool,
-}
-
 impl CalledAs {
     pub(super) fn of(name: &str) -> CalledAs {
         match name {
@@ -33,20 +24,6 @@ impl CalledAs {
             name if name.starts_with("mcp--") || name.starts_with("mcp__") => CalledAs::Mcp,
             _ => CalledAs::Other,
         }
-    }
-}
-
-impl Ended {
-    fn known(verdict: CallResult) -> Ended {
-        Ended {
-            verdict,
-            goes_on: false,
-            is_known: true,
-        }
-    }
-
-    fn because(reason: Reason) -> Ended {
-        Ended::known(CallResult::because(reason))
     }
 }
 
