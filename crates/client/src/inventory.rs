@@ -15,7 +15,9 @@ pub(crate) async fn send(
     sender: &Sender,
 ) -> Result<Option<InventoryReceipt>, Error> {
     let is_new = |print: Option<Fingerprint>| !print.is_some_and(|print| sender.is_sent(print));
-    inventory.sessions.retain(|session| is_new(print_of(session)));
+    inventory
+        .sessions
+        .retain(|session| is_new(Fingerprint::of_json(session)));
     inventory.machine = inventory
         .machine
         .filter(|machine| is_new(print_of_machine(machine)));
@@ -26,7 +28,12 @@ pub(crate) async fn send(
             return Ok(None);
         };
         let machine = part.machine.as_ref().and_then(print_of_machine);
-        let prints: Vec<Fingerprint> = part.sessions.iter().filter_map(print_of).chain(machine).collect();
+        let prints: Vec<Fingerprint> = part
+            .sessions
+            .iter()
+            .filter_map(Fingerprint::of_json)
+            .chain(machine)
+            .collect();
         sender.record_prints(&prints);
         total.sessions += receipt.sessions;
         total.loaded += receipt.loaded;
@@ -36,13 +43,9 @@ pub(crate) async fn send(
     Ok(Some(total))
 }
 
-fn print_of(part: &impl serde::Serialize) -> Option<Fingerprint> {
-    serde_json::to_vec(part).ok().map(|json| Fingerprint::of(&json))
-}
-
 /// A machine is sent once a day also if nothing has changed, so that the server knows that its tools are still there.
 fn print_of_machine(machine: &MachineInventory) -> Option<Fingerprint> {
-    print_of(&(
+    Fingerprint::of_json(&(
         &machine.machine_id,
         machine.observed_at.date_naive(),
         &machine.tools,

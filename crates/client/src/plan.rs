@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use model::limits::Limits;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// The first 8 bytes of the SHA-256 of an event's bytes on the wire. Two different events of one member share one with a
@@ -15,6 +16,11 @@ impl Fingerprint {
         let digest: [u8; 32] = Sha256::digest(event).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Fingerprint([a, b, c, d, e, f, g, h])
+    }
+
+    /// Of what is sent as a part of a body of JSON; `None` for what is no JSON.
+    pub(crate) fn of_json(part: &impl Serialize) -> Option<Fingerprint> {
+        serde_json::to_vec(part).ok().map(|json| Fingerprint::of(&json))
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) async fn send(
 ) -> Result<Option<UsageReceipt>, Error> {
     let mut total = UsageReceipt::default();
     let mut responses = responses
-        .filter(|response| !print_of(response).is_some_and(|print| sender.is_sent(print)))
+        .filter(|response| !Fingerprint::of_json(response).is_some_and(|print| sender.is_sent(print)))
         .peekable();
     let most = part_size(sender.limits());
     while responses.peek().is_some() {
@@ -32,7 +32,7 @@ pub(crate) async fn send(
         };
         // Rejected ones are sent again, so that they are told of again.
         if receipt.rejected == 0 {
-            let prints: Vec<Fingerprint> = part.responses.iter().filter_map(print_of).collect();
+            let prints: Vec<Fingerprint> = part.responses.iter().filter_map(Fingerprint::of_json).collect();
             sender.record_prints(&prints);
         }
         total.received += receipt.received;
@@ -44,12 +44,6 @@ pub(crate) async fn send(
         total.rejection = total.rejection.or(receipt.rejection);
     }
     Ok(Some(total))
-}
-
-fn print_of(response: &Response) -> Option<Fingerprint> {
-    serde_json::to_vec(response)
-        .ok()
-        .map(|json| Fingerprint::of(&json))
 }
 
 /// Responses in one request.

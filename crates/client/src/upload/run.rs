@@ -60,7 +60,14 @@ impl Run<'_> {
             .iter()
             .filter_map(|file| sent::state(&file.path))
             .collect();
-        let has_changes = !self.request.changed || self.has_changes(&found, &logs, state);
+        let known = state
+            .filter(|_| self.request.changed)
+            .map(|state| sent::logs(&state.sent(), &self.basis()));
+        let is_known = |(path, now): (&String, &String)| {
+            known.as_ref().is_some_and(|known| known.get(path) == Some(now))
+        };
+        // A log without a state has no readable path or is gone; it is read, which says so.
+        let has_changes = logs.len() < found.files.len() || !logs.iter().all(is_known);
         if !has_changes && !state.is_some_and(UploadState::is_price_due) {
             return Ok(());
         }
@@ -72,7 +79,7 @@ impl Run<'_> {
             if !has_changes {
                 return state.map_or(Ok(()), UploadState::set_price_asked);
             }
-            self.select(&mut found, &logs, state);
+            self.select(&mut found, &logs, known.as_ref());
         }
         let ci = ci::context(self.environment);
         // A CI runner is a new machine each time: its installed tools are of no interest.
@@ -155,16 +162,6 @@ impl Run<'_> {
         )
     }
 
-    /// True when a log has changed since it was uploaded.
-    fn has_changes(&self, found: &Found, logs: &Logs, state: Option<&UploadState>) -> bool {
-        // A log without a state has no readable path or is gone; it is read, which says so.
-        let Some(state) = state.filter(|_| logs.len() == found.files.len()) else {
-            return true;
-        };
-        let known = sent::logs(&state.sent(), &self.basis());
-        logs.iter().any(|(path, now)| known.get(path) != Some(now))
-    }
-
     /// Records what a complete upload has sent, for the next one.
     fn remember(
         &self,
@@ -221,9 +218,8 @@ impl Run<'_> {
     }
 
     /// Leaves out logs that cannot contain what was selected.
-    fn select(&self, found: &mut Found, logs: &Logs, state: Option<&UploadState>) {
-        if let Some(state) = state.filter(|_| self.request.changed) {
-            let known = sent::logs(&state.sent(), &self.basis());
+    fn select(&self, found: &mut Found, logs: &Logs, known: Option<&Logs>) {
+        if let Some(known) = known {
             found.files.retain(|file| {
                 let path = file.path.to_str();
                 let now = path.and_then(|path| logs.get(path));
